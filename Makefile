@@ -1,0 +1,38 @@
+# make demo    the main job, end to end, on real data
+# make test    what continuous integration runs
+# make bench   every number we claim, beside its peers
+PYTHON ?= python3
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+PACKAGES := $(shell find datastore sdk syncd -type d -not -name __pycache__)
+
+.PHONY: setup demo test lint types bench proof clean
+
+# The editable install links file by file, so a file that comes or goes (a folder's time) calls for a new one.
+setup: $(VENV)/.installed
+$(VENV)/.installed: pyproject.toml setup.cfg Makefile $(PACKAGES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tidelog needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
+	rm -rf build/__editable__.*
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/demo.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/python -m pytest -n 2
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf build dist .venv .venv-* benchmarks/peers/.venv

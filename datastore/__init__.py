@@ -1,0 +1,1 @@
+"""The ground floor of tidelog: the log format, and all that reads or writes it."""

@@ -1,0 +1,202 @@
+"""The one door to the file system: only this module opens, writes, syncs, renames or lists.
+
+Never decides anything. The fault tests hand a `Disk` of their own to everything that takes one.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+StrPath = str | os.PathLike[str]
+
+TEMPORARY_SUFFIX = ".tmp"
+COPY_BYTES = 1024 * 1024
+
+
+class Entry(NamedTuple):
+    """One name in a directory, as `Disk.list` gives it; a symbolic link is neither of the two."""
+
+    name: str
+    is_directory: bool
+    is_file: bool
+
+
+class Disk:
+    """The real file system. Every method raises `OSError` as the system gives it."""
+
+    # -- files that grow -------------------------------------------------------------------------
+
+    def create(self, path: StrPath) -> int:
+        """Create a file that is not there yet and return a descriptor that appends to it."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC
+        return os.open(path, flags, 0o666)
+
+    def open(self, path: StrPath) -> int:
+        """Open a file for `pread`; the last part of the path must be no symbolic link."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+    def open_update(self, path: StrPath, *, mode: int = 0o666) -> int:
+        """Open or create a file for `pread` and `pwrite`, through no symbolic link."""
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode)
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Write at the end and return how many bytes were taken, which may be fewer."""
+        return os.write(fd, data)
+
+    def pwrite(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        """Write at `offset` and return how many bytes were taken, which may be fewer."""
+        return os.pwrite(fd, data, offset)
+
+    def pread(self, fd: int, size: int, offset: int) -> bytes:
+        """Read up to `size` bytes at `offset`; fewer at the end of the file."""
+        return os.pread(fd, size, offset)
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut the file to `size` bytes."""
+        os.ftruncate(fd, size)
+
+    def fdatasync(self, fd: int) -> None:
+        """Return once the file's bytes and length are on the disk."""
+        _fdatasync(fd)
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor."""
+        os.close(fd)
+
+    def size(self, fd: int) -> int:
+        """Return the length of an open file in bytes."""
+        return os.fstat(fd).st_size
+
+    def links(self, fd: int) -> int:
+        """Return how many names an open file has; 0 once somebody deleted it."""
+        return os.fstat(fd).st_nlink
+
+    # -- whole files -----------------------------------------------------------------------------
+
+    def read(self, path: StrPath) -> bytes:
+        """Return all bytes of a small file."""
+        return Path(path).read_bytes()
+
+    def replace(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
+        """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""
+        temporary = self.temporary_beside(path)
+        fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+        try:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(fd, view) :]
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            self.rename(temporary, path)
+        except BaseException:
+            self.remove(temporary)
+            raise
+
+    def copy(self, source: StrPath, path: StrPath) -> None:
+        """Copy a file so that the copy appears whole, or not at all; the bytes are on the disk on return."""
+        temporary = self.temporary_beside(path)
+        try:
+            with Path(source).open("rb") as reading, Path(temporary).open("xb") as writing:
+                while block := reading.read(COPY_BYTES):
+                    writing.write(block)
+                writing.flush()
+                os.fsync(writing.fileno())
+            self.rename(temporary, path)
+        except BaseException:
+            self.remove(temporary)
+            raise
+
+    def temporary_beside(self, path: StrPath) -> str:
+        """Return a fresh name in the same folder that every reader knows to leave alone."""
+        return f"{os.fspath(path)}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+
+    def rename(self, source: StrPath, target: StrPath) -> None:
+        """Rename over whatever is there, and fsync the folder of the new name."""
+        os.rename(source, target)
+        self.sync_directory(os.path.dirname(os.fspath(target)) or ".")
+
+    def remove(self, path: StrPath) -> None:
+        """Remove a file; one that is not there is fine."""
+        Path(path).unlink(missing_ok=True)
+
+    def point_link(self, path: StrPath, target: str) -> None:
+        """Let the symbolic link at `path` lead to `target`, in one step."""
+        temporary = self.temporary_beside(path)
+        os.symlink(target, temporary)
+        try:
+            os.rename(temporary, path)
+        except BaseException:
+            self.remove(temporary)
+            raise
+
+    # -- directories -----------------------------------------------------------------------------
+
+    def make_directory(self, path: StrPath, *, mode: int = 0o777) -> None:
+        """Make a directory and those above it, and fsync the folder of each one that is new."""
+        path = os.path.abspath(path)
+        missing = []
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for new in reversed(missing):
+            try:
+                os.mkdir(new, mode)
+            except FileExistsError:
+                if not os.path.isdir(new):
+                    raise
+            self.sync_directory(os.path.dirname(new))
+
+    def sync_directory(self, path: StrPath) -> None:
+        """Return once the names in a directory are on the disk."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def list(self, path: StrPath) -> list[Entry]:
+        """Return what a directory holds, sorted by name."""
+        with os.scandir(path) as entries:
+            return sorted(
+                Entry(
+                    entry.name,
+                    entry.is_dir(follow_symlinks=False),
+                    entry.is_file(follow_symlinks=False),
+                )
+                for entry in entries
+            )
+
+    def walk(self, path: StrPath) -> Iterator[tuple[str, Entry]]:
+        """Yield `(path, entry)` for everything below a directory, through no symbolic link."""
+        for entry in self.list(path):
+            below = os.path.join(path, entry.name)
+            yield below, entry
+            if entry.is_directory:
+                yield from self.walk(below)
+
+    # -- questions -------------------------------------------------------------------------------
+
+    def stat(self, path: StrPath) -> os.stat_result:
+        """Return the status of a path, through symbolic links."""
+        return os.stat(path)
+
+    def is_file(self, path: StrPath) -> bool:
+        """Tell whether the path is a regular file, and no symbolic link."""
+        try:
+            return stat.S_ISREG(os.lstat(path).st_mode)
+        except OSError:
+            return False
+
+    def is_directory(self, path: StrPath) -> bool:
+        """Tell whether the path is a directory, or a link to one."""
+        return os.path.isdir(path)
+
+
+def _fdatasync(fd: int) -> None:
+    os.fdatasync(fd) if hasattr(os, "fdatasync") else os.fsync(fd)

@@ -1,0 +1,48 @@
+"""The errors of the datastore, one tree; none of them is ever logged here, only raised.
+
+    DatastoreError
+    ├── NotALogError             the file does not start like a log, and holds no chunk of one
+    ├── NotARunError             the path is no run directory and no log
+    ├── UnsupportedVersionError  the log was written by a newer tidelog
+    ├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
+    ├── RecordError              a value that no record can hold (also a ValueError)
+    ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
+    ├── AppendRefusedError       bytes that do not continue a replica
+    └── WriterClosedError        a writer was used after `close()`
+"""
+
+
+class DatastoreError(Exception):
+    """Base of every error that the datastore raises on purpose."""
+
+
+class NotALogError(DatastoreError):
+    """The file is not a log: neither its header nor any chunk in it is one of ours."""
+
+
+class NotARunError(DatastoreError):
+    """The path leads to no run directory and no log."""
+
+
+class UnsupportedVersionError(DatastoreError):
+    """The log's header is whole and names a version that this reader does not know."""
+
+
+class InvalidNameError(DatastoreError, ValueError):
+    """A name of a project, run or file does not fit the grammar of run directories."""
+
+
+class RecordError(DatastoreError, ValueError):
+    """A value cannot be held by any record."""
+
+
+class DamagedLogError(DatastoreError):
+    """A log has damage (or, in strict mode, a torn tail) and the recovery mode says to raise."""
+
+
+class WriterClosedError(DatastoreError):
+    """A writer was asked to append after it was closed."""
+
+
+class AppendRefusedError(DatastoreError):
+    """Bytes offered to a replica do not continue what it holds; nothing was written."""

@@ -1,0 +1,256 @@
+"""The records of a log: what goes into a chunk's payload, and back. No I/O.
+
+A record is a msgpack array whose first element is its kind (`docs/format.md`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgpack
+
+from tidelog.datastore.errors import RecordError
+from tidelog.datastore.format import PAYLOAD_BYTES_MAX
+from tidelog.datastore.summary import Summary
+
+SCHEMA: Final = 0
+ROW: Final = 1
+RUN: Final = 2
+CONFIG: Final = 3
+SUMMARY: Final = 4
+METRIC: Final = 5
+FILE: Final = 6
+CONSOLE: Final = 7
+ALERT: Final = 8
+EXIT: Final = 9
+
+KIND_NAMES = {
+    SCHEMA: "schema",
+    ROW: "row",
+    RUN: "run",
+    CONFIG: "config",
+    SUMMARY: "summary",
+    METRIC: "metric",
+    FILE: "file",
+    CONSOLE: "console",
+    ALERT: "alert",
+    EXIT: "exit",
+}
+
+MEDIA_EXTENSION: Final = 1
+HISTOGRAM_EXTENSION: Final = 2
+
+# A schema is written with the first two rows that use it, so that no single chunk holds a name alone.
+SCHEMA_WRITTEN_TIMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that belongs to a row: what it is, where it lies below the run directory, its digest."""
+
+    type: str
+    path: str
+    sha256: str
+    size: int
+    details: Mapping[str, Any]
+
+    def fields(self) -> dict[str, Any]:
+        """Return the map that the extension holds."""
+        own = {"type": self.type, "path": self.path, "sha256": self.sha256, "size": self.size}
+        return {**self.details, **own}
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """The counts of a histogram, as the map that the extension holds."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as `Reader.records()` gives it.
+
+    `log` is the file's name, `seq` the chunk's number in it; `time` is in seconds since the epoch and
+    `step` an int for rows, None where the kind has none.
+    """
+
+    kind: str
+    log: str
+    seq: int
+    time: float | None
+    step: int | None
+    data: dict[str, Any]
+
+
+class RecordEncoder:
+    """Turns what is logged into payloads, and keeps what a checkpoint of the log must repeat."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.last_step: int | None = None
+        self.summary = Summary()
+        self._schemas: dict[tuple[str, ...], int] = {}
+        # Schemas that were written often enough; the others are written again with their next row.
+        self._settled: dict[tuple[str, ...], int] = {}
+        self._times_written: dict[int, int] = {}
+        self._pack = msgpack.Packer(default=_pack_extension, autoreset=True).pack
+
+    def row(self, data: Mapping[str, Any], step: int, time: float) -> bytes:
+        """Return the payload of one row. Raises RecordError for a value that no record can hold."""
+        names = tuple(data)
+        schema_id = self._settled.get(names)
+        try:
+            if schema_id is not None:
+                payload: bytes = self._pack([ROW, schema_id, step, time, *data.values()])
+            else:
+                payload = self._introduce(names, data, step, time)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise _row_fault(data, step) from error
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            raise RecordError(
+                f"the row of step {step} has {len(payload)} bytes; the limit is {PAYLOAD_BYTES_MAX}: "
+                "log less at once, or save it as a file"
+            )
+        self.rows += 1
+        self.last_step = step
+        self.summary.observe(data)
+        return payload
+
+    def record(self, kind: int, *fields: Any) -> bytes:
+        """Return the payload of one record other than a row."""
+        try:
+            payload: bytes = self._pack([kind, *fields])
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise RecordError(f"a {KIND_NAMES[kind]} record cannot hold this: {error}") from error
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            raise RecordError(
+                f"a {KIND_NAMES[kind]} record of {len(payload)} bytes is over the limit of "
+                f"{PAYLOAD_BYTES_MAX}"
+            )
+        return payload
+
+    def schemas(self) -> bytes:
+        """Return the records of all schemas so far: how a log starts that carries on another one."""
+        return b"".join(
+            self._pack([SCHEMA, schema_id, names]) for names, schema_id in self._schemas.items()
+        )
+
+    def checkpoint(self, previous: int, **final: Any) -> bytes | None:
+        """Return a checkpoint's payload, or None where all of it would not fit into one chunk.
+
+        `previous` is the offset of the checkpoint before, 0 for none.
+        """
+        payload: bytes = self._pack(
+            {
+                "schemas": [[schema_id, names] for names, schema_id in self._schemas.items()],
+                "rows": self.rows,
+                "last_step": self.last_step,
+                **self.summary.state(),
+                "previous": previous,
+                **final,
+            }
+        )
+        return payload if len(payload) <= PAYLOAD_BYTES_MAX else None
+
+    def _introduce(
+        self, names: tuple[str, ...], data: Mapping[str, Any], step: int, time: float
+    ) -> bytes:
+        schema_id = self._schemas.get(names)
+        if schema_id is None:
+            for name in names:
+                if not isinstance(name, str):
+                    raise RecordError(f"the key {name!r} is not a string")
+            schema_id = len(self._schemas)
+        payload: bytes = self._pack([SCHEMA, schema_id, names])
+        payload += self._pack([ROW, schema_id, step, time, *data.values()])
+        self._schemas[names] = schema_id
+        times = self._times_written[schema_id] = self._times_written.get(schema_id, 0) + 1
+        if times == SCHEMA_WRITTEN_TIMES:
+            self._settled[names] = schema_id
+            del self._times_written[schema_id]
+        return payload
+
+
+def decode_records(payload: bytes) -> list[list[Any]]:
+    """Return the msgpack arrays of a records chunk.
+
+    Raises RecordError where the payload is no sequence of msgpack arrays that start with an int.
+    """
+    try:
+        records = [_unpack(payload)]
+    except msgpack.ExtraData:
+        records = list(_unpack_many(payload))
+    except _UNPACK_ERRORS as error:
+        raise RecordError(f"a chunk's payload is not msgpack: {error}") from error
+    for record in records:
+        if type(record) is not list or not record or type(record[0]) is not int:
+            raise RecordError("a chunk's payload holds something other than records")
+    return records
+
+
+def decode_map(payload: bytes) -> dict[str, Any]:
+    """Return the map of a checkpoint or final chunk. Raises RecordError where it is none."""
+    try:
+        value = _unpack(payload)
+    except _UNPACK_ERRORS as error:
+        raise RecordError(f"a checkpoint is not msgpack: {error}") from error
+    if not isinstance(value, dict):
+        raise RecordError("a checkpoint is not a map")
+    return value
+
+
+def _pack_extension(value: object) -> msgpack.ExtType:
+    if isinstance(value, Media):
+        return msgpack.ExtType(MEDIA_EXTENSION, msgpack.packb(value.fields()))
+    if isinstance(value, Histogram):
+        return msgpack.ExtType(HISTOGRAM_EXTENSION, msgpack.packb(dict(value.fields)))
+    raise TypeError(f"cannot record {type(value).__name__}")
+
+
+def _unpack_extension(code: int, data: bytes) -> object:
+    if code not in (MEDIA_EXTENSION, HISTOGRAM_EXTENSION):
+        return msgpack.ExtType(code, data)
+    fields = msgpack.unpackb(data, strict_map_key=False)
+    if not isinstance(fields, dict):
+        raise ValueError(f"extension {code} holds no map")
+    if code == HISTOGRAM_EXTENSION:
+        return Histogram(fields)
+    own = (fields.pop("type"), fields.pop("path"), fields.pop("sha256"), fields.pop("size"))
+    if tuple(map(type, own)) != (str, str, str, int):
+        raise ValueError("a media value lacks type, path, sha256 or size")
+    return Media(*own, fields)
+
+
+_UNPACK_ERRORS = (ValueError, TypeError, KeyError, RecursionError, msgpack.UnpackException)
+
+
+def _unpack(payload: bytes) -> Any:
+    return msgpack.unpackb(payload, ext_hook=_unpack_extension, strict_map_key=False)
+
+
+def _unpack_many(payload: bytes) -> Iterable[Any]:
+    unpacker = msgpack.Unpacker(
+        ext_hook=_unpack_extension, strict_map_key=False, max_buffer_size=PAYLOAD_BYTES_MAX
+    )
+    unpacker.feed(payload)
+    try:
+        yield from unpacker
+    except _UNPACK_ERRORS as error:
+        raise RecordError(f"a chunk's payload is not msgpack: {error}") from error
+    if unpacker.tell() != len(payload):
+        raise RecordError("a chunk's payload ends in the middle of a record")
+
+
+def _row_fault(data: Mapping[str, Any], step: int) -> RecordError:
+    """Name the value of a row that cannot be packed."""
+    if not isinstance(step, int):
+        return RecordError(f"the step {step!r} is not an int")
+    for name, value in data.items():
+        if not isinstance(name, str):
+            return RecordError(f"the key {name!r} is not a string")
+        try:
+            msgpack.packb([name, value], default=_pack_extension)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            return RecordError(f"{name!r} holds a value that no record can hold: {error}")
+    return RecordError(f"the row of step {step} cannot be recorded: its step or time is out of range")

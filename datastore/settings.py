@@ -1,0 +1,113 @@
+"""The program's own options, from where a person set them; sdk and syncd read them here.
+
+Flags win over `TIDELOG_*` variables, these over `./.tidelog.toml`, that over
+`$XDG_CONFIG_HOME/tidelog/config.toml`. `WANDB_*` variables are read last, for those who come from there.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import DatastoreError
+
+NAMES = (
+    "hub",
+    "api_key",
+    "mode",
+    "dir",
+    "project",
+    "run_id",
+    "name",
+    "group",
+    "job_type",
+    "tags",
+    "notes",
+    "durability",
+    "quiet",
+)
+
+WANDB_FALLBACKS = {
+    "WANDB_MODE": "mode",
+    "WANDB_DIR": "dir",
+    "WANDB_PROJECT": "project",
+    "WANDB_RUN_ID": "run_id",
+    "WANDB_NAME": "name",
+    "WANDB_RUN_GROUP": "group",
+    "WANDB_JOB_TYPE": "job_type",
+    "WANDB_TAGS": "tags",
+    "WANDB_NOTES": "notes",
+    "WANDB_SILENT": "quiet",
+}
+
+PROJECT_FILE = ".tidelog.toml"
+
+
+class SettingsError(DatastoreError):
+    """A settings file cannot be read, or holds something that is no setting."""
+
+
+class Setting(NamedTuple):
+    """A value as text, and where it came from, for messages."""
+
+    value: str
+    origin: str
+
+
+def config_directory(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's own settings, by the XDG base directory specification."""
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(
+        environ.get("HOME") or os.path.expanduser("~"), ".config"
+    )
+    return Path(home, "tidelog")
+
+
+def read_settings(
+    environ: Mapping[str, str] = os.environ, *, directory: str = ".", disk: Disk | None = None
+) -> dict[str, Setting]:
+    """Return every setting that is set, by name. An empty variable counts as not set.
+
+    Raises SettingsError where a settings file is not TOML or names a setting that does not exist.
+    """
+    disk = disk or Disk()
+    settings: dict[str, Setting] = {}
+    for variable, name in WANDB_FALLBACKS.items():
+        if environ.get(variable):
+            settings[name] = Setting(environ[variable], variable)
+    for path in (config_directory(environ) / "config.toml", Path(directory, PROJECT_FILE)):
+        if disk.is_file(path):
+            settings.update(_read_file(path, disk))
+    for name in NAMES:
+        variable = f"TIDELOG_{name.upper()}"
+        if environ.get(variable):
+            settings[name] = Setting(environ[variable], variable)
+        elif environ.get(f"{variable}_FILE"):
+            secret = _read_secret(environ[f"{variable}_FILE"], variable, disk)
+            settings[name] = Setting(secret, f"{variable}_FILE")
+    return settings
+
+
+def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:
+    import tomllib  # Most runs have no settings file and need not pay for the parser.
+
+    try:
+        values = tomllib.loads(disk.read(path).decode())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
+    for name, value in values.items():
+        if name not in NAMES:
+            raise SettingsError(f"{path} sets {name!r}, which is none of: {', '.join(NAMES)}")
+        if not isinstance(value, (str, bool)):
+            raise SettingsError(f"{path} sets {name} to {value!r}; write it as a string")
+    return {
+        name: Setting(value if isinstance(value, str) else str(value).lower(), str(path))
+        for name, value in values.items()
+    }
+
+
+def _read_secret(path: str, variable: str, disk: Disk) -> str:
+    try:
+        return disk.read(path).decode().strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{variable}_FILE names {path}, which cannot be read: {error}") from error

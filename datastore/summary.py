@@ -1,0 +1,128 @@
+"""The summary of a run: computed from its rows, overruled by what was set by hand. No I/O.
+
+Writer and reader share it: the writer puts its state into every checkpoint, the reader goes on from
+there, so that a damaged row does not change what came after it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+AGGREGATES = ("min", "max", "mean", "best", "first", "last", "none")
+"""What `define_metric(summary=...)` may ask for; `best` is `max` or `min` by the metric's goal."""
+
+
+class Summary:
+    """The value of each key that stands for the whole run; by default the last one logged."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+        self._by_hand: dict[str, Any] = {}
+        self._means: dict[str, tuple[int, float]] = {}
+        self._rules: dict[str, str] = {}
+        self._rule_of_key: dict[str, str] = {}
+
+    def define(self, name: str, definition: Mapping[str, Any]) -> None:
+        """Follow a metric record: `name` may hold `*`, `definition["summary"]` is one of AGGREGATES."""
+        aggregate = definition.get("summary")
+        if aggregate == "best":
+            aggregate = "min" if definition.get("goal") == "minimize" else "max"
+        if aggregate in AGGREGATES and aggregate != "last":
+            self._rules[name] = aggregate
+        else:
+            self._rules.pop(name, None)
+        self._rule_of_key.clear()
+
+    def observe(self, data: Mapping[str, Any]) -> None:
+        """Take one row into account."""
+        if not self._rules:
+            self._last.update(data)
+            return
+        for key, value in data.items():
+            rule = self._rule_of_key.get(key)
+            if rule is None:
+                rule = self._rule_of_key[key] = self._find_rule(key)
+            if rule == "last":
+                self._last[key] = value
+            elif rule != "none":
+                self._aggregate(rule, key, value)
+
+    def set_by_hand(self, values: Mapping[str, Any]) -> None:
+        """Let `values` win over whatever is computed for these keys."""
+        self._by_hand.update(values)
+
+    def values(self) -> dict[str, Any]:
+        """Return key -> value."""
+        return {**self._last, **self._by_hand}
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds: `summary`, and what it takes to go on from there."""
+        state: dict[str, Any] = {"summary": self._last}
+        if self._by_hand:
+            state["set_by_hand"] = self._by_hand
+        if self._means:
+            state["means"] = {key: list(mean) for key, mean in self._means.items()}
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's state; anything in it of the wrong type is left out."""
+        self._last = dict(_map(state.get("summary")))
+        self._by_hand = dict(_map(state.get("set_by_hand")))
+        self._means = {
+            key: (mean[0], mean[1])
+            for key, mean in _map(state.get("means")).items()
+            if isinstance(mean, list) and len(mean) == 2 and all(map(_is_number, mean))
+        }
+
+    def combined(self, later: Iterable["Summary"]) -> "Summary":
+        """Return the summary of this log and of the `later` logs of the same run, in order."""
+        whole = Summary()
+        whole._rules = dict(self._rules)
+        whole.restore(self.state())
+        for summary in later:
+            whole._rules.update(summary._rules)
+            whole._rule_of_key.clear()
+            for key, value in summary._last.items():
+                if whole._find_rule(key) == "mean" and key in summary._means:
+                    whole._add_mean(key, *summary._means[key])
+                else:
+                    whole.observe({key: value})
+            whole._by_hand.update(summary._by_hand)
+        return whole
+
+    def _find_rule(self, key: str) -> str:
+        exact = self._rules.get(key)
+        if exact is not None:
+            return exact
+        for pattern, rule in self._rules.items():
+            if "*" in pattern and fnmatchcase(key, pattern):
+                return rule
+        return "last"
+
+    def _aggregate(self, rule: str, key: str, value: Any) -> None:
+        if rule == "first":
+            self._last.setdefault(key, value)
+        elif not _is_number(value) or math.isnan(value):
+            self._last.setdefault(key, value)
+        elif rule == "mean":
+            self._add_mean(key, 1, value)
+        else:
+            held = self._last.get(key)
+            if _is_number(held) and not math.isnan(held):
+                value = min(held, value) if rule == "min" else max(held, value)
+            self._last[key] = value
+
+    def _add_mean(self, key: str, count: int, total: float) -> None:
+        held_count, held_total = self._means.get(key, (0, 0.0))
+        count, total = held_count + count, held_total + total
+        self._means[key] = (count, total)
+        self._last[key] = total / count
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
