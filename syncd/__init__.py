@@ -1,1 +1,1 @@
-"""Placeholder until its owner writes it."""
+"""syncd: the daemon that uploads runs, and its other end, the hub."""

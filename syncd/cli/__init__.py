@@ -1,1 +1,66 @@
-"""Placeholder until its owner writes it."""
+"""The command `syncd`: one file per subcommand, loaded when it is called; none is defined here."""
+
+from importlib import import_module
+from typing import ClassVar, NoReturn
+
+import click
+
+from tidelog.datastore.errors import DatastoreError
+from tidelog.syncd.errors import SyncdError
+
+CANNOT_START = 2
+
+
+class LazyGroup(click.Group):
+    """Knows the subcommands by name and a line of help; imports only the one that is called."""
+
+    SUMMARIES: ClassVar[dict[str, str]] = {
+        "login": "Save the hub's address and an API key.",
+        "start": "Watch folders of runs and upload what is new, until SIGTERM.",
+        "sync": "Upload runs once, until all of it is acknowledged.",
+        "status": "Show what is uploaded, waiting and parked.",
+        "verify": "Compare runs on the disk with what the hub holds.",
+        "retry": "Try parked items again.",
+        "serve": "Run a hub: receive runs and keep them.",
+        "key": "Create, list and revoke the API keys of a hub.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order in which a person meets them."""
+        del ctx
+        return list(self.SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand."""
+        del ctx
+        if cmd_name not in self.SUMMARIES:
+            return None
+        command = import_module(f"tidelog.syncd.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake of ours, not of a caller
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.SUMMARIES.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog="Each command explains itself: syncd COMMAND --help",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="tidelog", prog_name="syncd")
+def group() -> None:
+    """Carry runs from the machine that trains to a hub, and keep them there."""
+
+
+def main() -> NoReturn:
+    """Run the command; errors that we raise on purpose become one sentence and exit code 2."""
+    try:
+        group.main(prog_name="syncd")
+    except (SyncdError, DatastoreError) as error:
+        click.echo(f"syncd: {error}", err=True)
+        raise SystemExit(CANNOT_START) from None
+    raise SystemExit(0)

@@ -1,0 +1,138 @@
+"""The bodies that agent and hub exchange: the list of files, the batch, zstd. No I/O.
+
+Decoding believes nothing: types, counts and sizes are checked; what is wrong is a ProtocolError.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgpack
+
+from tidelog.syncd.errors import ProtocolError
+from tidelog.syncd.protocol import decode_sha256
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ZSTD_LEVEL = 3
+
+
+class FileEntry(NamedTuple):
+    """A file as the ledger names it: path below the run directory, bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class SmallFile(NamedTuple):
+    """One file of a batch, with its bytes."""
+
+    path: str
+    sha256: str
+    data: bytes
+
+
+class TooLargeError(ProtocolError):
+    """A body is over a limit; it was not taken into memory."""
+
+
+def encode_missing(files: Iterable[FileEntry]) -> bytes:
+    """Return the body of `files:missing`."""
+    return _json({"files": [entry._asdict() for entry in files]})
+
+
+def decode_missing(body: bytes, *, files_max: int) -> list[FileEntry]:
+    """Return the entries of a `files:missing`."""
+    document = decode_json(body)
+    files = document.get("files") if isinstance(document, dict) else None
+    if not isinstance(files, list):
+        raise ProtocolError('the body is not {"files": [...]}')
+    if len(files) > files_max:
+        raise TooLargeError(f"the body lists {len(files)} files; the limit is {files_max}")
+    return [_decode_entry(entry) for entry in files]
+
+
+def encode_batch(files: Iterable[SmallFile]) -> bytes:
+    """Return the body of `files:batch`: msgpack arrays of path, SHA-256 and bytes, back to back."""
+    packer = msgpack.Packer(autoreset=True)
+    return b"".join(packer.pack([file.path, file.sha256, file.data]) for file in files)
+
+
+def decode_batch(body: bytes, *, files_max: int) -> list[SmallFile]:
+    """Return the files of a batch."""
+    unpacker = msgpack.Unpacker(max_buffer_size=max(len(body), 1), strict_map_key=True)
+    unpacker.feed(body)
+    files: list[SmallFile] = []
+    try:
+        for entry in unpacker:
+            if len(files) == files_max:
+                raise TooLargeError(f"the batch has more than {files_max} files")
+            files.append(_decode_file(entry))
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        if isinstance(error, ProtocolError):
+            raise
+        raise ProtocolError(f"the batch is not msgpack: {error}") from error
+    if unpacker.tell() != len(body):
+        raise ProtocolError("the batch ends in the middle of a file")
+    return files
+
+
+def decode_json(body: bytes) -> Any:
+    """Return the value of a JSON body."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the body is not JSON: {error}") from error
+
+
+def compress(data: bytes) -> bytes:
+    """Return `data` as one zstd frame."""
+    compressed: bytes = zstd.compress(data, level=ZSTD_LEVEL)
+    return compressed
+
+
+def decompress(data: bytes, *, bytes_max: int, window_log_max: int) -> bytes:
+    """Return what one zstd frame holds, never taking more memory than the limits say."""
+    decompressor = zstd.ZstdDecompressor(
+        options={zstd.DecompressionParameter.window_log_max: window_log_max}
+    )
+    try:
+        decoded: bytes = decompressor.decompress(data, max_length=bytes_max + 1)
+    except zstd.ZstdError as error:
+        raise ProtocolError(
+            f"the body is not the zstd frame that it says it is: {error}"
+        ) from error
+    if len(decoded) > bytes_max:
+        raise TooLargeError(f"the decoded body has more than {bytes_max} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise ProtocolError("the body is not exactly one zstd frame")
+    return decoded
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _decode_entry(entry: object) -> FileEntry:
+    if not isinstance(entry, dict):
+        raise ProtocolError("an entry of files is not an object")
+    path, size = entry.get("path"), entry.get("size")
+    if not isinstance(path, str):
+        raise ProtocolError("an entry of files has no path")
+    if type(size) is not int or size < 0:
+        raise ProtocolError(f"the size of {path!r} is not a number of bytes")
+    return FileEntry(path, size, decode_sha256(f"the sha256 of {path!r}", entry.get("sha256")))
+
+
+def _decode_file(entry: object) -> SmallFile:
+    if not isinstance(entry, list) or len(entry) != 3:
+        raise ProtocolError("an entry of the batch is not [path, sha256, bytes]")
+    path, sha256, data = entry
+    if not isinstance(path, str) or not isinstance(data, bytes):
+        raise ProtocolError("an entry of the batch is not [path, sha256, bytes]")
+    return SmallFile(path, decode_sha256(f"the sha256 of {path!r}", sha256), data)
