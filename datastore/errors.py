@@ -1,14 +1,14 @@
 """The errors of the datastore, one tree; none of them is ever logged here, only raised.
 
-    DatastoreError
-    ├── NotALogError             the file does not start like a log, and holds no chunk of one
-    ├── NotARunError             the path is no run directory and no log
-    ├── UnsupportedVersionError  the log was written by a newer tidelog
-    ├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
-    ├── RecordError              a value that no record can hold (also a ValueError)
-    ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
-    ├── AppendRefusedError       bytes that do not continue a replica
-    └── WriterClosedError        a writer was used after `close()`
+DatastoreError
+├── NotALogError             the file does not start like a log, and holds no chunk of one
+├── NotARunError             the path is no run directory and no log
+├── UnsupportedVersionError  the log was written by a newer tidelog
+├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
+├── RecordError              a value that no record can hold (also a ValueError)
+├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
+├── AppendRefusedError       bytes that do not continue a replica
+└── WriterClosedError        a writer was used after `close()`
 """
 
 

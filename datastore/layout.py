@@ -12,7 +12,9 @@ RUN_JSON = "run.json"
 SUMMARY_JSON = "summary.json"
 LATEST = "latest"
 
-_LOG_NAME = re.compile(r"(?P<stream>[a-z]+[0-9]*)\.(?P<number>[0-9]{4,9})(\.(?P<twin>[0-9a-f]{8}))?\.tlog")
+_LOG_NAME = re.compile(
+    r"(?P<stream>[a-z]+[0-9]*)\.(?P<number>[0-9]{4,9})(\.(?P<twin>[0-9a-f]{8}))?\.tlog"
+)
 
 
 class LogName(NamedTuple):

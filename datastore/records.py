@@ -89,22 +89,41 @@ class RecordEncoder:
     def __init__(self) -> None:
         self.rows = 0
         self.last_step: int | None = None
-        self.summary = Summary()
+        self._summary = Summary()
         self._schemas: dict[tuple[str, ...], int] = {}
         # Schemas that were written often enough; the others are written again with their next row.
         self._settled: dict[tuple[str, ...], int] = {}
         self._times_written: dict[int, int] = {}
+        # The last row, not yet part of the summary: only the last of equal rows counts there.
+        self._last_names: tuple[str, ...] = ()
+        self._last_row: list[Any] = []
+        self._last_id: int | None = None
         self._pack = msgpack.Packer(default=_pack_extension, autoreset=True).pack
+
+    def child(self) -> "RecordEncoder":
+        """Return an encoder for a forked process: no rows and no schemas, the same metric rules."""
+        encoder = RecordEncoder()
+        encoder._summary.follow_rules_of(self._summary)
+        return encoder
+
+    @property
+    def summary(self) -> Summary:
+        """The summary of all rows so far."""
+        self._settle_last_row()
+        return self._summary
 
     def row(self, data: Mapping[str, Any], step: int, time: float) -> bytes:
         """Return the payload of one row. Raises RecordError for a value that no record can hold."""
         names = tuple(data)
-        schema_id = self._settled.get(names)
+        if names != self._last_names or self._last_id is None:
+            self._settle_last_row()
+            self._last_names, self._last_id = names, self._settled.get(names)
+        row = [ROW, self._last_id, step, time, *data.values()]
         try:
-            if schema_id is not None:
-                payload: bytes = self._pack([ROW, schema_id, step, time, *data.values()])
+            if self._last_id is not None:
+                payload: bytes = self._pack(row)
             else:
-                payload = self._introduce(names, data, step, time)
+                payload = self._introduce(names, row)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise _row_fault(data, step) from error
         if len(payload) > PAYLOAD_BYTES_MAX:
@@ -112,9 +131,11 @@ class RecordEncoder:
                 f"the row of step {step} has {len(payload)} bytes; the limit is {PAYLOAD_BYTES_MAX}: "
                 "log less at once, or save it as a file"
             )
+        if self._summary.has_rules:
+            self._settle_last_row()
+        self._last_row = row
         self.rows += 1
         self.last_step = step
-        self.summary.observe(data)
         return payload
 
     def record(self, kind: int, *fields: Any) -> bytes:
@@ -136,34 +157,33 @@ class RecordEncoder:
             self._pack([SCHEMA, schema_id, names]) for names, schema_id in self._schemas.items()
         )
 
-    def checkpoint(self, previous: int, **final: Any) -> bytes | None:
-        """Return a checkpoint's payload, or None where all of it would not fit into one chunk.
+    def checkpoint(self, previous: int, **final: Any) -> bytes:
+        """Return the payload of a checkpoint, or with `state` and `exit_code` of a final chunk.
 
-        `previous` is the offset of the checkpoint before, 0 for none.
+        `previous` is the offset of the checkpoint before, 0 for none. Where schemas and summary would
+        not fit into one chunk they are left out: a reader then has them from the records alone.
         """
-        payload: bytes = self._pack(
-            {
-                "schemas": [[schema_id, names] for names, schema_id in self._schemas.items()],
-                "rows": self.rows,
-                "last_step": self.last_step,
-                **self.summary.state(),
-                "previous": previous,
-                **final,
-            }
-        )
-        return payload if len(payload) <= PAYLOAD_BYTES_MAX else None
+        counts = {"rows": self.rows, "last_step": self.last_step, "previous": previous, **final}
+        schemas = [[schema_id, names] for names, schema_id in self._schemas.items()]
+        payload: bytes = self._pack({"schemas": schemas, **self.summary.state(), **counts})
+        return payload if len(payload) <= PAYLOAD_BYTES_MAX else self._pack(counts)
 
-    def _introduce(
-        self, names: tuple[str, ...], data: Mapping[str, Any], step: int, time: float
-    ) -> bytes:
+    def _settle_last_row(self) -> None:
+        if self._last_row:
+            values = self._last_row[4:]
+            self._summary.observe(dict(zip(self._last_names, values, strict=True)))
+            self._last_row = []
+
+    def _introduce(self, names: tuple[str, ...], row: list[Any]) -> bytes:
+        """Return a row with its schema before it, twice per schema."""
         schema_id = self._schemas.get(names)
         if schema_id is None:
             for name in names:
                 if not isinstance(name, str):
                     raise RecordError(f"the key {name!r} is not a string")
             schema_id = len(self._schemas)
-        payload: bytes = self._pack([SCHEMA, schema_id, names])
-        payload += self._pack([ROW, schema_id, step, time, *data.values()])
+        row[1] = schema_id
+        payload: bytes = self._pack([SCHEMA, schema_id, names]) + self._pack(row)
         self._schemas[names] = schema_id
         times = self._times_written[schema_id] = self._times_written.get(schema_id, 0) + 1
         if times == SCHEMA_WRITTEN_TIMES:

@@ -219,9 +219,7 @@ class Scanner:
             return True
         header = decode_chunk_header(data, 0, self._tag)
         return (
-            header is not None
-            and header.seq >= self.seq
-            and CHUNK_HEADER_BYTES + header.length > size
+            header is not None and header.seq >= self.seq and CHUNK_HEADER_BYTES + header.length > size
         )
 
 
@@ -249,7 +247,7 @@ def _search_tag(read_at: ReadAt) -> int | None:
         body = data[at : at + CHUNK_HEADER_BYTES - 4]
         length = int.from_bytes(body[4:8], "little")
         payload = data[at + CHUNK_HEADER_BYTES : at + CHUNK_HEADER_BYTES + length]
-        if RECORDS <= body[2] and body[3] == 0 and 0 < length == len(payload):
+        if body[2] >= RECORDS and body[3] == 0 and 0 < length == len(payload):
             crc = int.from_bytes(data[at + 16 : at + 20], "little")
             tag = crc32_start(body, crc)
             header: ChunkHeader | None = decode_chunk_header(data, at, tag)

@@ -5,8 +5,8 @@ there, so that a damaged row does not change what came after it.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 AGGREGATES = ("min", "max", "mean", "best", "first", "last", "none")
@@ -23,6 +23,11 @@ class Summary:
         self._rules: dict[str, str] = {}
         self._rule_of_key: dict[str, str] = {}
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether some metric's summary is anything but the last value, so that every row counts."""
+        return bool(self._rules)
+
     def define(self, name: str, definition: Mapping[str, Any]) -> None:
         """Follow a metric record: `name` may hold `*`, `definition["summary"]` is one of AGGREGATES."""
         aggregate = definition.get("summary")
@@ -32,6 +37,11 @@ class Summary:
             self._rules[name] = aggregate
         else:
             self._rules.pop(name, None)
+        self._rule_of_key.clear()
+
+    def follow_rules_of(self, other: "Summary") -> None:
+        """Take over the metric definitions of another summary; later ones win."""
+        self._rules.update(other._rules)
         self._rule_of_key.clear()
 
     def observe(self, data: Mapping[str, Any]) -> None:
@@ -78,11 +88,10 @@ class Summary:
     def combined(self, later: Iterable["Summary"]) -> "Summary":
         """Return the summary of this log and of the `later` logs of the same run, in order."""
         whole = Summary()
-        whole._rules = dict(self._rules)
+        whole.follow_rules_of(self)
         whole.restore(self.state())
         for summary in later:
-            whole._rules.update(summary._rules)
-            whole._rule_of_key.clear()
+            whole.follow_rules_of(summary)
             for key, value in summary._last.items():
                 if whole._find_rule(key) == "mean" and key in summary._means:
                     whole._add_mean(key, *summary._means[key])
@@ -96,19 +105,17 @@ class Summary:
         if exact is not None:
             return exact
         for pattern, rule in self._rules.items():
-            if "*" in pattern and fnmatchcase(key, pattern):
+            if "*" in pattern and _has_form(key, pattern):
                 return rule
         return "last"
 
     def _aggregate(self, rule: str, key: str, value: Any) -> None:
-        if rule == "first":
-            self._last.setdefault(key, value)
-        elif not _is_number(value) or math.isnan(value):
+        if rule == "first" or not _is_number(value) or math.isnan(value):
             self._last.setdefault(key, value)
         elif rule == "mean":
             self._add_mean(key, 1, value)
         else:
-            held = self._last.get(key)
+            held = self._last.get(key, math.nan)
             if _is_number(held) and not math.isnan(held):
                 value = min(held, value) if rule == "min" else max(held, value)
             self._last[key] = value
@@ -118,6 +125,11 @@ class Summary:
         count, total = held_count + count, held_total + total
         self._means[key] = (count, total)
         self._last[key] = total / count
+
+
+def _has_form(key: str, pattern: str) -> bool:
+    """Tell whether `key` is `pattern` with something for each `*`; no other character is special."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), key, re.DOTALL) is not None
 
 
 def _is_number(value: object) -> bool:
