@@ -1,0 +1,51 @@
+"""Who is measured: the peers' names, their files, and how many rows each gets. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ROWS = 100_000
+FLOOR = "bare"
+OWN = "tidelog"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the tables.
+
+    `share` is the part of the rows that the peer gets, so that a slow one does not take the whole time;
+    its CPU time is then scaled up. `returned` says where a row is when `log()` has returned; `package`
+    is what it needs in the peers' environment, empty for those that run in tidelog's own.
+    """
+
+    name: str
+    file: str
+    returned: str
+    package: str = ""
+    share: float = 1.0
+
+    def rows(self, rows: int) -> int:
+        """Return how many of `rows` this peer logs."""
+        return max(2, round(rows * self.share))
+
+
+ROSTER = (
+    Entry("bare", "bare.py", "in the kernel"),
+    Entry("tidelog", "tidelog_sdk.py", "in the kernel"),
+    Entry("tidelog Writer", "tidelog_writer.py", "in the kernel"),
+    Entry("sqlite3", "sqlite_commit.py", "in the kernel"),
+    Entry("wandb offline", "wandb_offline.py", "in a socket to wandb-core", "wandb", share=0.2),
+    Entry("tensorboardX", "tensorboardx_events.py", "in a queue", "tensorboardX", share=0.2),
+    Entry("trackio", "trackio_local.py", "in a list", "trackio", share=0.2),
+)
+
+
+def choose(names: Sequence[str]) -> tuple[Entry, ...]:
+    """Return the entries whose first word is among `names`, in the roster's order; all for none.
+
+    ValueError names the first one that nobody has.
+    """
+    known = {entry.name.split()[0] for entry in ROSTER}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no peer is called {name!r}: choose among {', '.join(sorted(known))}")
+    return tuple(entry for entry in ROSTER if not names or entry.name.split()[0] in names)
