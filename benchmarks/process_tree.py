@@ -55,7 +55,7 @@ def run(
         try:
             status, cpu_s = _reap_all(process, deadline)
         except BaseException:
-            _kill_all(process)
+            _reap_all(process, deadline=0.0)
             raise
         out.seek(0)
         err.seek(0)
