@@ -3,6 +3,7 @@
 Never decides anything. The fault tests hand a `Disk` of their own to everything that takes one.
 """
 
+import builtins
 import os
 import secrets
 import stat
@@ -180,11 +181,21 @@ class Disk:
             if entry.is_directory:
                 yield from self.walk(below)
 
+    def glob(self, pattern: str) -> "builtins.list[str]":
+        """Return the paths that match a pattern with `*`, `?`, `[...]` or `**`, sorted."""
+        import glob  # Only those who save files by pattern pay for it.
+
+        return sorted(glob.iglob(pattern, recursive=True))
+
     # -- questions -------------------------------------------------------------------------------
 
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
+
+    def is_there(self, path: StrPath) -> bool:
+        """Tell whether there is anything at a path; a dangling symbolic link is something."""
+        return os.path.lexists(path)
 
     def is_file(self, path: StrPath) -> bool:
         """Tell whether the path is a regular file, and no symbolic link."""
@@ -192,6 +203,10 @@ class Disk:
             return stat.S_ISREG(os.lstat(path).st_mode)
         except OSError:
             return False
+
+    def is_link(self, path: StrPath) -> bool:
+        """Tell whether the path is a symbolic link."""
+        return os.path.islink(path)
 
     def is_directory(self, path: StrPath) -> bool:
         """Tell whether the path is a directory, or a link to one."""

@@ -46,3 +46,35 @@ class WriterClosedError(DatastoreError):
 
 class AppendRefusedError(DatastoreError):
     """Bytes offered to a replica do not continue what it holds; nothing was written."""
+
+
+class OffsetMismatchError(AppendRefusedError):
+    """Bytes start somewhere else than the replica ends; `held` is the offset where it does."""
+
+    def __init__(self, message: str, *, held: int) -> None:
+        super().__init__(message)
+        self.held = held
+
+
+class DifferentLogError(AppendRefusedError):
+    """Another log is held under this name; `held` is its id."""
+
+    def __init__(self, message: str, *, held: bytes) -> None:
+        super().__init__(message)
+        self.held = held
+
+
+class DifferentBytesError(AppendRefusedError):
+    """The replica holds other bytes at this place."""
+
+
+class InvalidChunksError(AppendRefusedError):
+    """The bytes are not whole chunks in their order, or damaged where nobody said so."""
+
+
+class FileMismatchError(DatastoreError):
+    """The bytes of a file are not what its size or its SHA-256 says; it was not put in place."""
+
+
+class PlaceTakenError(DatastoreError):
+    """A symbolic link, or something of another kind, is in the place of a path."""

@@ -1,0 +1,198 @@
+"""A replica: a root of run directories that fills with what is uploaded to a hub or a `file://` target.
+
+Holds nothing in memory that the disk does not say again. `ReplicaLogs` and `ReplicaFiles` change
+it; here it is listed, with every digest read anew from the disk.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tidelog.datastore.append import log_id_of
+from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.errors import InvalidNameError, NotALogError, RecordError
+from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
+from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
+from tidelog.datastore.names import check_name
+from tidelog.datastore.places import Places
+from tidelog.datastore.records import ROW, decode_records
+from tidelog.datastore.replica_files import ReplicaFiles, blocks
+from tidelog.datastore.replica_logs import ReplicaLogs
+from tidelog.datastore.scan import Damage, Scanner, identify
+
+
+class RunName(NamedTuple):
+    """A run of a root: its project and its id."""
+
+    project: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLog:
+    """A log as it lies on the disk, up to the end of its last whole chunk."""
+
+    name: str
+    log_id: str
+    size: int
+    chunks: int
+    rows: int
+    sha256: str
+    damage: tuple[Damage, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON says it."""
+        damage = [{"offset": d.offset, "length": d.length, "chunks": d.chunks} for d in self.damage]
+        return {
+            "name": self.name,
+            "log_id": self.log_id,
+            "size": self.size,
+            "chunks": self.chunks,
+            "rows": self.rows,
+            "sha256": self.sha256,
+            "damage": damage,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file as it lies on the disk: path below the run directory, bytes, SHA-256 in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON says it."""
+        return {"path": self.path, "size": self.size, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class RunListing:
+    """All that a replica holds of a run."""
+
+    project: str
+    run: str
+    logs: tuple[ListedLog, ...]
+    files: tuple[ListedFile, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON says it."""
+        return {
+            "project": self.project,
+            "run": self.run,
+            "logs": [log.document() for log in self.logs],
+            "files": [file.document() for file in self.files],
+        }
+
+
+class Replica:
+    """One root: `logs` and `files` take what comes, `runs` and `listing` tell what is there."""
+
+    def __init__(self, root: StrPath, *, disk: Disk | None = None) -> None:
+        self._disk = disk or Disk()
+        self.places = Places(root, disk=self._disk)
+        self.logs = ReplicaLogs(self.places, disk=self._disk)
+        self.files = ReplicaFiles(self.places, disk=self._disk)
+
+    def __repr__(self) -> str:
+        return f"<Replica in {self.places.root}>"
+
+    def runs(self) -> Iterator[RunName]:
+        """Yield every run directory that holds a log, in the order of names."""
+        root = self.places.root
+        if not self._disk.is_directory(root):
+            return
+        for project in self._directories(root):
+            for run in self._directories(os.path.join(root, project)):
+                names = [entry.name for entry in self._disk.list(os.path.join(root, project, run))]
+                if sorted_logs(names):
+                    yield RunName(project, run)
+
+    def listing(self, project: str, run: str) -> RunListing | None:
+        """Return what is held of a run, each byte of it read again now; None where nothing is.
+
+        Nothing is changed, and an unfinished rest of a log is not counted.
+        """
+        directory = self.places.run(project, run)
+        if not self._disk.is_directory(directory):
+            return None
+        names = [entry.name for entry in self._disk.list(directory) if entry.is_file]
+        logs = (list_log(self._disk, directory, str(name)) for name in sorted_logs(names))
+        return RunListing(
+            project, run, tuple(log for log in logs if log), tuple(self._list_files(directory))
+        )
+
+    def _list_files(self, directory: str) -> Iterator[ListedFile]:
+        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
+            start = os.path.join(directory, top)
+            if self._disk.is_link(start) or not self._disk.is_directory(start):
+                continue
+            for path, entry in self._disk.walk(start):
+                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
+                    yield list_file(self._disk, directory, os.path.relpath(path, directory))
+
+    def _directories(self, path: str) -> Iterator[str]:
+        for entry in self._disk.list(path):
+            if entry.is_directory and _is_name(entry.name):
+                yield entry.name
+
+
+def list_log(disk: Disk, directory: StrPath, name: str) -> ListedLog | None:
+    """Return what a log on the disk holds, read whole; None where it is no log, or not yet."""
+    path = os.path.join(directory, name)
+    fd = disk.open(path)
+    try:
+
+        def read_at(offset: int, size: int) -> bytes:
+            return disk.pread(fd, size, offset)
+
+        try:
+            identity = identify(read_at, log=name)
+        except NotALogError:
+            return None
+        start = read_at(0, FILE_HEADER_BYTES)
+        scanner = Scanner(read_at, identity.tag, log=name)
+        chunks = rows = 0
+        for chunk in scanner:
+            chunks += 1
+            rows += _count_rows(chunk)
+        sha256, offset = hashlib.sha256(), 0
+        while block := read_at(offset, min(1024 * 1024, scanner.offset - offset)):
+            sha256.update(block)
+            offset += len(block)
+    finally:
+        disk.close(fd)
+    damage = list(scanner.damage)
+    if identity.is_header_damaged:
+        damage.insert(0, Damage(name, 0, FILE_HEADER_BYTES, 0))
+    log_id = log_id_of(identity, start).hex()
+    return ListedLog(name, log_id, offset, chunks, rows, sha256.hexdigest(), tuple(damage))
+
+
+def list_file(disk: Disk, directory: StrPath, path: str) -> ListedFile:
+    """Return what a file on the disk holds, read whole."""
+    sha256, size = hashlib.sha256(), 0
+    for block in blocks(disk, os.path.join(directory, path)):
+        sha256.update(block)
+        size += len(block)
+    return ListedFile(path, size, sha256.hexdigest())
+
+
+def _count_rows(chunk: Chunk) -> int:
+    if chunk.type != RECORDS:
+        return 0
+    try:
+        return sum(record[0] == ROW for record in decode_records(chunk.payload))
+    except RecordError:
+        return 0
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_name("directory", name)
+    except InvalidNameError:
+        return False
+    return True

@@ -1,0 +1,194 @@
+"""The media and files of a replica: each appears whole, under its SHA-256, or not at all.
+
+A large file grows beside its place under a name that no reader looks at, until its digest holds. One
+caller per file at a time: the hub holds a lock for each.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.errors import FileMismatchError, OffsetMismatchError
+from tidelog.datastore.places import Places, taken
+
+COPY_BYTES = 1024 * 1024
+REMEMBERED_DIGESTS_MAX = 16_384
+STAGED_DIGITS = 16
+
+
+class HeldFile(NamedTuple):
+    """How many bytes a replica holds of one version of a file, and whether that is all of it."""
+
+    offset: int
+    is_complete: bool
+
+
+_Version = tuple[int, int, int]
+"""Inode, size and time of change: while they stay, a file's digest is not computed again."""
+
+
+class ReplicaFiles:
+    """The files below one root, found by project, run and path."""
+
+    def __init__(
+        self, places: Places, *, disk: Disk, remembered_max: int = REMEMBERED_DIGESTS_MAX
+    ) -> None:
+        self._places = places
+        self._disk = disk
+        self._remembered: OrderedDict[str, tuple[_Version, str]] = OrderedDict()
+        self._remembered_max = remembered_max
+        self._lock = threading.Lock()
+
+    def missing(self, project: str, run: str, files: Iterable[tuple[str, int, str]]) -> list[str]:
+        """Return the paths among `(path, size, sha256)` whose bytes are not all safely in place."""
+        return [
+            path
+            for path, size, sha256 in files
+            if not self._is_held(self._places.file(project, run, path), sha256, size=size)
+        ]
+
+    def put(self, project: str, run: str, path: str, data: bytes, *, sha256: str) -> None:
+        """Put a small file in its place; it and its name are on the disk on return.
+
+        Another version in its place is replaced. Raises FileMismatchError where the bytes are not
+        those of the digest.
+        """
+        place = self._places.file(project, run, path)
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise FileMismatchError(
+                f"{path} should have SHA-256 {sha256}, the {len(data)} bytes sent have {found}"
+            )
+        if self._is_held(place, sha256, size=len(data)):
+            return
+        self._places.make_parent(place)
+        with self._changing(place):
+            self._disk.replace(place, data)
+
+    def held(self, project: str, run: str, path: str, *, sha256: str) -> HeldFile | None:
+        """Return how much is held of the version of a file that has this digest, None for nothing."""
+        place = self._places.file(project, run, path)
+        if self._is_held(place, sha256):
+            return HeldFile(self._disk.stat(place).st_size, is_complete=True)
+        staged = _staged(place, sha256)
+        if not self._disk.is_file(staged):
+            return None
+        return HeldFile(self._disk.stat(staged).st_size, is_complete=False)
+
+    def stage(self, project: str, run: str, path: str, data: bytes, *, sha256: str, offset: int) -> int:
+        """Add bytes to an unfinished large file and return how much of it is there then.
+
+        Offset 0 starts anew. Raises OffsetMismatchError where `offset` is not what is there.
+        """
+        place = self._places.file(project, run, path)
+        self._places.make_parent(place)
+        with self._changing(place):
+            fd = self._disk.open_update(_staged(place, sha256))
+            try:
+                size = self._disk.size(fd)
+                if offset not in (0, size):
+                    raise OffsetMismatchError(
+                        f"{path} is held up to {size}, the request starts at {offset}: go on at {size}",
+                        held=size,
+                    )
+                self._disk.truncate(fd, offset)
+                view, at = memoryview(data), offset
+                while view:
+                    written = self._disk.pwrite(fd, view, at)
+                    view, at = view[written:], at + written
+                self._disk.fdatasync(fd)
+            finally:
+                self._disk.close(fd)
+        return at
+
+    def complete(self, project: str, run: str, path: str, *, sha256: str, size: int) -> None:
+        """Let a staged file appear in its place, once its size and its digest hold.
+
+        Raises FileMismatchError where they do not; what was staged is then gone.
+        """
+        place = self._places.file(project, run, path)
+        staged = _staged(place, sha256)
+        held, found = self._disk.stat(staged).st_size, _digest(self._disk, staged)
+        if (held, found) != (size, sha256):
+            self._disk.remove(staged)
+            raise FileMismatchError(
+                f"{path} should have {size} bytes and SHA-256 {sha256}, what came has {held} bytes "
+                f"and {found}: send it again from 0"
+            )
+        with self._changing(place):
+            self._disk.rename(staged, place)
+
+    def read(self, project: str, run: str, path: str) -> Iterator[bytes]:
+        """Yield a file in blocks. Raises FileNotFoundError where it is not held."""
+        place = self._places.file(project, run, path)
+        with taken(place):
+            yield from blocks(self._disk, place)
+
+    def size(self, project: str, run: str, path: str) -> int | None:
+        """Return a file's size in bytes, None where it is not held."""
+        place = self._places.file(project, run, path)
+        return self._disk.stat(place).st_size if self._disk.is_file(place) else None
+
+    def _is_held(self, place: str, sha256: str, *, size: int | None = None) -> bool:
+        """Tell whether the bytes of this digest are in place, and there to stay."""
+        if not self._disk.is_file(place):
+            return False
+        status = self._disk.stat(place)
+        if size is not None and status.st_size != size:
+            return False
+        found = self._find_digest(place, (status.st_ino, status.st_size, status.st_mtime_ns))
+        if found != sha256:
+            return False
+        # Whoever put it there synced its bytes first, but may have died before its name was synced.
+        self._places.sync_above(place)
+        return True
+
+    def _find_digest(self, place: str, version: _Version) -> str:
+        with self._lock:
+            known = self._remembered.get(place)
+        if known is not None and known[0] == version:
+            return known[1]
+        found = _digest(self._disk, place)
+        with self._lock:
+            self._remembered[place] = (version, found)
+            if len(self._remembered) > self._remembered_max:
+                self._remembered.popitem(last=False)
+        return found
+
+    @contextmanager
+    def _changing(self, place: str) -> Iterator[None]:
+        with self._lock:
+            self._remembered.pop(place, None)
+        try:
+            with taken(place):
+                yield
+        except OSError:
+            self._places.forget_synced()
+            raise
+
+
+def blocks(disk: Disk, path: StrPath) -> Iterator[bytes]:
+    """Yield the bytes of a file in blocks."""
+    fd = disk.open(path)
+    try:
+        offset = 0
+        while block := disk.pread(fd, COPY_BYTES, offset):
+            yield block
+            offset += len(block)
+    finally:
+        disk.close(fd)
+
+
+def _digest(disk: Disk, path: StrPath) -> str:
+    sha256 = hashlib.sha256()
+    for block in blocks(disk, path):
+        sha256.update(block)
+    return sha256.hexdigest()
+
+
+def _staged(place: str, sha256: str) -> str:
+    return f"{place}.{sha256[:STAGED_DIGITS]}{TEMPORARY_SUFFIX}"

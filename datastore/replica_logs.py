@@ -1,0 +1,246 @@
+"""The logs of a replica: appended to in whole chunks, on the disk before anyone is told.
+
+Never decides what may be appended (`append.py` does), and never cuts a byte off a log that it is
+only asked about. One caller per log at a time: the hub holds a lock for each.
+"""
+
+import contextlib
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tidelog.datastore.append import Append, Held, judge_append, log_id_of
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import NotALogError
+from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.places import Places, taken
+from tidelog.datastore.scan import Scanner, identify
+
+COPY_BYTES = 1024 * 1024
+REMEMBERED_LOGS_MAX = 1024
+
+
+class HeldLog(NamedTuple):
+    """How far a replica holds a log, whose it is, and the SHA-256 of the bytes up to there."""
+
+    offset: int
+    log_id: bytes
+    sha256: bytes
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What was learnt of a log by scanning it, carried on with each append.
+
+    `size` is the file's, with an unfinished rest: while it stays, the file needs no other scan.
+    `is_rest_suspect` is set while bytes behind `held.offset` may be in the file that no fsync vouched
+    for. They are cut off before anything else, since a second fsync would call them safe.
+    """
+
+    held: Held
+    sha256: "hashlib._Hash"
+    size: int
+    is_rest_suspect: bool = False
+
+
+class ReplicaLogs:
+    """The logs below one root, found by project, run and name."""
+
+    def __init__(self, places: Places, *, disk: Disk, remembered_max: int = REMEMBERED_LOGS_MAX) -> None:
+        self._places = places
+        self._disk = disk
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
+        self._remembered_max = remembered_max
+        self._lock = threading.Lock()
+
+    def held(self, project: str, run: str, log: str) -> HeldLog | None:
+        """Return how far a log is held, or None where nothing of it is.
+
+        What is told is on the disk: a crash may have left bytes that were never synced. A log that was
+        not looked at before is scanned whole; an unfinished rest is not counted, and left alone.
+        """
+        path = self._places.log(project, run, log)
+        known = self._recall(path)
+        if known is None:
+            return None
+        return HeldLog(known.held.offset, known.held.log_id, known.sha256.digest())
+
+    def append(
+        self,
+        project: str,
+        run: str,
+        log: str,
+        *,
+        offset: int,
+        data: bytes,
+        log_id: bytes,
+        damage: Iterable[tuple[int, int]] = (),
+    ) -> int:
+        """Append whole chunks and return how far the log is held then; all of it is on the disk.
+
+        Bytes that are held already are passed over. Raises AppendRefusedError, and nothing is
+        written, where the bytes do not continue the log; OSError, and nothing is held that was not
+        before, where the disk fails.
+        """
+        path = self._places.log(project, run, log)
+        offered = Append(log, log_id, offset, data, frozenset((at, size) for at, size in damage))
+        known = self._recall(path)
+        differs_at = self._first_difference(path, known.held, offered) if known else None
+        accepted = judge_append(known.held if known else None, offered, differs_at=differs_at)
+        if known is None:
+            known = self._create(path, accepted.held, data)
+            self._remember(path, known)
+        elif accepted.known < len(data):
+            self._extend(path, known, accepted.held, memoryview(data)[accepted.known :])
+        return known.held.offset
+
+    def read(self, project: str, run: str, log: str) -> Iterator[bytes]:
+        """Yield the bytes that are held of a log, in blocks; nothing where none are."""
+        path = self._places.log(project, run, log)
+        known = self._recall(path)
+        if known is not None:
+            yield from _blocks(self._disk, path, 0, known.held.offset)
+
+    def _recall(self, path: str) -> _Remembered | None:
+        """Return what is held at `path`: from memory where the file's size agrees, else by a scan."""
+        with self._lock:
+            known = self._remembered.get(path)
+            if known is not None:
+                self._remembered.move_to_end(path)
+        try:
+            with taken(path):
+                fd = self._disk.open(path)
+                try:
+                    if known is not None and known.is_rest_suspect:
+                        self._cut(path, known)
+                    size = self._disk.size(fd)
+                    if known is None or size != known.size:
+                        known = self._scan(path, fd, size)
+                finally:
+                    self._disk.close(fd)
+        except FileNotFoundError:
+            known = None
+        if known is None:
+            self._forget(path)
+        else:
+            self._remember(path, known)
+        return known
+
+    def _scan(self, path: str, fd: int, size: int) -> _Remembered | None:
+        """Find the end of the last whole chunk, and make sure that all before it is on the disk."""
+
+        def read_at(offset: int, length: int) -> bytes:
+            return self._disk.pread(fd, length, offset)
+
+        try:
+            identity = identify(read_at, log=path)
+        except NotALogError:
+            # Not one whole chunk: nothing was ever acknowledged, the first append may replace it.
+            return None
+        log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
+        scanner = Scanner(read_at, identity.tag, log=path)
+        for _chunk in scanner:
+            pass
+        sha256 = hashlib.sha256()
+        for block in _blocks(self._disk, path, 0, scanner.offset):
+            sha256.update(block)
+        self._disk.fdatasync(fd)
+        self._places.sync_above(path)
+        return _Remembered(Held(log_id, identity.tag, scanner.offset, scanner.seq), sha256, size)
+
+    def _create(self, path: str, held: Held, data: bytes) -> _Remembered:
+        self._places.make_parent(path)
+        with self._failing_disk(), taken(path):
+            self._disk.replace(path, data)
+        return _Remembered(held, hashlib.sha256(data), len(data))
+
+    def _extend(self, path: str, known: _Remembered, held: Held, rest: memoryview) -> None:
+        fd = self._disk.open_update(path)
+        try:
+            if known.size != known.held.offset:
+                # What a crash left behind the last whole chunk; nobody was told of it.
+                self._truncate(fd, known)
+            known.is_rest_suspect = True
+            with self._failing_disk():
+                try:
+                    self._write(fd, rest, known.held.offset)
+                    self._disk.fdatasync(fd)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        self._truncate(fd, known)
+                    raise
+            known.sha256.update(rest)
+            known.held = held
+            known.size = held.offset
+            known.is_rest_suspect = False
+        finally:
+            self._disk.close(fd)
+
+    def _write(self, fd: int, data: memoryview, offset: int) -> None:
+        while data:
+            written = self._disk.pwrite(fd, data, offset)
+            data, offset = data[written:], offset + written
+
+    def _cut(self, path: str, known: _Remembered) -> None:
+        fd = self._disk.open_update(path)
+        try:
+            self._truncate(fd, known)
+        finally:
+            self._disk.close(fd)
+
+    def _truncate(self, fd: int, known: _Remembered) -> None:
+        self._disk.truncate(fd, known.held.offset)
+        known.size = known.held.offset
+        known.is_rest_suspect = False
+
+    def _first_difference(self, path: str, held: Held, offered: Append) -> int | None:
+        """Return where the offered bytes stop being the ones held, None where all overlap agrees."""
+        end = min(held.offset, offered.end)
+        if offered.log_id != held.log_id or offered.offset >= end:
+            return None
+        view, at = memoryview(offered.data), 0
+        for block in _blocks(self._disk, path, offered.offset, end):
+            if block != view[at : at + len(block)]:
+                differs = (i for i, byte in enumerate(block) if byte != view[at + i])
+                return offered.offset + at + next(differs)
+            at += len(block)
+        return None
+
+    def _remember(self, path: str, known: _Remembered) -> None:
+        with self._lock:
+            self._remembered[path] = known
+            self._remembered.move_to_end(path)
+            if len(self._remembered) > self._remembered_max:
+                for oldest, other in self._remembered.items():
+                    # One with a suspect rest is kept: to forget it would be to believe that rest.
+                    if not other.is_rest_suspect and oldest != path:
+                        del self._remembered[oldest]
+                        break
+
+    def _forget(self, path: str) -> None:
+        with self._lock:
+            self._remembered.pop(path, None)
+
+    @contextlib.contextmanager
+    def _failing_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._places.forget_synced()
+            raise
+
+
+def _blocks(disk: Disk, path: str, start: int, end: int) -> Iterator[bytes]:
+    fd = disk.open(path)
+    try:
+        while start < end:
+            block = disk.pread(fd, min(COPY_BYTES, end - start), start)
+            if not block:
+                return
+            yield block
+            start += len(block)
+    finally:
+        disk.close(fd)
