@@ -1,1 +1,79 @@
-"""The ground floor of tidelog: the log format, and all that reads or writes it."""
+"""The ground floor of tidelog: the log format, and all that reads or writes it.
+
+    from tidelog.datastore import Reader, Writer, DatastoreError
+
+Names are loaded when they are asked for, so that a training script pays for the writer alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidelog.datastore.columns import Columns, Series
+    from tidelog.datastore.digest import MediaFile, SavedFile
+    from tidelog.datastore.errors import (
+        DamagedLogError,
+        DatastoreError,
+        InvalidNameError,
+        NotALogError,
+        NotARunError,
+        RecordError,
+        UnsupportedVersionError,
+        WriterClosedError,
+    )
+    from tidelog.datastore.reader import Reader
+    from tidelog.datastore.records import Histogram, Media, Record
+    from tidelog.datastore.scan import Damage, TornTail
+    from tidelog.datastore.writer import Writer, WriterLimits
+
+_HOMES = {
+    "columns": ("Columns", "Series"),
+    "digest": ("MediaFile", "SavedFile"),
+    "errors": (
+        "DamagedLogError",
+        "DatastoreError",
+        "InvalidNameError",
+        "NotALogError",
+        "NotARunError",
+        "RecordError",
+        "UnsupportedVersionError",
+        "WriterClosedError",
+    ),
+    "reader": ("Reader",),
+    "records": ("Histogram", "Media", "Record"),
+    "scan": ("Damage", "TornTail"),
+    "writer": ("Writer", "WriterLimits"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - grouped as _HOMES is
+    "Columns",
+    "Series",
+    "MediaFile",
+    "SavedFile",
+    "DamagedLogError",
+    "DatastoreError",
+    "InvalidNameError",
+    "NotALogError",
+    "NotARunError",
+    "RecordError",
+    "UnsupportedVersionError",
+    "WriterClosedError",
+    "Reader",
+    "Histogram",
+    "Media",
+    "Record",
+    "Damage",
+    "TornTail",
+    "Writer",
+    "WriterLimits",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -209,6 +209,41 @@ def decode_records(payload: bytes) -> list[list[Any]]:
     return records
 
 
+_NUMBER = (int, float)
+_SHAPES: dict[int, tuple[type | tuple[type, ...], ...]] = {
+    SCHEMA: (int, list),
+    RUN: (_NUMBER, dict),
+    CONFIG: (_NUMBER, dict),
+    SUMMARY: (_NUMBER, dict),
+    METRIC: (str, dict),
+    FILE: (_NUMBER, dict),
+    CONSOLE: (_NUMBER, str, str),
+    ALERT: (_NUMBER, dict),
+    EXIT: (_NUMBER, dict),
+}
+
+
+def check_record(record: Any) -> None:
+    """Raise RecordError where a record of a known kind has not the shape of its kind.
+
+    A CRC proves what was written, not that a tidelog wrote it.
+    """
+    kind = record[0]
+    if kind == ROW:
+        if len(record) < 4 or type(record[1]) is not int or type(record[2]) is not int:
+            raise RecordError("a row lacks schema, step or time")
+        if type(record[3]) is not float and type(record[3]) is not int:
+            raise RecordError("a row's time is no number")
+        return
+    shape = _SHAPES.get(kind)
+    if shape is None:
+        return
+    if len(record) <= len(shape) or not all(map(isinstance, record[1:], shape)):
+        raise RecordError(f"a {KIND_NAMES[kind]} record has the wrong shape")
+    if kind == SCHEMA and not all(isinstance(name, str) for name in record[2]):
+        raise RecordError("a schema's names are not strings")
+
+
 def decode_map(payload: bytes) -> dict[str, Any]:
     """Return the map of a checkpoint or final chunk. Raises RecordError where it is none."""
     try:

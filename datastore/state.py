@@ -1,0 +1,50 @@
+"""What state a run is in: an inference from what its last log says, never from a file's age. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+State = Literal["running", "finished", "failed", "crashed", "unknown"]
+
+HEARTBEATS_MISSED_MAX = 3
+HEARTBEAT_S = 60.0
+
+
+class Machine(NamedTuple):
+    """The machine that asks: which it is, and how it knows that a process lives."""
+
+    host: str
+    boot_id: str | None
+    is_alive: Callable[[int, int | None], bool]
+    """`is_alive(pid, started)`: whether that very process, started then, still runs."""
+
+
+def infer_state(
+    *,
+    final: Mapping[str, Any] | None,
+    ending: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
+    last_time: float | None,
+    now: float,
+    machine: Machine,
+) -> State:
+    """Return the state of a run from the last log of its main process.
+
+    `final` is the map of its final chunk, `ending` that of its exit record, `facts` those of its run
+    records, `last_time` the time of its last record. On the writer's own machine its process decides;
+    elsewhere a heartbeat proves that it runs, and silence proves nothing.
+    """
+    if final is not None and final.get("state") in ("finished", "failed", "crashed"):
+        state: State = final["state"]
+        return state
+    if ending is not None:
+        return "finished" if ending.get("code") == 0 else "failed"
+    pid, host, boot_id = facts.get("pid"), facts.get("host"), facts.get("boot_id")
+    if not isinstance(pid, int) or host is None:
+        return "unknown"
+    if host == machine.host:
+        if None not in (boot_id, machine.boot_id) and boot_id != machine.boot_id:
+            return "crashed"  # The machine was started anew since.
+        return "running" if machine.is_alive(pid, facts.get("pid_started")) else "crashed"
+    if last_time is not None and 0 <= now - last_time <= HEARTBEATS_MISSED_MAX * HEARTBEAT_S:
+        return "running"
+    return "unknown"
