@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import machine, rounds, tables
-from benchmarks.roster import ROWS, choose
+from benchmarks import machine, rounds, tables, upload
+from benchmarks.roster import ROWS, UPLOAD, choose
 
 ROUNDS = 5
 HERE = Path(__file__).parent
@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples:
   python -m benchmarks                                        all of it, under 8 minutes on 2 cores
   python -m benchmarks --only tidelog,bare --rounds 3 --rows 20000    a quick look
+  python -m benchmarks --only upload --rounds 1               agent to hub alone
   python -m benchmarks --rounds 1 --output /tmp/look          leave the checked-in results alone
 
 exit status: 0 all were measured, 1 a peer could not be (the table says why), 2 bad usage
@@ -30,7 +31,9 @@ def main() -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", metavar="NAME,...", default="", help="these peers alone")
+    parser.add_argument(
+        "--only", metavar="NAME,...", default="", help="these peers alone; `upload` is one"
+    )
     parser.add_argument("--rounds", type=_positive, default=ROUNDS, help="default: %(default)s")
     parser.add_argument(
         "--rows",
@@ -43,8 +46,9 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json and RESULTS.md go")
     chosen = parser.parse_args()
+    names = [name for name in chosen.only.split(",") if name]
     try:
-        entries = choose([name for name in chosen.only.split(",") if name])
+        entries = choose(names)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -55,26 +59,34 @@ def main() -> int:
                 rows=chosen.rows,
                 rounds=chosen.rounds,
                 folder=Path(folder),
-                tell=lambda line: print(line, file=sys.stderr, flush=True),
+                tell=_tell,
             )
+            ways = []
+            if not names or UPLOAD in names:
+                ways = upload.run(rounds=chosen.rounds, folder=Path(folder), tell=_tell)
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return 130
-    page = tables.markdown(results, facts, rounds=chosen.rounds)
+    page = tables.markdown(results, ways, facts, rounds=chosen.rounds)
     document = {
         "machine": facts,
         "rounds": chosen.rounds,
         "peers": [result.as_json() for result in results],
+        "upload": [way.as_json() for way in ways],
     }
     chosen.output.mkdir(parents=True, exist_ok=True)
     (chosen.output / "results.json").write_text(json.dumps(document, indent=2) + "\n")
     (chosen.output / "RESULTS.md").write_text(page)
-    print(tables.terminal(results))
+    print(tables.terminal(results, ways))
     print(f"\nwritten: {chosen.output / 'RESULTS.md'}", file=sys.stderr)
-    failed = [result for result in results if result.failure]
+    failed = [result for result in (*results, *ways) if result.failure]
     for result in failed:
         print(f"not measured: {result.name}: {result.failure}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _positive(text: str) -> int:

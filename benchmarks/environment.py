@@ -31,13 +31,13 @@ class InstallError(Exception):
     """A peer's package could not be installed; the text says why."""
 
 
-def variables(home: Path) -> dict[str, str]:
+def variables(home: Path, *, is_offline: bool = True) -> dict[str, str]:
     """Return all variables of a peer's process: `home` for what it wants to keep, and no network."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     folders = {
         f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA", "STATE")
     }
-    return {**kept, "HOME": str(home), **folders, **OFFLINE}
+    return {**kept, "HOME": str(home), **folders, **(OFFLINE if is_offline else {})}
 
 
 def install(package: str) -> None:

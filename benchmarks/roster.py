@@ -6,6 +6,7 @@ from dataclasses import dataclass
 ROWS = 100_000
 FLOOR = "bare"
 OWN = "tidelog"
+UPLOAD = "upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,11 @@ ROSTER = (
 def choose(names: Sequence[str]) -> tuple[Entry, ...]:
     """Return the entries whose first word is among `names`, in the roster's order; all for none.
 
+    `upload` is no peer, but may be named among them.
+
     ValueError names the first one that nobody has.
     """
-    known = {entry.name.split()[0] for entry in ROSTER}
+    known = {entry.name.split()[0] for entry in ROSTER} | {UPLOAD}
     for name in names:
         if name not in known:
             raise ValueError(f"no peer is called {name!r}: choose among {', '.join(sorted(known))}")

@@ -71,7 +71,7 @@ def run(
                 environment.install(entry.package)
     for number in range(rounds):
         # Each round begins with another peer, so that none always runs behind the same one.
-        first = number % len(pairs)
+        first = number % max(1, len(pairs))
         for entry, result in pairs[first:] + pairs[:first]:
             if not result.failure:
                 tell(f"round {number + 1} of {rounds}: {entry.name}, {result.rows:,} rows")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from benchmarks.roster import FLOOR, OWN
 from benchmarks.rounds import CPU_ROWS, Result
+from benchmarks.upload import LARGE_BYTES, MIB, SMALL_BYTES, Way
 
 
 class Quantity(NamedTuple):
@@ -50,6 +51,14 @@ INTRODUCTION = """\
 back; medians of {rounds} rounds, in each of which every peer had its turn. Ratios hold from machine
 to machine, absolute numbers do not."""
 
+UPLOAD = """\
+## Agent to hub, over loopback
+
+One log, from a process that starts for it to a hub on the same machine. The rate is that of the
+bytes by which a log of {large_mib} MiB is longer than one of {small_mib} MiB. The bare ends move
+bodies of 1 MiB in PUTs, one after the other, and check nothing; tidelog's hub checks every chunk and
+answers after its fsync. What arrived is compared byte for byte. Memory is the largest resident size."""
+
 METHOD = """\
 ## How it was measured
 
@@ -70,7 +79,9 @@ METHOD = """\
 - Versions: {versions}."""
 
 
-def markdown(results: Sequence[Result], facts: Mapping[str, str], *, rounds: int) -> str:
+def markdown(
+    results: Sequence[Result], ways: Sequence[Way], facts: Mapping[str, str], *, rounds: int
+) -> str:
     """Return the whole of RESULTS.md."""
     measured = [result for result in results if not result.failure]
     floor = next((result for result in measured if result.name == FLOOR), None)
@@ -78,19 +89,27 @@ def markdown(results: Sequence[Result], facts: Mapping[str, str], *, rounds: int
     parts = [INTRODUCTION.format(rounds=rounds)]
     if floor is not None:
         parts.append(f"## In multiples of the bare loop\n\n{_ratios(measured, floor)}")
-    parts.append(f"## Absolute\n\n{_absolute(measured, with_rows=True)}")
+    if measured:
+        parts.append(f"## Absolute\n\n{_absolute(measured, with_rows=True)}")
     if own is not None:
         parts.append(f"## tidelog's goals\n\n{_goals(own, floor)}")
-    if failures := [f"- **{r.name}**: {r.failure}" for r in results if r.failure]:
+    if carried := [way for way in ways if not way.failure]:
+        small_mib, large_mib = SMALL_BYTES // MIB, LARGE_BYTES // MIB
+        introduction = UPLOAD.format(small_mib=small_mib, large_mib=large_mib)
+        parts.append(f"{introduction}\n\n{_uploads(carried)}")
+    if failures := [f"- **{r.name}**: {r.failure}" for r in (*results, *ways) if r.failure]:
         parts.append("## Not measured\n\n" + "\n".join(failures))
     parts.append(METHOD.format(cpu_rows=CPU_ROWS, versions=_versions(results)))
     parts.append("## Where\n\n" + "\n".join(f"- {name}: {fact}" for name, fact in facts.items()))
     return "\n\n".join(parts) + "\n"
 
 
-def terminal(results: Sequence[Result]) -> str:
-    """Return the absolute table alone, for the screen."""
-    return _absolute([result for result in results if not result.failure], with_rows=False)
+def terminal(results: Sequence[Result], ways: Sequence[Way]) -> str:
+    """Return the absolute tables alone, for the screen."""
+    measured = [result for result in results if not result.failure]
+    carried = [way for way in ways if not way.failure]
+    shown = [_absolute(measured, with_rows=False)] if measured else []
+    return "\n\n".join([*shown, _uploads(carried)] if carried else shown)
 
 
 def _ratios(measured: Sequence[Result], floor: Result) -> str:
@@ -109,6 +128,24 @@ def _absolute(measured: Sequence[Result], *, with_rows: bool) -> str:
     if with_rows:
         titles += ["rows logged", "when `log()` has returned, the row is"]
         lines = [[*line, f"{r.rows:,}", r.returned] for line, r in zip(lines, measured, strict=True)]
+    return _table(titles, lines)
+
+
+def _uploads(ways: Sequence[Way]) -> str:
+    floor = ways[0].rate_mb_s
+    lines = [
+        [
+            way.name,
+            f"{way.rate_mb_s / floor:.2f}",
+            f"{way.rate_mb_s:.0f}",
+            f"{way.start_s:.2f}",
+            f"{way.peak_mb('agent'):.0f}",
+            f"{way.peak_mb('hub'):.0f}",
+        ]
+        for way in ways
+    ]
+    small = f"{SMALL_BYTES // MIB} MiB from start to end, s"
+    titles = ["", "times the first", "MB/s", small, "agent, MB", "hub, MB"]
     return _table(titles, lines)
 
 
