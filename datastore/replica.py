@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tidelog.datastore.append import log_id_of
 from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
-from tidelog.datastore.errors import InvalidNameError, NotALogError, RecordError
+from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
 from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
 from tidelog.datastore.names import check_name
@@ -20,7 +20,7 @@ from tidelog.datastore.places import Places
 from tidelog.datastore.records import ROW, decode_records
 from tidelog.datastore.replica_files import ReplicaFiles, blocks
 from tidelog.datastore.replica_logs import ReplicaLogs
-from tidelog.datastore.scan import Damage, Scanner, identify
+from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, Scanner, identify
 
 
 class RunName(NamedTuple):
@@ -111,28 +111,58 @@ class Replica:
                 if sorted_logs(names):
                     yield RunName(project, run)
 
-    def listing(self, project: str, run: str) -> RunListing | None:
-        """Return what is held of a run, each byte of it read again now; None where nothing is.
-
-        Nothing is changed, and an unfinished rest of a log is not counted.
-        """
+    def log_names(self, project: str, run: str) -> list[str] | None:
+        """Return the names of a run's logs in reading order; None where there is no such run."""
         directory = self.places.run(project, run)
         if not self._disk.is_directory(directory):
             return None
         names = [entry.name for entry in self._disk.list(directory) if entry.is_file]
-        logs = (list_log(self._disk, directory, str(name)) for name in sorted_logs(names))
-        return RunListing(
-            project, run, tuple(log for log in logs if log), tuple(self._list_files(directory))
-        )
+        return [str(name) for name in sorted_logs(names)]
 
-    def _list_files(self, directory: str) -> Iterator[ListedFile]:
+    def list_log(self, project: str, run: str, log: str, *, end: int) -> ListedLog:
+        """Return what the first `end` bytes of a log hold, each of them read again now."""
+        path = self.places.log(project, run, log)
+        fd = self._disk.open(path)
+        try:
+            return _list_log(log, lambda at, size: self._disk.pread(fd, min(size, end - at), at))
+        finally:
+            self._disk.close(fd)
+
+    def list_files(self, project: str, run: str) -> list[ListedFile]:
+        """Return the media and files of a run, each byte of them read again now."""
+        directory = self.places.run(project, run)
+        files = []
         for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
             start = os.path.join(directory, top)
             if self._disk.is_link(start) or not self._disk.is_directory(start):
                 continue
             for path, entry in self._disk.walk(start):
                 if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
-                    yield list_file(self._disk, directory, os.path.relpath(path, directory))
+                    self.places.sync_above(path)
+                    files.append(self._list_file(path, os.path.relpath(path, directory)))
+        return files
+
+    def listing(self, project: str, run: str) -> RunListing | None:
+        """Return what is held of a run; None where there is no such run.
+
+        An unfinished rest of a log is neither counted nor cut.
+        """
+        names = self.log_names(project, run)
+        if names is None:
+            return None
+        logs = []
+        for name in names:
+            held = self.logs.held(project, run, name)
+            if held is not None:
+                logs.append(self.list_log(project, run, name, end=held.offset))
+        return RunListing(project, run, tuple(logs), tuple(self.list_files(project, run)))
+
+    def _list_file(self, path: str, name: str) -> ListedFile:
+        sha256, size = hashlib.sha256(), 0
+        for block in blocks(self._disk, path):
+            sha256.update(block)
+            size += len(block)
+        return ListedFile(name, size, sha256.hexdigest())
 
     def _directories(self, path: str) -> Iterator[str]:
         for entry in self._disk.list(path):
@@ -140,45 +170,23 @@ class Replica:
                 yield entry.name
 
 
-def list_log(disk: Disk, directory: StrPath, name: str) -> ListedLog | None:
-    """Return what a log on the disk holds, read whole; None where it is no log, or not yet."""
-    path = os.path.join(directory, name)
-    fd = disk.open(path)
-    try:
-
-        def read_at(offset: int, size: int) -> bytes:
-            return disk.pread(fd, size, offset)
-
-        try:
-            identity = identify(read_at, log=name)
-        except NotALogError:
-            return None
-        start = read_at(0, FILE_HEADER_BYTES)
-        scanner = Scanner(read_at, identity.tag, log=name)
-        chunks = rows = 0
-        for chunk in scanner:
-            chunks += 1
-            rows += _count_rows(chunk)
-        sha256, offset = hashlib.sha256(), 0
-        while block := read_at(offset, min(1024 * 1024, scanner.offset - offset)):
-            sha256.update(block)
-            offset += len(block)
-    finally:
-        disk.close(fd)
+def _list_log(name: str, read_at: ReadAt) -> ListedLog:
+    identity = identify(read_at, log=name)
+    start = read_at(0, FILE_HEADER_BYTES)
+    scanner = Scanner(read_at, identity.tag, log=name)
+    chunks = rows = 0
+    for chunk in scanner:
+        chunks += 1
+        rows += _count_rows(chunk)
+    sha256, size = hashlib.sha256(), 0
+    while block := read_at(size, min(BLOCK_BYTES, scanner.offset - size)):
+        sha256.update(block)
+        size += len(block)
     damage = list(scanner.damage)
     if identity.is_header_damaged:
         damage.insert(0, Damage(name, 0, FILE_HEADER_BYTES, 0))
     log_id = log_id_of(identity, start).hex()
-    return ListedLog(name, log_id, offset, chunks, rows, sha256.hexdigest(), tuple(damage))
-
-
-def list_file(disk: Disk, directory: StrPath, path: str) -> ListedFile:
-    """Return what a file on the disk holds, read whole."""
-    sha256, size = hashlib.sha256(), 0
-    for block in blocks(disk, os.path.join(directory, path)):
-        sha256.update(block)
-        size += len(block)
-    return ListedFile(path, size, sha256.hexdigest())
+    return ListedLog(name, log_id, size, chunks, rows, sha256.hexdigest(), tuple(damage))
 
 
 def _count_rows(chunk: Chunk) -> int:
