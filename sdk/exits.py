@@ -1,0 +1,95 @@
+"""How the process ends: its exit code is known to the run before the interpreter is gone.
+
+Hooks are chained, never replaced for good: what was there before is called, and put back when the
+last run is finished.
+"""
+
+import atexit
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+INTERRUPTED = 130
+FAILED = 1
+
+
+class ExitWatch:
+    """Learns why the process ends and calls back at its end. One per process."""
+
+    def __init__(self, at_exit: Callable[[], None], progress: Callable[[], object]) -> None:
+        self._at_exit = at_exit
+        self._progress = progress
+        self._code = 0
+        self._reason = ""
+        self._progress_at_code: object = None
+        self._is_registered = False
+        self._is_hooked = False
+        self._excepthook: Callable[..., Any] = sys.excepthook
+        self._exit: Callable[..., Any] = sys.exit
+
+    def start(self) -> None:
+        """Hook into the ways in which a script ends; again is without effect."""
+        if not self._is_registered:
+            atexit.register(self._at_exit)
+            self._is_registered = True
+        if not self._is_hooked:
+            self._excepthook, sys.excepthook = sys.excepthook, self._see_exception
+            self._exit = sys.exit
+            sys.exit = self._see_exit  # type: ignore[assignment]
+            self._is_hooked = True
+
+    def stop(self) -> None:
+        """Unhook, unless somebody hooked in after us: then ours only pass on what they get."""
+        if self._is_hooked and sys.excepthook == self._see_exception and sys.exit == self._see_exit:
+            sys.excepthook, sys.exit = self._excepthook, self._exit
+            self._is_hooked = False
+        self._code, self._reason = 0, ""
+
+    def ending(self) -> tuple[int, str]:
+        """Return exit code and reason as far as they are known.
+
+        A `sys.exit` after which the run went on was caught by somebody, and is forgotten.
+        """
+        if self._code and self._progress() != self._progress_at_code:
+            return 0, ""
+        return self._code, self._reason
+
+    def _note(self, code: int, reason: str) -> None:
+        self._code, self._reason = code, reason
+        self._progress_at_code = self._progress()
+
+    def _see_exception(
+        self, kind: type[BaseException], value: BaseException, trace: TracebackType | None
+    ) -> None:
+        self._note(*exit_of(value))
+        self._excepthook(kind, value, trace)
+
+    def _see_exit(self, status: Any = None, /) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._note(*exit_of(SystemExit(status)))
+        self._exit(status)
+
+
+def exit_of(error: BaseException | None) -> tuple[int, str]:
+    """Return the exit code and the reason that an exception gives a script which it leaves."""
+    if error is None:
+        return 0, ""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "KeyboardInterrupt"
+    if isinstance(error, SystemExit):
+        code = error.code
+        if code is None:
+            return 0, ""
+        if isinstance(code, int):
+            return code, f"SystemExit({code})" if code else ""
+        return FAILED, str(code)[:500]
+    return FAILED, f"{type(error).__name__}: {_text(error)}"[:500]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything.
+        return ""

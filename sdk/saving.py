@@ -1,0 +1,115 @@
+"""`save()`: copies files into the run directory and names them in the ledger."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from tidelog.datastore.disk import COPY_BYTES, Disk
+from tidelog.datastore.layout import FILES_DIRECTORY
+from tidelog.sdk.naming import file_path_fault, safe_name
+from tidelog.sdk.notices import Notices, shown
+
+FILES_PER_CALL_MAX = 10_000
+
+
+class FileSaver:
+    """Copies what `save()` names into `files/`; trouble with one file never stops the others."""
+
+    def __init__(self, directory: str | os.PathLike[str], *, disk: Disk, notices: Notices) -> None:
+        self.count = 0
+        self.size_bytes = 0
+        self._directory = os.path.realpath(directory)
+        self._disk = disk
+        self._notices = notices
+
+    def save(self, pattern: str, *, base_path: str | None, policy: str) -> list[dict[str, Any]]:
+        """Return the ledger's entries of the files that are in place now."""
+        entries = []
+        for source, root in self._find(pattern, base_path):
+            relative = self._name_below(source, root)
+            try:
+                entry = self._take(source, relative)
+            except OSError as error:
+                self._notices.tell(
+                    "save", f"save() could not copy {source}: {error}; training goes on without it"
+                )
+                continue
+            entries.append({**entry, "policy": policy})
+        self.count += len(entries)
+        self.size_bytes += sum(entry["size"] for entry in entries)
+        return entries
+
+    def _find(self, pattern: str, base_path: str | None) -> list[tuple[str, str]]:
+        """Return (file, folder that its name in the run starts from) for all that a pattern matches."""
+        found: list[tuple[str, str]] = []
+        for match in [pattern] if self._disk.is_there(pattern) else self._disk.glob(pattern):
+            root = base_path or (os.path.dirname(match) if os.path.isabs(match) else ".")
+            for path in self._below(match):
+                if len(found) == FILES_PER_CALL_MAX:
+                    self._notices.tell(
+                        "save many",
+                        f"save({shown(pattern)}) matches more than {FILES_PER_CALL_MAX} files; only "
+                        "the first ones were saved: save them as one archive",
+                    )
+                    return found
+                found.append((path, root))
+        if not found:
+            self._notices.tell(
+                "save missing",
+                f"save({shown(pattern)}) found no file below {os.getcwd()}: nothing was saved; save "
+                "a file after it was written, and give its path",
+            )
+        return found
+
+    def _below(self, path: str) -> Iterator[str]:
+        if not self._disk.is_directory(path):
+            yield path
+            return
+        for below, entry in self._disk.walk(path):
+            # A run's own directory below the folder would be copied into itself.
+            if entry.is_file and not os.path.realpath(below).startswith(self._directory + os.sep):
+                yield below
+
+    def _name_below(self, source: str, root: str) -> str:
+        """Return the path below `files/`, made safe where the grammar of names wants it."""
+        inside = os.path.join(self._directory, FILES_DIRECTORY) + os.sep
+        if os.path.realpath(source).startswith(inside):
+            name = os.path.realpath(source)[len(inside) :]
+        else:
+            name = os.path.relpath(source, root)
+        if name.startswith(".." + os.sep):
+            name = os.path.basename(source)
+        name = name.replace(os.sep, "/")
+        fault = file_path_fault(name)
+        if fault is None:
+            return name
+        safe = "/".join(safe_name(part, default="file") for part in name.split("/"))
+        if file_path_fault(safe) is not None:
+            safe = safe_name(os.path.basename(source), default="file")
+        self._notices.tell("save name", f"{fault}; it is saved as {shown(safe)}")
+        return safe
+
+    def _take(self, source: str, relative: str) -> dict[str, Any]:
+        if not stat.S_ISREG(self._disk.stat(source).st_mode):
+            raise OSError(f"{source} is no regular file")
+        path = f"{FILES_DIRECTORY}/{relative}"
+        target = os.path.join(self._directory, path)
+        if os.path.realpath(source) != target:
+            self._disk.make_directory(os.path.dirname(target))
+            self._disk.copy(source, target)
+        digest, size = self._digest(target)
+        return {"path": path, "size": size, "sha256": digest}
+
+    def _digest(self, path: str) -> tuple[str, int]:
+        """Return SHA-256 and size of the copy: the source may have changed since."""
+        digest, size = hashlib.sha256(), 0
+        fd = self._disk.open(path)
+        try:
+            while block := self._disk.pread(fd, COPY_BYTES, size):
+                digest.update(block)
+                size += len(block)
+        finally:
+            self._disk.close(fd)
+        return digest.hexdigest(), size

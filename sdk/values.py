@@ -1,0 +1,328 @@
+"""What becomes of the values that people log: plain ones pass, arrays become numbers and lists.
+
+Pure: never warns and never raises for a value; what cannot be recorded is returned as a `Fault`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+import msgpack
+
+from tidelog.datastore.records import Histogram, Media
+from tidelog.sdk.notices import shown, size_text
+
+PLAIN = frozenset({float, int, str, bool, type(None)})
+"""The types that a record holds as they are, and that `log()` need not look at twice."""
+
+LIST_BYTES_MAX = 64 * 1024
+TEXT_BYTES_MAX = 1024 * 1024
+DEPTH_MAX = 16
+INT_MIN, INT_MAX = -(2**63), 2**64 - 1
+STEP_MAX = 2**62
+
+StoreMedia = Callable[[str, Any], Any]
+"""`store(key, image)` returns the Media of an image; OSError or ValueError where that fails."""
+
+
+class Fault(NamedTuple):
+    """Why something was left out; `kind` groups faults that are told once together."""
+
+    kind: str
+    text: str
+
+
+class Unrecordable(Exception):  # noqa: N818 - never leaves this package: it carries a Fault.
+    """A value that no record can hold."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class MediaType:
+    """Base of what is stored as a file beside the row: `store` in `clean_row` knows what to do."""
+
+
+def clean_row(
+    data: Mapping[Any, Any], store: StoreMedia | None = None
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what of a row can be recorded, nested maps flattened with dots, and what cannot."""
+    row: dict[str, Any] = {}
+    faults: list[Fault] = []
+    _clean_into(row, faults, "", data, store, 0)
+    return row, faults
+
+
+def clean_map(data: Mapping[Any, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """Return `data` as config and summary hold it: maps stay maps, what no record can hold is text."""
+    faults: list[Fault] = []
+    return {
+        _text_key(key): _clean_deep(str(key), value, faults, 0) for key, value in data.items()
+    }, faults
+
+
+def clean_step(step: object) -> int:
+    """Return a step as an int; NumPy's ints, 0-d tensors and floats such as 3.0 are fine.
+
+    Raises Unrecordable with the value and the limit.
+    """
+    number: Any = step
+    try:
+        if isinstance(step, float) or type(step).__name__.startswith("float"):
+            number = float(step).__int__() if float(step).is_integer() else None  # type: ignore[arg-type]
+        else:
+            number = step.__index__()  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - foreign objects may raise anything here.
+        number = None
+    if type(number) is not int or abs(number) >= STEP_MAX:
+        raise Unrecordable(
+            "step",
+            f"log(step={shown(step)}) is not an int between -2**62 and 2**62: the row was recorded at "
+            "the next step instead; pass step=int(...) or leave it out",
+        )
+    return number
+
+
+def _clean_into(
+    row: dict[str, Any],
+    faults: list[Fault],
+    prefix: str,
+    data: Mapping[Any, Any],
+    store: StoreMedia | None,
+    depth: int,
+) -> None:
+    for key, value in list(data.items()):
+        if type(key) is not str:
+            if not isinstance(key, str):
+                faults.append(_key_fault(key))
+                continue
+            key = str(key)
+        name = prefix + _text(key)
+        if type(value) is float:
+            row[name] = value
+            continue
+        if isinstance(value, Mapping) and depth < DEPTH_MAX:
+            _clean_into(row, faults, name + ".", value, store, depth + 1)
+            continue
+        try:
+            row[name] = clean_value(name, value, store)
+        except Unrecordable as error:
+            faults.append(Fault(error.kind, f"log() left out {shown(name)}: {error}"))
+
+
+def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
+    """Return `value` as a record holds it. Raises Unrecordable where none can."""
+    scalar = _clean_scalar(value)
+    if scalar is not _NOT_A_SCALAR:
+        return scalar
+    if isinstance(value, MediaType):
+        return _store(key, value, store)
+    if isinstance(value, (Media, Histogram)):
+        return value
+    try:
+        if hasattr(value, "tolist") and hasattr(value, "shape"):
+            return _clean_array(value)
+        if isinstance(value, Sequence | Set | range) and not isinstance(value, (bytearray, memoryview)):
+            return _clean_list(key, value, store)
+        if isinstance(value, Mapping):
+            return _clean_list(key, [value], store)[0]
+        return _clean_number_like(value)
+    except (Unrecordable, KeyboardInterrupt):
+        raise
+    except Exception as error:  # Foreign objects may raise anything; it names the value's own fault.
+        raise Unrecordable("object", f"{shown(value)} could not be read: {error!r}") from error
+
+
+_NOT_A_SCALAR = object()
+
+
+def _clean_scalar(value: Any) -> Any:
+    """Return a number, a text, a bool or None as the plain type that it is or stands for."""
+    if value is None or isinstance(value, (bool, float)):
+        return value if value is None or type(value) in PLAIN else float(value)
+    if isinstance(value, int):
+        if not INT_MIN <= value <= INT_MAX:
+            raise Unrecordable(
+                "int",
+                f"the int {shown(value)} does not fit into 64 bits; log it as a float or as text",
+            )
+        return int(value)
+    if isinstance(value, str):
+        return _clean_text(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        size = value.nbytes if isinstance(value, memoryview) else len(value)
+        raise Unrecordable(
+            "bytes",
+            f"{type(value).__name__} of {size_text(size)} ({shown(bytes(value[:64]))}) cannot be a "
+            "value of a row; write them to a file and call run.save(path), or log sdk.Image(...)",
+        )
+    return _NOT_A_SCALAR
+
+
+def _clean_text(value: str) -> str:
+    text = _text(value)
+    if len(text) > TEXT_BYTES_MAX // 4 and len(text.encode()) > TEXT_BYTES_MAX:
+        raise Unrecordable(
+            "text",
+            f"the text {shown(value)} has {size_text(len(text.encode()))}; the limit is "
+            f"{size_text(TEXT_BYTES_MAX)}: write it to a file and call run.save(path)",
+        )
+    return text
+
+
+def _text(value: str) -> str:
+    """Return valid Unicode: lone surrogates, as from odd file names, are written out."""
+    text = str.__str__(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def _clean_array(value: Any) -> Any:
+    """Return the number in an array or tensor of one element, or the list of a small one."""
+    shape = tuple(int(length) for length in value.shape)
+    count = 1
+    for length in shape:
+        count *= length
+    if count > LIST_BYTES_MAX:
+        raise _too_large(value, f"shape {shape}, {count} elements")
+    if count == 1:
+        return _clean_item(value)
+    if hasattr(value, "detach"):
+        value = value.detach()
+    items = value.tolist()
+    if _find_unplain(items) is not None:
+        raise Unrecordable(
+            "object",
+            f"the {type(value).__name__} of shape {shape} holds {shown(_find_unplain(items))}; "
+            "only arrays of numbers, bools and text can be logged",
+        )
+    return _require_small(items, value, f"shape {shape}")
+
+
+def _clean_item(value: Any) -> Any:
+    item = value.item() if hasattr(value, "item") else value.tolist()
+    scalar = _clean_scalar(item)
+    return _clean_number_like(item) if scalar is _NOT_A_SCALAR else scalar
+
+
+def _find_unplain(items: Any) -> Any:
+    """Return something in nested lists that is no plain value, None where there is nothing such."""
+    waiting = [items]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is list:
+            waiting.extend(item)
+        elif type(item) not in PLAIN:
+            return item
+    return None
+
+
+def _clean_list(key: str, value: Any, store: StoreMedia | None) -> Any:
+    if hasattr(value, "__len__") and len(value) > LIST_BYTES_MAX:
+        raise _too_large(value, f"{len(value)} elements")
+    items = [_clean_element(key, item, store, 1) for item in value]
+    return _require_small(items, value, f"{len(items)} elements")
+
+
+def _clean_element(key: str, value: Any, store: StoreMedia | None, depth: int) -> Any:
+    if depth > DEPTH_MAX:
+        raise Unrecordable("depth", f"it is nested more than {DEPTH_MAX} levels deep; log it flatter")
+    if isinstance(value, Mapping):
+        return {_text_key(k): _clean_element(key, item, store, depth + 1) for k, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        if len(value) > LIST_BYTES_MAX:
+            raise _too_large(value, f"{len(value)} elements")
+        return [_clean_element(key, item, store, depth + 1) for item in value]
+    return clean_value(key, value, store)
+
+
+def _require_small(items: Any, value: Any, size: str) -> Any:
+    packed = len(msgpack.packb(items, default=_stand_in))
+    if packed > LIST_BYTES_MAX:
+        raise _too_large(value, f"{size}, {size_text(packed)} packed")
+    return items
+
+
+def _stand_in(value: object) -> str:
+    """Return what takes the place of a media value when a list is measured."""
+    return value.path if isinstance(value, Media) else ""
+
+
+def _too_large(value: object, size: str) -> Unrecordable:
+    return Unrecordable(
+        "size",
+        f"the {type(value).__name__} of {size} is over the limit of {size_text(LIST_BYTES_MAX)} for "
+        "one value; log a statistic of it (mean, norm), or write it to a file and call run.save(path)",
+    )
+
+
+def _clean_number_like(value: Any) -> Any:
+    """Return the number of an object that says how to become one: Decimal, Fraction and such."""
+    for method, turn in (("__index__", int), ("__float__", float)):
+        if hasattr(value, method):
+            return _clean_scalar(turn(value))
+    module = type(value).__module__.partition(".")[0]
+    remedy = (
+        "wrap it: sdk.Image(...)"
+        if module in ("PIL", "matplotlib")
+        else "log numbers, text, small lists or sdk.Image(...), or str(...) of it"
+    )
+    raise Unrecordable(
+        "object", f"{shown(value)} from {type(value).__module__} is no value of a row; {remedy}"
+    )
+
+
+def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
+    if store is None:
+        raise Unrecordable("image", "images can be logged, but not be part of config or summary")
+    try:
+        return store(key, value)
+    except OSError as error:
+        raise Unrecordable(
+            "media disk", f"its file could not be written: {error}; free some space and go on"
+        ) from error
+    except Exception as error:  # An encoder may raise anything for what it is given.
+        raise Unrecordable("image", str(error) or repr(error)) from error
+
+
+def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
+    if isinstance(value, Mapping) and depth < DEPTH_MAX:
+        return {
+            _text_key(k): _clean_deep(f"{key}.{k}", item, faults, depth + 1) for k, item in value.items()
+        }
+    try:
+        return clean_value(key, value)
+    except Unrecordable as error:
+        text = _as_text(value)
+        faults.append(
+            Fault("config " + error.kind, f"{shown(key)} is kept as text, {shown(text)}: {error}")
+        )
+        return text
+
+
+def _as_text(value: object) -> str:
+    """Return something readable for what no record can hold; a few hundred characters at most."""
+    if isinstance(value, type) or callable(value):
+        text = str(getattr(value, "__qualname__", type(value).__qualname__))
+    else:
+        try:
+            text = str(value)
+        except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything.
+            text = f"<{type(value).__qualname__}>"
+    text = _text(text)
+    return text if len(text) <= 500 else f"{text[:497]}..."
+
+
+def _text_key(key: object) -> str:
+    return _text(key if isinstance(key, str) else str(key))
+
+
+def _key_fault(key: object) -> Fault:
+    return Fault(
+        "key",
+        f"log() left out the key {shown(key)} of type {type(key).__name__}: keys are strings; "
+        f"write {shown(str(key)[:40])} instead",
+    )
