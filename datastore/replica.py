@@ -124,7 +124,7 @@ class Replica:
         path = self.places.log(project, run, log)
         fd = self._disk.open(path)
         try:
-            return _list_log(log, lambda at, size: self._disk.pread(fd, min(size, end - at), at))
+            return _list_log(log, lambda at, size: self._disk.pread(fd, max(0, min(size, end - at)), at))
         finally:
             self._disk.close(fd)
 

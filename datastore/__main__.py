@@ -1,0 +1,5 @@
+"""`python -m tidelog.datastore` is the command `datastore`."""
+
+from tidelog.datastore.cli import main
+
+main()

@@ -1,0 +1,36 @@
+"""Values of records as JSON: what JSON lacks becomes text or a tagged object."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+
+from tidelog.datastore.records import Histogram, Media
+
+
+def dumps(value: object, *, indent: int | None = None) -> str:
+    """Return JSON text. NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: object) -> Any:
+    """Return a value made of what JSON knows."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Media):
+        return {"_type": "media", **plain(value.fields())}
+    if isinstance(value, Histogram):
+        return {"_type": "histogram", **plain(value.fields)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, msgpack.ExtType):
+        return {"_type": f"extension {value.code}", "hex": value.data.hex()}
+    if isinstance(value, bytes):
+        return {"_type": "bytes", "hex": value.hex()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return str(value)

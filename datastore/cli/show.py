@@ -1,0 +1,155 @@
+"""`datastore show`: what a run is, what it logged, and whether all of it is there."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidelog.datastore.cli.as_json import dumps, plain
+from tidelog.datastore.cli.as_text import duration_text, size_text, sparkline, time_text, value_text
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.find import find_runs
+from tidelog.datastore.reader import Reader
+
+DAMAGE_FOUND = 1
+
+
+@click.command(
+    "show",
+    epilog="""\b
+Examples:
+  datastore show tidelog/latest
+  datastore show tidelog/mnist          all runs of a project, a line each
+  datastore show tidelog/latest --json | jq .summary""",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(paths: tuple[str, ...], *, as_json: bool) -> None:
+    """Show runs: a log, a run directory, a project or a root.
+
+    One run is shown whole, several are listed a line each.
+    """
+    runs = [run for path in paths for run in find_runs(path)]
+    shown = [_describe(path, with_history=len(runs) == 1 and not as_json) for path in runs]
+    if as_json:
+        click.echo(dumps({"type": "runs", "runs": shown}, indent=2) if len(runs) > 1 else _single(shown))
+    elif len(runs) > 1:
+        _print_list(shown)
+    else:
+        _print_run(shown[0])
+    if any(run["damage"] for run in shown):
+        raise SystemExit(DAMAGE_FOUND)
+
+
+def _single(shown: list[dict[str, Any]]) -> str:
+    return dumps({"type": "run", **shown[0]}, indent=2)
+
+
+def _describe(path: Path, *, with_history: bool) -> dict[str, Any]:
+    with Reader(path) as run:
+        directory = path.parent if Disk().is_file(path) else path
+        described = {
+            "path": str(path),
+            "id": run.id,
+            "project": run.project,
+            "name": run.name,
+            "state": run.state,
+            "exit_code": run.exit_code,
+            "times": run.times,
+            "rows": run.rows,
+            "last_step": run.last_step,
+            "config": plain(run.config),
+            "summary": run.summary if with_history else plain(run.summary),
+            "metadata": plain(run.metadata),
+            "logs": [{"name": n, "bytes": Disk().stat(directory / n).st_size} for n in run.logs],
+            "media": len(run.media()),
+            "media_bytes": sum(media.size for media in run.media()),
+            "files": [file._asdict() for file in run.files()],
+            "damage": [damage._asdict() for damage in run.damage],
+            "torn_tails": [tail._asdict() for tail in run.torn_tails],
+            "unknown_records": run.unknown_records,
+        }
+        if with_history:
+            described["curves"] = _curves(run)
+        return described
+
+
+def _curves(run: Reader) -> dict[str, str]:
+    """Return a sparkline for each metric that is a number in at least two rows."""
+    curves = {}
+    history = run.history()
+    for name in history.keys()[2:]:
+        numbers = [
+            float(value)
+            for value in history[name]
+            if isinstance(value, (int, float)) or hasattr(value, "dtype")
+            if math.isfinite(value)
+        ]
+        if len(numbers) > 1:
+            curves[name] = sparkline(numbers)
+    return curves
+
+
+def _print_list(runs: list[dict[str, Any]]) -> None:
+    header = ("RUN", "STATE", "ROWS", "STEP", "MEDIA", "NAME")
+    lines = [
+        (
+            f"{run['project'] or '-'}/{run['id']}",
+            run["state"] + (", damaged" if run["damage"] else ""),
+            f"{run['rows']:,}",
+            str(run["last_step"] if run["last_step"] is not None else "-"),
+            str(run["media"]),
+            run["name"],
+        )
+        for run in runs
+    ]
+    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header) - 1)]
+    for line in (header, *lines):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        click.echo("  ".join([*cells, line[-1]]))
+
+
+def _print_run(run: dict[str, Any]) -> None:
+    click.echo(f"{run['project'] or '-'}/{run['id']}  {run['name']}")
+    state = run["state"] if run["exit_code"] in (None, 0) else f"{run['state']} ({run['exit_code']})"
+    _print_field("state", state)
+    if run["times"]:
+        first, last = run["times"]
+        _print_field("recorded", f"{time_text(first)}, for {duration_text(last - first)}")
+    steps = "" if run["last_step"] is None else f", last step {run['last_step']}"
+    _print_field("rows", f"{run['rows']:,}{steps}")
+    for log in run["logs"]:
+        _print_field("log", f"{log['name']}  {size_text(log['bytes'])}")
+    if run["media"]:
+        _print_field("media", f"{run['media']} files, {size_text(run['media_bytes'])}")
+    for file in run["files"]:
+        _print_field("file", f"{file['path']}  {size_text(file['size'])}")
+    _print_map("config", run["config"], {})
+    _print_map("summary", run["summary"], run["curves"])
+    for tail in run["torn_tails"]:
+        _print_field(
+            "torn tail",
+            f"{tail['log']}: an unfinished chunk of {tail['length']} bytes at offset {tail['offset']}",
+        )
+    for damage in run["damage"]:
+        _print_field(
+            "DAMAGE",
+            f"{damage['log']}: {damage['length']} bytes at offset {damage['offset']}, "
+            f"{damage['chunks']} chunks lost",
+        )
+    if run["unknown_records"]:
+        _print_field("skipped", f"{run['unknown_records']} records of kinds that are newer than this")
+
+
+def _print_field(name: str, text: str) -> None:
+    click.echo(f"  {name:<10} {text}")
+
+
+def _print_map(title: str, values: dict[str, Any], curves: dict[str, str]) -> None:
+    width = max((len(key) for key in values), default=0)
+    for index, (key, value) in enumerate(values.items()):
+        text = f"{key:<{width}}  {value_text(value)}"
+        _print_field(
+            title if index == 0 else "", f"{text:<{width + 16}}  {curves.get(key, '')}".rstrip()
+        )
