@@ -1,1 +1,1 @@
-"""Placeholder until its owner writes it."""
+"""The hub: runs where people look; receives runs, guards them, and tells what it holds."""

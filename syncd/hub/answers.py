@@ -1,0 +1,142 @@
+"""How a hub answers: JSON, and every refusal as a problem document (RFC 9457).
+
+The one place where errors become statuses; nothing is refused in any other form.
+"""
+
+import errno
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from tidelog.datastore.errors import (
+    DifferentBytesError,
+    DifferentLogError,
+    FileMismatchError,
+    InvalidChunksError,
+    InvalidNameError,
+    OffsetMismatchError,
+    PlaceTakenError,
+)
+from tidelog.syncd.bodies import TooLargeError
+from tidelog.syncd.errors import (
+    BAD_REQUEST,
+    DIFFERENT_BYTES,
+    DIFFERENT_LOG,
+    DISK_FULL,
+    FILE_MISMATCH,
+    INTERNAL,
+    INVALID_CHUNKS,
+    INVALID_NAME,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    OFFSET_MISMATCH,
+    PATH_CONFLICT,
+    PROBLEM_CONTENT_TYPE,
+    RETRY_AFTER_S,
+    TOO_LARGE,
+    Problem,
+    ProblemError,
+    ProtocolError,
+)
+from tidelog.syncd.protocol import LOG_ID, RETRY_AFTER, UPLOAD_OFFSET
+
+logger = logging.getLogger("tidelog.hub")
+
+# What is served came from somebody's machine: no browser may take it for a page or a script.
+INERT = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "no-store",
+}
+
+_PLAIN: dict[type[Exception], Problem] = {
+    InvalidNameError: INVALID_NAME,
+    DifferentBytesError: DIFFERENT_BYTES,
+    InvalidChunksError: INVALID_CHUNKS,
+    FileMismatchError: FILE_MISMATCH,
+    PlaceTakenError: PATH_CONFLICT,
+    TooLargeError: TOO_LARGE,
+    ProtocolError: BAD_REQUEST,
+}
+
+
+def json_answer(
+    document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return 200 with a JSON document."""
+    return web.json_response(document, headers={**INERT, **(headers or {})})
+
+
+def problem_answer(problem: ProblemError) -> web.Response:
+    """Return a refusal; what can be tried again says when."""
+    headers = {**INERT, **problem.headers}
+    if problem.problem.status in (429, 503, 507):
+        headers.setdefault(RETRY_AFTER, str(RETRY_AFTER_S))
+    return web.Response(
+        status=problem.problem.status,
+        headers=headers,
+        body=json.dumps(problem.document(), ensure_ascii=False).encode(errors="backslashreplace"),
+        content_type=PROBLEM_CONTENT_TYPE,
+    )
+
+
+@web.middleware
+async def refuse_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer whatever a handler or the router raises with a problem document."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        problem = _problem_of_router(request, error)
+    except ConnectionError:
+        # The other end went away; there is nobody to answer.
+        raise
+    except Exception as error:
+        problem = problem_of(error)
+        if problem.problem is INTERNAL:
+            logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
+        elif problem.problem is DISK_FULL:
+            logger.warning("%s %s: %s", request.method, request.rel_url.raw_path, error)
+    return problem_answer(problem)
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """Return the problem that an error is to the other end."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, OffsetMismatchError):
+        return ProblemError(
+            OFFSET_MISMATCH,
+            str(error),
+            members={"upload_offset": error.held},
+            headers={UPLOAD_OFFSET: str(error.held)},
+        )
+    if isinstance(error, DifferentLogError):
+        held = error.held.hex()
+        return ProblemError(DIFFERENT_LOG, str(error), members={"log_id": held}, headers={LOG_ID: held})
+    for kind, problem in _PLAIN.items():
+        if isinstance(error, kind):
+            return ProblemError(problem, str(error))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ProblemError(DISK_FULL, "the hub's disk is full; what was held is still held")
+    # What went wrong inside is for the hub's log, not for the other end.
+    return ProblemError(INTERNAL, "the hub failed at this request; its log says why")
+
+
+def _problem_of_router(request: web.Request, error: web.HTTPException) -> ProblemError:
+    path = request.rel_url.raw_path
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return ProblemError(
+            METHOD_NOT_ALLOWED,
+            f"{request.method} is not for {path}; it knows {allowed}",
+            headers={"Allow": allowed},
+        )
+    if error.status == NOT_FOUND.status:
+        return ProblemError(NOT_FOUND, f"there is nothing at {path}")
+    return ProblemError(
+        Problem("http", error.status, error.reason), f"{request.method} {path}: {error.reason}"
+    )

@@ -1,0 +1,26 @@
+"""The hub as an aiohttp application: which call goes where, behind which guard."""
+
+from aiohttp import web
+
+from tidelog.datastore.clock import Clock
+from tidelog.syncd.hub.answers import refuse_in_words
+from tidelog.syncd.hub.body import BodyMemory
+from tidelog.syncd.hub.file_calls import FileCalls
+from tidelog.syncd.hub.guard import guard
+from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.log_calls import LogCalls
+from tidelog.syncd.hub.run_calls import RunCalls
+from tidelog.syncd.hub.store import Store
+
+
+def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) -> web.Application:
+    """Return the application that serves `store` to those who hold one of `keys`."""
+    memory = BodyMemory(limits)
+    app = web.Application(
+        middlewares=[refuse_in_words, guard(keys, clock=clock)],
+        client_max_size=limits.wire.body_bytes_max,
+    )
+    for calls in (RunCalls(store), LogCalls(store, memory, limits), FileCalls(store, memory, limits)):
+        app.add_routes(calls.routes())
+    return app

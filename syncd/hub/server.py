@@ -1,0 +1,158 @@
+"""A running hub: one data folder, one address, from start to a graceful end.
+
+Holds the folder's lock, so that no second hub appends to the same logs.
+"""
+
+import fcntl
+import logging
+import os
+from types import TracebackType
+from typing import NamedTuple
+
+from aiohttp import web
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.hub.app import make_app
+from tidelog.syncd.hub.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.store import Store
+
+LOCK_FILE = "hub.lock"
+PORT_MAX = 65_535
+
+# Bytes that are no HTTP are the sender's fault and end with 400; aiohttp would log a traceback of each.
+_quiet = logging.getLogger("tidelog.hub.http")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+class Listen(NamedTuple):
+    """Where a hub listens; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Listen":
+        """Return the address that HOST:PORT names, or raise CannotStartError."""
+        host, colon, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+            raise CannotStartError(
+                f"{text!r} is no address to listen on; write HOST:PORT, like 127.0.0.1:7070"
+            )
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class HubServer:
+    """A hub that accepts requests between `start` and `stop`, or inside `async with`."""
+
+    def __init__(
+        self,
+        data: StrPath,
+        *,
+        listen: Listen,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+        limits: HubLimits | None = None,
+    ) -> None:
+        self.data = os.path.abspath(data)
+        self.listen = listen
+        self._disk = disk or Disk()
+        self._clock = clock or Clock()
+        self._limits = limits or HubLimits()
+        self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
+        self._lock: int | None = None
+        self._store: Store | None = None
+        self._runner: web.AppRunner | None = None
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._runner is None else f"on {self.listen}"
+        return f"<HubServer of {self.data}, {state}>"
+
+    @property
+    def url(self) -> str:
+        """The address under which the hub is reached."""
+        return f"http://{self.listen}"
+
+    async def start(self) -> None:
+        """Accept requests. Raises CannotStartError, and holds nothing, where that cannot be."""
+        try:
+            self._take_folder()
+            self.keys.keys()
+            self._store = Store(self.data, disk=self._disk, limits=self._limits)
+            await self._accept(self._store)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let requests in progress end, accept no other, and give the folder back."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self._lock is not None:
+            self._disk.close(self._lock)
+            self._lock = None
+
+    async def __aenter__(self) -> "HubServer":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def _take_folder(self) -> None:
+        directory = os.path.join(self.data, HUB_DIRECTORY)
+        try:
+            self._disk.make_directory(self.data)
+            self._disk.make_directory(directory, mode=0o700)
+            self._lock = self._disk.open_update(os.path.join(directory, LOCK_FILE), mode=0o600)
+        except OSError as error:
+            raise CannotStartError(
+                f"the data folder {self.data} cannot be written: {error.strerror}; choose another "
+                "with --data"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotStartError(
+                f"another hub serves {self.data} already; stop it first, or choose another --data"
+            ) from error
+
+    async def _accept(self, store: Store) -> None:
+        app = make_app(store, self.keys, clock=self._clock, limits=self._limits)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_quiet,
+            auto_decompress=False,
+            # aiohttp closes a connection whose request's headers are not whole by then.
+            keepalive_timeout=self._limits.idle_s,
+            max_field_size=self._limits.header_bytes_max,
+            shutdown_timeout=self._limits.shutdown_s,
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.listen.host, self.listen.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotStartError(
+                f"the hub cannot listen on {self.listen}: {error.strerror or error}; choose another "
+                "address with --listen"
+            ) from error
+        self.listen = Listen(self.listen.host, site.port)
