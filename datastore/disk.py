@@ -5,7 +5,6 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 
 import builtins
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +114,7 @@ class Disk:
 
     def temporary_beside(self, path: StrPath) -> str:
         """Return a fresh name in the same folder that every reader knows to leave alone."""
-        return f"{os.fspath(path)}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+        return f"{os.fspath(path)}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
 
     def rename(self, source: StrPath, target: StrPath) -> None:
         """Rename over whatever is there, and fsync the folder of the new name."""

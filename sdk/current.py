@@ -11,15 +11,15 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
-from tidelog.sdk.daemon import spawn_detached, syncd_command
 from tidelog.sdk.exits import ExitWatch
 from tidelog.sdk.facts import git_facts, package_version, process_facts
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices, say
-from tidelog.sdk.plan import DISABLED, ONLINE, Plan, make_plan
 from tidelog.sdk.ranks import find_rank
 from tidelog.sdk.recording import Earlier, Run
 from tidelog.sdk.report import find_style, start_block
+from tidelog.sdk.run_plan import DISABLED, ONLINE, Plan, make_plan
+from tidelog.sdk.spawn import spawn_detached, syncd_command
 from tidelog.sdk.views import RecordedMapping, SummaryMapping
 
 RETURN_PREVIOUS = "return_previous"

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 GIT_DEADLINE_S = 5.0
 ARGUMENTS_MAX = 1000
@@ -68,6 +67,8 @@ def parse_git_status(status: str) -> dict[str, Any]:
 def strip_credentials(remote: str) -> str:
     """Return a remote without user, password, token or query: `https://u:t@host/x` loses `u:t@`."""
     if "://" in remote:
+        from urllib.parse import urlsplit, urlunsplit
+
         parts = urlsplit(remote)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     user, at, rest = remote.partition("@")

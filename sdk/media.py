@@ -1,6 +1,5 @@
 """Images: from what people have in hand to a file below the run directory, stored once per content."""
 
-import hashlib
 import os
 import sys
 from typing import Any
@@ -54,6 +53,8 @@ class Encoded:
     __slots__ = ("data", "format", "height", "sha256", "width")
 
     def __init__(self, data: bytes, file_format: str, width: int, height: int) -> None:
+        import hashlib  # Loads OpenSSL, which a script that logs numbers need not pay for.
+
         self.data = data
         self.format = SUFFIXES[file_format]
         self.width = width

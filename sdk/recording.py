@@ -20,8 +20,8 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.media import ImageStore
 from tidelog.sdk.notices import Notices, say, shown
-from tidelog.sdk.plan import DISABLED, Plan, as_tags
 from tidelog.sdk.report import Ending, end_block, find_style
+from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
 from tidelog.sdk.saving import FileSaver
 from tidelog.sdk.sparkline import Curves
 from tidelog.sdk.values import PLAIN, STEP_MAX, Unrecordable, clean_row, clean_step

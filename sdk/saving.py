@@ -1,6 +1,5 @@
 """`save()`: copies files into the run directory and names them in the ledger."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -104,6 +103,8 @@ class FileSaver:
 
     def _digest(self, path: str) -> tuple[str, int]:
         """Return SHA-256 and size of the copy: the source may have changed since."""
+        import hashlib  # Loads OpenSSL, which a script that logs numbers need not pay for.
+
         digest, size = hashlib.sha256(), 0
         fd = self._disk.open(path)
         try:
