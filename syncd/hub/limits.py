@@ -12,7 +12,7 @@ class HubLimits:
     """Every bound of a hub's memory, time and queues."""
 
     wire: WireLimits = field(default_factory=WireLimits)
-    bodies_bytes_max: int = 32 * MIB
+    bodies_bytes_max: int = 16 * MIB
     """Bodies in memory at one time, as they came; a single larger one is taken alone."""
     body_wait_s: float = 20.0
     """How long a request waits for memory before it is sent away with 503."""
