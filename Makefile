@@ -13,9 +13,9 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml setup.cfg Makefile $(PACKAGES)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tidelog needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
+	$(BIN)/python -m pip install -qq --upgrade pip "setuptools>=77"
 	rm -rf build/__editable__.*
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
+	$(BIN)/python -m pip install -qq --editable '.[dev]' --config-settings editable_mode=strict
 	@touch $@
 
 demo: setup
