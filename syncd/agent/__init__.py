@@ -1,1 +1,1 @@
-"""Placeholder until its owner writes it."""
+"""syncd where the runs are: it watches roots, decides what to send next, and uploads it."""

@@ -1,0 +1,33 @@
+"""Open the target that an address names. Loads the HTTP client only where one is needed."""
+
+from collections.abc import Mapping
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.credentials import FILE, Address, find_key
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target import Target
+
+
+def open_target(
+    address: Address,
+    *,
+    environ: Mapping[str, str],
+    disk: Disk,
+    clock: Clock,
+    settings: AgentSettings,
+) -> Target:
+    """Return the target. Raises CannotStartError where it needs a key and there is none."""
+    if address.scheme == FILE:
+        from tidelog.syncd.agent.root_target import RootTarget
+
+        return RootTarget(address.url, address.path, disk=disk)
+    find_key(address, environ, disk)
+    from tidelog.syncd.agent.http_target import HttpTarget
+
+    return HttpTarget(
+        address.url,
+        read_key=lambda: find_key(address, environ, disk),
+        settings=settings,
+        clock=clock,
+    )

@@ -1,0 +1,125 @@
+"""What an answer means for the work it was about: done, wait, ask again, or park. No I/O, no clock.
+
+A success is one only in the protocol's own words: the page of a captive portal, with its status
+200, is an outage like any other. Nothing here gives up because time has passed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from tidelog.syncd.errors import (
+    DIFFERENT_LOG,
+    OFFSET_MISMATCH,
+    PROBLEMS,
+    UNAUTHORIZED,
+    ProblemError,
+    SyncdError,
+)
+
+DOUBLINGS_MAX = 30
+
+
+class Course(Enum):
+    """What to do after a setback."""
+
+    OUTAGE = "outage"
+    """The target as a whole does not work: wait, then probe with one request."""
+    REFUSED = "refused"
+    """The target does not take our key: probe rarely, and tell the person."""
+    AGAIN = "again"
+    """This one item failed and may work later; the others go on."""
+    ASK = "ask"
+    """We were wrong about what the target holds: ask it."""
+    PARK = "park"
+    """Trying again cannot help until a person has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """Why something was not acknowledged, and what follows from it."""
+
+    course: Course
+    reason: str
+    retry_after_s: float | None = None
+
+
+class SetbackError(SyncdError):
+    """A target did not acknowledge; `setback` says what follows."""
+
+    def __init__(self, setback: Setback) -> None:
+        super().__init__(setback.reason)
+        self.setback = setback
+
+
+def outage(reason: str) -> SetbackError:
+    """Return the error for a target that does not work at all just now."""
+    return SetbackError(Setback(Course.OUTAGE, reason))
+
+
+def park(reason: str) -> SetbackError:
+    """Return the error for an item that only a person can help."""
+    return SetbackError(Setback(Course.PARK, reason))
+
+
+def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now: float = 0.0) -> Setback:
+    """Return what follows from an answer that was no success.
+
+    `retry_after` is the header as it came; `now` (seconds since the epoch) reads a date in it.
+    """
+    kind = problem.problem
+    if kind.slug not in PROBLEMS:
+        # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
+        reason = f"something that is not a tidelog hub answered with status {kind.status}"
+        return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
+    reason = f"{kind.title}: {problem.detail}"
+    wait_s = parse_retry_after(retry_after, now)
+    if kind == UNAUTHORIZED:
+        return Setback(Course.REFUSED, f"{reason}; run `syncd login`", wait_s)
+    if kind in (OFFSET_MISMATCH, DIFFERENT_LOG):
+        return Setback(Course.ASK, reason)
+    if kind.status in (429, 503, 507):
+        return Setback(Course.OUTAGE, reason, wait_s)
+    if kind.is_retried:
+        return Setback(Course.AGAIN, reason, wait_s)
+    return Setback(Course.PARK, reason)
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds that a `Retry-After` asks for: a number or an HTTP date (RFC 9110)."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now)
+
+
+def wait_s(
+    setback: Setback,
+    attempt: int,
+    *,
+    chance: float,
+    first_s: float,
+    max_s: float,
+    retry_after_max_s: float,
+) -> float:
+    """Return how long to wait after the `attempt`-th failure in a row (from 1).
+
+    Full jitter: anything from nothing to a bound that doubles (Brooker, "Exponential Backoff And
+    Jitter", 2015); `chance` is from [0, 1). A `Retry-After` is waited out, and the jitter comes on top,
+    so that not everyone returns at once.
+    """
+    bound = min(max_s, first_s * float(1 << min(attempt - 1, DOUBLINGS_MAX)))
+    if setback.course is Course.REFUSED:
+        bound = max_s
+    if setback.retry_after_s is None:
+        return chance * bound
+    return min(setback.retry_after_s, retry_after_max_s) + chance * min(bound, first_s)
