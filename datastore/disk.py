@@ -43,6 +43,11 @@ class Disk:
         flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, mode)
 
+    def open_append(self, path: StrPath, *, mode: int = 0o666) -> int:
+        """Open or create a file that only grows, such as a daemon's log of what it did."""
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode)
+
     # `write(fd, data)` at the end returns how many bytes were taken, which may be fewer. It stands on
     # the way of every row: the system's own function, with no call of ours around it.
     write = staticmethod(os.write)

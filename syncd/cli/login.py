@@ -1,0 +1,90 @@
+"""`syncd login`: save the hub's address and an API key."""
+
+import asyncio
+import os
+import sys
+
+import click
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.settings import read_settings
+from tidelog.syncd.agent.credentials import FILE, Address, parse_address, store
+from tidelog.syncd.agent.retry import Course, SetbackError
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.cli.console import PARKED, say
+from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.protocol import DEFAULT_HUB
+
+KEY_CHARS_MAX = 512
+
+EPILOG = """\b
+Examples:
+  syncd login --hub https://hub.lab
+  syncd key create laptop --data hub/ | syncd login --hub http://127.0.0.1:7070 --key-file -
+\b
+TIDELOG_HUB and TIDELOG_API_KEY win over what is stored.
+Exit code: 0 stored, 1 the hub refuses the key, 2 bad usage.
+"""
+
+
+@click.command("login", epilog=EPILOG)
+@click.option("--hub", metavar="URL", help=f"The hub's address; {DEFAULT_HUB} where none is known.")
+@click.option("--key-file", metavar="FILE", help="Read the key from a file, - for standard input.")
+def command(hub: str | None, key_file: str | None) -> None:
+    """Save the hub's address and an API key, readable by this account alone.
+
+    The key is asked for without echo and tried at the hub; a hub that is out of reach only warns.
+    """
+    disk = Disk()
+    known = read_settings(os.environ, disk=disk).get("hub")
+    address = parse_address(hub or (known.value if known else DEFAULT_HUB))
+    if address.scheme == FILE:
+        raise CannotStartError(f"{address.url} needs no key: say `--to {address.url}`")
+    key = _checked(_read_key(key_file, address, disk))
+    try:
+        asyncio.run(_try_key(address, key))
+    except SetbackError as error:
+        if error.setback.course is Course.REFUSED:
+            say(f"syncd: {address.url} refuses this key; nothing was stored")
+            raise SystemExit(PARKED) from None
+        say(f"warning: the key could not be tried: {error}")
+    path = store(address, key, os.environ, disk)
+    say(f"stored the key for {address.url} in {path}; next: `syncd start` or `syncd sync PATH`")
+
+
+async def _try_key(address: Address, key: str) -> None:
+    # Only this needs the HTTP client.
+    from tidelog.syncd.agent.http_target import HttpTarget
+
+    target = HttpTarget(
+        address.url, read_key=lambda: key, settings=AgentSettings(answer_timeout_s=10.0), clock=Clock()
+    )
+    try:
+        await target.check()
+    finally:
+        await target.close()
+
+
+def _read_key(key_file: str | None, address: Address, disk: Disk) -> str:
+    if key_file == "-":
+        return sys.stdin.readline()
+    if key_file is not None:
+        try:
+            return disk.read(key_file).decode()
+        except (OSError, ValueError) as error:
+            raise CannotStartError(f"{key_file} cannot be read: {error}") from error
+    if not sys.stdin.isatty():
+        raise CannotStartError("no terminal to ask for the key: say `--key-file -` and pipe it in")
+    answer: str = click.prompt(f"API key for {address.url}", hide_input=True, err=True)
+    return answer
+
+
+def _checked(text: str) -> str:
+    key = text.strip()
+    if not key or len(key) > KEY_CHARS_MAX or not key.isascii() or not key.isprintable() or " " in key:
+        raise CannotStartError(
+            "that is no API key: it is one line without spaces; `syncd key create NAME --data DIR` on "
+            "the hub's machine prints one"
+        )
+    return key

@@ -1,0 +1,64 @@
+"""`syncd status`: ask the daemon what it does."""
+
+import os
+from typing import Any
+
+import click
+
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.control import ask_daemon
+from tidelog.syncd.agent.lock import state_directory
+from tidelog.syncd.cli.console import UNREACHABLE, counted, print_json, say, size, span
+from tidelog.syncd.cli.options import json_option
+
+SHOWN_MAX = 20
+
+EPILOG = """\b
+Exit code: 0 a daemon runs, 3 none does.
+"""
+
+
+@click.command("status", epilog=EPILOG)
+@json_option
+def command(*, is_json: bool) -> None:
+    """Show what the daemon watches, what is under way, waiting and parked, and why."""
+    directory = state_directory(os.environ)
+    answer = ask_daemon(directory, {"command": "status"}, disk=Disk())
+    if answer is None:
+        if is_json:
+            print_json({"type": "status", "running": False})
+        else:
+            say("no daemon runs; `syncd start --root DIR` starts one")
+        raise SystemExit(UNREACHABLE)
+    if is_json:
+        print_json(answer)
+    else:
+        _print(answer)
+
+
+def _print(status: dict[str, Any]) -> None:
+    click.echo(f"daemon {status['pid']}, up {span(status['uptime_s'])}, uploads to {status['target']}")
+    outage = status["outage"]
+    if outage:
+        click.echo(
+            f"the target does not work for {span(outage['lasts_s'])}: {outage['reason']}; "
+            f"next try in {outage['next_try_in_s']:.0f} s"
+        )
+    for root in status["roots"]:
+        click.echo(f"watches {root}")
+    for path, reason in status["problems"].items():
+        click.echo(f"  {path}: {reason}")
+    sent = status["sent"]
+    click.echo(
+        f"{counted(status['runs'], 'run')}; {status['wanted']} to send, "
+        f"{len(status['under_way'])} under way, {len(status['waiting'])} waiting, "
+        f"{len(status['parked'])} parked; {size(sent['bytes'])} sent since the start"
+    )
+    for word in ("waiting", "parked"):
+        for entry in status[word][:SHOWN_MAX]:
+            item = "/".join(filter(None, (entry["project"], entry["run"], entry["item"])))
+            click.echo(f"  {word}: {item}: {entry['reason']}")
+    for damage in status["damaged"][:SHOWN_MAX]:
+        click.echo(f"  damaged: {damage['log']}: {damage['length']} bytes at {damage['offset']}")
+    if status["parked"]:
+        click.echo("`syncd retry` tries again what is parked")
