@@ -8,6 +8,7 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import WriterClosedError
 from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
@@ -47,6 +48,7 @@ class Current:
         clock: Clock | None = None,
         entropy: Entropy = os.urandom,
         environ: Mapping[str, str] = os.environ,
+        syncd: Callable[[str], list[str]] = syncd_command,
     ) -> None:
         self.run: Run | None = None
         self.notices = Notices()
@@ -54,6 +56,7 @@ class Current:
         self._clock = clock or Clock()
         self._entropy = entropy
         self._environ = environ
+        self._syncd = syncd
         self._open: list[Run] = []
         self._exits = ExitWatch(self.finish_all, lambda: [run.step for run in self._open])
         self._config = RecordedMapping(title="config", record=self._tell_no_run, notices=self.notices)
@@ -132,6 +135,8 @@ class Current:
         )
         if writer is not None:
             plan.facts |= {**process_facts(), "start_time": self._clock.now()}
+            if plan.is_name_given or not (earlier.is_resumed or plan.rank.number):
+                plan.facts["name"] = plan.name
             writer.log_run(plan.facts)
         if config is not None:
             run.config.update(config)
@@ -230,7 +235,7 @@ class Current:
 
         def start_syncd() -> None:
             try:
-                wait = spawn_detached(syncd_command(plan.root))
+                wait = spawn_detached(self._syncd(plan.root))
             except OSError as error:
                 raise OSError(
                     f"syncd could not be started ({error}); start it by hand: syncd start"
@@ -247,7 +252,7 @@ class Current:
             found = {"git": git_facts(cwd) if cwd else None, "tidelog": package_version()}
             more = {name: value for name, value in found.items() if value is not None}
             plan.facts |= more
-            if not run._is_finished:
+            with contextlib.suppress(WriterClosedError):  # The run did not wait for a slow git.
                 writer.log_run(more)
 
         def write_run_json() -> None:

@@ -41,7 +41,7 @@ class Image(MediaType):
         return f"Image(<{type(self.data).__name__}>, caption={self.caption!r})"
 
     def encode(self, disk: Disk) -> "Encoded":
-        """Return the bytes of the image's file. Raises ValueError or OSError where there is no image."""
+        """Return the bytes of the image's file. Raises ValueError or OSError where there is none."""
         if self._encoded is None:
             self._encoded = _encode(self.data, self.mode, disk)
         return self._encoded
@@ -74,8 +74,14 @@ class ImageStore:
         self._is_ready = False
 
     def store(self, key: str, image: Image, *, step: int) -> Media:
-        """Return the Media of an image whose file is in place. Raises OSError or ValueError."""
-        encoded = image.encode(self._disk)
+        """Return the Media of an image whose file is in place.
+
+        Raises ValueError for what is no image, OSError where the file cannot be written.
+        """
+        try:
+            encoded = image.encode(self._disk)
+        except OSError as error:
+            raise ValueError(f"the image cannot be read: {error}") from error
         path = self._paths.get(encoded.sha256)
         if path is None:
             name = f"{safe_stem(key)}_{step}_{encoded.sha256[:DIGEST_LETTERS]}.{encoded.format}"

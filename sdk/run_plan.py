@@ -193,8 +193,6 @@ def _root(directory: object) -> str:
 def _facts(plan: Plan, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the run record says beside what is found out of the process."""
     facts: dict[str, Any] = {"id": plan.run_id, "project": plan.project, "mode": plan.mode}
-    if not plan.is_id_given or plan.is_name_given:
-        facts["name"] = plan.name
     for name in ("entity", "group", "job_type", "notes"):
         if chosen.get(name) is not None:
             facts[name] = _text(chosen[name])

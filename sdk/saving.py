@@ -43,9 +43,13 @@ class FileSaver:
     def _find(self, pattern: str, base_path: str | None) -> list[tuple[str, str]]:
         """Return (file, folder that its name in the run starts from) for all that a pattern matches."""
         found: list[tuple[str, str]] = []
+        # A pattern or folder above the run would copy the run into itself.
+        is_above = not self._is_own(os.path.dirname(pattern))
         for match in [pattern] if self._disk.is_there(pattern) else self._disk.glob(pattern):
             root = base_path or (os.path.dirname(match) if os.path.isabs(match) else ".")
             for path in self._below(match):
+                if is_above and path != pattern and self._is_own(path):
+                    continue
                 if len(found) == FILES_PER_CALL_MAX:
                     self._notices.tell(
                         "save many",
@@ -67,9 +71,11 @@ class FileSaver:
             yield path
             return
         for below, entry in self._disk.walk(path):
-            # A run's own directory below the folder would be copied into itself.
-            if entry.is_file and not os.path.realpath(below).startswith(self._directory + os.sep):
+            if entry.is_file:
                 yield below
+
+    def _is_own(self, path: str) -> bool:
+        return (os.path.realpath(path) + os.sep).startswith(self._directory + os.sep)
 
     def _name_below(self, source: str, root: str) -> str:
         """Return the path below `files/`, made safe where the grammar of names wants it."""

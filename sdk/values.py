@@ -15,7 +15,6 @@ PLAIN = frozenset({float, int, str, bool, type(None)})
 """The types that a record holds as they are, and that `log()` need not look at twice."""
 
 LIST_BYTES_MAX = 64 * 1024
-TEXT_BYTES_MAX = 1024 * 1024
 DEPTH_MAX = 16
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 STEP_MAX = 2**62
@@ -148,7 +147,7 @@ def _clean_scalar(value: Any) -> Any:
             )
         return int(value)
     if isinstance(value, str):
-        return _clean_text(value)
+        return _text(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         size = value.nbytes if isinstance(value, memoryview) else len(value)
         raise Unrecordable(
@@ -157,17 +156,6 @@ def _clean_scalar(value: Any) -> Any:
             "value of a row; write them to a file and call run.save(path), or log sdk.Image(...)",
         )
     return _NOT_A_SCALAR
-
-
-def _clean_text(value: str) -> str:
-    text = _text(value)
-    if len(text) > TEXT_BYTES_MAX // 4 and len(text.encode()) > TEXT_BYTES_MAX:
-        raise Unrecordable(
-            "text",
-            f"the text {shown(value)} has {size_text(len(text.encode()))}; the limit is "
-            f"{size_text(TEXT_BYTES_MAX)}: write it to a file and call run.save(path)",
-        )
-    return text
 
 
 def _text(value: str) -> str:
@@ -270,9 +258,8 @@ def _clean_number_like(value: Any) -> Any:
         if module in ("PIL", "matplotlib")
         else "log numbers, text, small lists or sdk.Image(...), or str(...) of it"
     )
-    raise Unrecordable(
-        "object", f"{shown(value)} from {type(value).__module__} is no value of a row; {remedy}"
-    )
+    kind = type(value).__qualname__ if module == "builtins" else f"{module}'s {type(value).__qualname__}"
+    raise Unrecordable("object", f"{shown(value)}, of type {kind}, is no value of a row; {remedy}")
 
 
 def _store(key: str, value: Any, store: StoreMedia | None) -> Any:

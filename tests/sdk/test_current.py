@@ -1,0 +1,234 @@
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidelog.datastore import Reader
+from tidelog.sdk.current import Current
+
+Lines = pytest.CaptureFixture[str]
+
+
+def warnings(capsys: Lines) -> list[str]:
+    text = capsys.readouterr().err
+    return [
+        line
+        for line in text.splitlines()
+        if line.startswith("tidelog: ")
+        and not re.match(r"tidelog: (recording|resuming) |.* after \d", line)
+    ]
+
+
+def test_init_records_what_the_run_is(begin: Any, tmp_path: Path) -> None:
+    """Facts are in the log at once; git, run.json and `latest` follow beside training."""
+    run = begin(
+        name="n", id="my id [1]", group="g", job_type="j", tags=["a"], notes="x", entity="e",
+        config=argparse.Namespace(lr=1),
+    )  # fmt: skip
+    assert tmp_path / "root/p/my id [1]" == run.dir
+    with Reader(run.dir) as reader:
+        facts = reader.metadata
+        assert ("my id [1]", "p", "n", "running") == (
+            reader.id, reader.project, reader.name, reader.state
+        )  # fmt: skip
+        assert {"group": "g", "job_type": "j", "tags": ["a"], "notes": "x", "entity": "e"} == {
+            key: facts[key] for key in ("group", "job_type", "tags", "notes", "entity")
+        }
+        assert {"argv", "python", "cwd", "pid", "host", "start_time"} <= set(facts)
+        assert {"lr": 1} == reader.config
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert {"commit", "branch", "dirty"} <= set(reader.metadata["git"])
+    assert os.readlink(tmp_path / "root/latest") == "p/my id [1]"
+    assert '"lr": 1' in (run.dir / "run.json").read_text()
+    assert (run.dir / "summary.json").exists()
+
+
+def test_environment_variables_are_not_recorded(begin: Any, monkeypatch: Any) -> None:
+    """A secret in the environment is in no byte of the run."""
+    monkeypatch.setenv("AWS_SECRET", "hunter2hunter2")
+    run = begin()
+    run.finish()
+    for path in run.dir.rglob("*"):
+        assert path.is_dir() or b"hunter2" not in path.read_bytes()
+
+
+def test_an_id_that_is_there_is_resumed(begin: Any, tmp_path: Path) -> None:
+    """A new log file; name, config, summary and step go on from where they were."""
+    first = begin(id="a", config={"lr": 1})
+    for step in range(3):
+        first.log({"loss": step})
+    first.finish()
+    second = begin(id="a", config={"epochs": 2})
+    assert (True, 3, first.name) == (second.resumed, second.step, second.name)
+    assert {"lr": 1, "epochs": 2} == second.config.as_dict()
+    assert {"loss": 2} == second.summary.as_dict()
+    second.log({"loss": 9})
+    second.finish()
+    with Reader(second.dir) as reader:
+        assert [0, 1, 2, 3] == list(reader.history()["_step"])
+        assert ["main.0001.tlog", "main.0002.tlog"] == reader.logs
+        assert ({"lr": 1, "epochs": 2}, first.name) == (reader.config, reader.name)
+
+
+def test_never_and_must_resume_are_obeyed_or_told(begin: Any, capsys: Lines) -> None:
+    """`never` takes an id beside; `must` without a run begins one, and says so."""
+    begin(id="a").finish()
+    never = begin(id="a", resume="never")
+    assert "a-2" == never.id
+    never.finish()
+    must = begin(id="new", resume="must")
+    assert not must.resumed
+    assert ["a-2" in w or "no run" in w for w in warnings(capsys)] == [True, True]
+
+
+def test_a_run_that_cannot_be_read_back_is_resumed_all_the_same(begin: Any, capsys: Lines) -> None:
+    """A log that is no log does not stop training."""
+    run = begin(id="a")
+    run.finish()
+    (run.dir / "main.0001.tlog").write_bytes(b"x" * 500)
+    again = begin(id="a")
+    again.log({"a": 1})
+    assert again.step == 1
+    assert again.dir == run.dir
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "nul\0nul", "n" * 300, "", 7, "-x", "trailing."])
+@pytest.mark.parametrize("what", ["project", "name", "id"])
+def test_a_bad_name_is_told_and_a_safe_one_is_used(
+    begin: Any, capsys: Lines, tmp_path: Path, what: str, name: Any
+) -> None:
+    """One sentence names the value; the run is recorded below the root and nowhere else."""
+    run = begin(**{what: name})
+    run.log({"a": 1})
+    (line,) = warnings(capsys)
+    assert f"run {what}" in line or what in line
+    assert "the run is recorded under" in line
+    root = tmp_path / "root"
+    assert root == run.dir.parent.parent
+    assert run.dir.resolve().is_relative_to(root)
+    with Reader(run.dir) as reader:
+        assert 1 == reader.rows
+
+
+def test_a_directory_that_cannot_be_written_disables_the_run(
+    begin: Any, capsys: Lines, tmp_path: Path
+) -> None:
+    """One sentence with the remedy; everything is accepted from then on."""
+    (tmp_path / "file").write_text("")
+    run = begin(dir=tmp_path / "file")
+    run.log({"a": 1})
+    run.summary["x"] = 1
+    run.config["y"] = 2
+    run.save(__file__)
+    run.finish()
+    (line,) = warnings(capsys)
+    assert "TIDELOG_DIR=" in line
+    assert ("disabled", True, {"x": 1}, {"y": 2}) == (run.mode, run.disabled, run.summary, run.config)
+
+
+def test_a_disabled_run_accepts_everything_and_writes_nothing(
+    begin: Any, tmp_path: Path, capsys: Lines
+) -> None:
+    """Not even bad values are told."""
+    run = begin(mode="disabled")
+    run.log({"a": object(), 3: 4})
+    run.log({"a": 1})
+    run.log(None)
+    run.define_metric("x", summary="min")
+    run.alert("x")
+    assert 1 == run.step
+    run.finish()
+    assert [] == list(tmp_path.iterdir())
+    assert "" == capsys.readouterr().err
+
+
+def test_a_second_init_returns_the_open_run_unless_told_otherwise(
+    begin: Any, current: Current, capsys: Lines
+) -> None:
+    """As wandb does; `reinit=True` finishes it first, "create_new" keeps both."""
+    first = begin()
+    assert first is begin(config={"lr": 1})
+    assert {"lr": 1} == first.config.as_dict()
+    second = begin(reinit=True)
+    third = begin(reinit="create_new")
+    assert len({first, second, third}) == 3
+    assert second is current.run
+    assert ["pass reinit=True" in w for w in warnings(capsys)] == [True]
+    first.log({"a": 1})
+    second.log({"a": 1})
+    third.log({"a": 1})
+    third.finish()
+    assert second is current.run
+    second.finish()
+    assert current.run is None
+
+
+def test_unknown_arguments_are_told_with_what_to_do_instead(begin: Any, capsys: Lines) -> None:
+    """One sentence each."""
+    begin(unknown={"save_code": True, "strange": 1, "monitor_gym": False})
+    told = warnings(capsys)
+    assert 2 == len(told)
+    assert 'run.save("*.py")' in told[0]
+    assert "strange" in told[1]
+
+
+def test_before_init_nothing_raises(current: Current, capsys: Lines) -> None:
+    """What is set without a run is told once and kept nowhere."""
+    current.config()["lr"] = 1
+    current.summary().update({"x": 1})
+    assert current.find("log()") is None
+    assert 1 == len(warnings(capsys))
+
+
+def test_a_broken_settings_file_is_told_and_passed_over(
+    current: Current, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Lines
+) -> None:
+    """The sentence names the file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".tidelog.toml").write_text("not toml")
+    run = current.init({"project": "p"})
+    assert tmp_path / "tidelog/p" == run.dir.parent
+    assert ".tidelog.toml" in warnings(capsys)[0]
+
+
+def test_quiet_hides_the_blocks_and_keeps_the_warnings(tmp_path: Path, capsys: Lines) -> None:
+    """Data that is left out is never left out silently."""
+    quiet = Current(environ={"TIDELOG_QUIET": "1"})
+    run = quiet.init({"project": "p", "mode": "offline", "dir": tmp_path})
+    run.log({"a": b"1"})
+    run.finish()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'a'" in line
+
+
+def test_wandbs_variables_are_a_fallback(tmp_path: Path) -> None:
+    """A user who comes from there changes one import."""
+    environ = {
+        "WANDB_PROJECT": "wp", "WANDB_DIR": str(tmp_path), "WANDB_NAME": "wn",
+        "WANDB_MODE": "offline", "WANDB_TAGS": "a,b", "TIDELOG_NAME": "tn",
+    }  # fmt: skip
+    moved = Current(environ=environ)
+    run = moved.init({})
+    assert ("wp", "tn", ("a", "b")) == (run.project, run.name, run.tags)
+    assert tmp_path / "wp" == run.dir.parent
+    run.finish()
+
+
+def test_ranks_that_share_an_id_share_the_directory(tmp_path: Path) -> None:
+    """Rank 0 writes main; the others streams of their own, none of them resumed."""
+    environ = {"TIDELOG_RUN_ID": "job", "TIDELOG_DIR": str(tmp_path), "WORLD_SIZE": "3"}
+    ranks = [Current(environ={**environ, "RANK": str(rank)}) for rank in range(3)]
+    runs = [rank.init({"project": "p", "mode": "offline"}) for rank in ranks]
+    for number, run in enumerate(runs):
+        run.log({f"x{number}": number})
+        assert not run.resumed
+    for run in runs:
+        run.finish()
+    logs = {path.name for path in (tmp_path / "p/job").glob("*.tlog")}
+    assert {"main.0001.tlog", "rank1.0001.tlog", "rank2.0001.tlog"} == logs
+    with Reader(tmp_path / "p/job") as reader:
+        assert {"x0": 0, "x1": 1, "x2": 2} == reader.summary

@@ -1,0 +1,288 @@
+import errno
+import math
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tidelog.datastore import Reader
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.sdk.current import Current
+from tidelog.sdk.media import Image
+from tidelog.sdk.recording import Run
+
+
+def rows(run: Run) -> list[tuple[int, dict[str, Any]]]:
+    with Reader(run.dir) as reader:
+        return [(r.step or 0, r.data) for r in reader.records() if r.kind == "row"]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [x for x in capsys.readouterr().err.splitlines() if x.startswith("tidelog: ")]
+
+
+@pytest.fixture
+def run(begin: Any, capsys: pytest.CaptureFixture[str]) -> Run:
+    run: Run = begin()
+    capsys.readouterr()
+    return run
+
+
+def test_a_row_is_in_the_log_when_log_returns(run: Run) -> None:
+    """A reader beside the run finds it, with every value as it was."""
+    run.log({"loss": 0.1, "n": 3, "nan": math.nan, "text": "ü", "ok": True, "none": None})
+    ((step, data),) = rows(run)
+    assert (0, 0.1, 3, "ü", True, None) == (
+        step, data["loss"], data["n"], data["text"], data["ok"], data["none"]
+    )  # fmt: skip
+    assert math.isnan(data["nan"])
+
+
+def test_the_step_advances_by_one_with_each_commit(run: Run) -> None:
+    """`commit=False` records at once and stays; rows of one step are one when they are read."""
+    run.log({"a": 1})
+    assert 1 == run.step
+    run.log({"b": 2}, commit=False)
+    assert 1 == run.step
+    assert [(0, {"a": 1}), (1, {"b": 2})] == rows(run)
+    run.log({"c": 3})
+    with Reader(run.dir) as reader:
+        history = reader.history()
+        assert [0, 1] == list(history["_step"])
+        assert (2, 3) == (history["b"][1], history["c"][1])
+
+
+@pytest.mark.parametrize("step", [5, np.int64(5), 5.0])
+def test_a_step_may_be_given_and_may_go_back(run: Run, step: Any) -> None:
+    """No row is dropped for its step; the next one is counted from the highest."""
+    run.log({"a": 1}, step=step)
+    run.log({"a": 2}, step=2)
+    run.log({"a": 3})
+    run.log({"a": 4}, step=10, commit=False)
+    run.log({"a": 5})
+    assert [(5, {"a": 1}), (2, {"a": 2}), (6, {"a": 3}), (10, {"a": 4}), (10, {"a": 5})] == rows(run)
+
+
+BAD = [
+    {"x": b"bytes"},
+    {"x": object()},
+    {"x": np.zeros(100_000)},
+    {"x": [0.1] * 100_000},
+    {3: 1},
+    {"x": 2**64},
+    {"x": 1 + 2j},
+    {"x": Image(np.zeros(3))},
+    {"x": Image("/not/there.png")},
+    {"x": "x" * 17_000_000},
+]
+
+
+def test_every_bad_value_is_one_sentence_and_the_loop_goes_on(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each kind is told once however often it comes; the rest of each row is recorded."""
+    for _ in range(3):
+        for bad in BAD:
+            run.log({"good": 1, **bad})
+    told = lines(capsys)
+    assert len(told) == len(set(told)) == 7  # Two each are objects, too large, and no images.
+    assert [{"good": 1}] * 30 == [data for _, data in rows(run)]
+    assert list(range(30)) == [step for step, _ in rows(run)]
+
+
+@pytest.mark.parametrize("step", [1.5, "7", object(), 2**70])
+def test_a_bad_step_is_left_out_and_the_row_is_recorded_at_the_next_one(
+    run: Run, step: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence names the step and what to do."""
+    run.log({"a": 1})
+    run.log({"a": 2}, step=step)
+    assert [(0, {"a": 1}), (1, {"a": 2})] == rows(run)
+    (line,) = lines(capsys)
+    assert "log(step=" in line
+    assert "step=int(...)" in line
+
+
+@pytest.mark.parametrize("data", [None, 7, "loss", [1], object()])
+def test_what_is_no_mapping_is_told_and_left_out(
+    run: Run, data: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`log()` takes a dict; nothing else is guessed."""
+    run.log(data)
+    run.log({"a": 1})
+    assert [(0, {"a": 1})] == rows(run)
+    assert 1 == len(lines(capsys))
+
+
+def test_a_row_over_the_limit_of_a_chunk_is_written_in_parts(run: Run) -> None:
+    """The parts have one step, so they are one row when they are read."""
+    run.log({f"t{i}": "x" * 1_000_000 for i in range(40)})
+    run.log({"next": 1})
+    assert {0, 1} == {step for step, _ in rows(run)}
+    with Reader(run.dir) as reader:
+        assert 2 == len(reader.history())
+        assert 43 == len(reader.history().keys())
+
+
+def test_images_are_in_place_before_their_row(run: Run) -> None:
+    """Single ones and lists; `Reader.media` finds key, step, path, digest and caption."""
+    pixels = np.zeros((4, 4), np.uint8)
+    run.log({"one": Image(pixels, caption="7"), "many": [Image(pixels + i) for i in range(3)]}, step=9)
+    with Reader(run.dir) as reader:
+        media = reader.media("images")
+        assert ["one", "many", "many", "many"] == [m.key for m in media]
+        assert {9} == {m.step for m in media}
+        assert "7" == media[0].caption
+        assert all((run.dir / m.path).stat().st_size == m.size for m in media)
+
+
+def test_config_and_summary_are_recorded_at_once(run: Run) -> None:
+    """A summary set by hand wins over what rows say."""
+    run.config.update({"lr": np.float32(0.5)})
+    run.config.model = {"layers": 2}
+    run.log({"acc": 0.1})
+    run.summary["acc"] = np.float64(0.9)
+    run.log({"acc": 0.2, "loss": 1.0})
+    with Reader(run.dir) as reader:
+        assert {"lr": 0.5, "model": {"layers": 2}} == reader.config
+        assert {"acc": 0.9, "loss": 1.0} == reader.summary
+    assert {"acc": 0.9, "loss": 1.0} == run.summary
+
+
+def test_define_metric_says_how_a_metric_stands_for_the_run(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not known is told, and the rest of the definition counts."""
+    run.define_metric("loss", summary="min", step_metric="epoch", goal="minimize")
+    run.define_metric("a/*", summary="max,min", hidden=True)
+    run.define_metric("b", summary="wat", goal="sideways", strange=1)
+    run.define_metric(7)  # type: ignore[arg-type]
+    for value in (3.0, 1.0, 2.0):
+        run.log({"loss": value, "a/x": value})
+    with Reader(run.dir) as reader:
+        assert {"loss": 1.0, "a/x": 3.0} == reader.summary
+        assert {"step_metric": "epoch", "summary": "min", "goal": "minimize"} == reader.metrics["loss"]
+    assert 4 == len(lines(capsys))
+
+
+def test_save_copies_and_names_files(run: Run, tmp_path: Path) -> None:
+    """Policy "end" copies at the end, "live" twice; the ledger has the last state."""
+    for name in ("now", "end", "live"):
+        (tmp_path / name).write_text("1")
+    assert ["files/now"] == run.save(tmp_path / "now")
+    assert [] == run.save(str(tmp_path / "end"), policy="end")
+    assert ["files/live"] == run.save(str(tmp_path / "live"), policy="live")
+    for name in ("now", "end", "live"):
+        (tmp_path / name).write_text("22")
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert {"files/now": 1, "files/end": 2, "files/live": 2} == {
+            f.path: f.size for f in reader.files()
+        }
+
+
+def test_what_comes_after_finish_is_told_once(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing raises, nothing is written."""
+    run.log({"a": 1})
+    run.finish()
+    capsys.readouterr()
+    run.log({"a": 2})
+    run.log({"a": np.float32(2)}, step=7)
+    run.config["x"] = 1
+    run.summary["x"] = 1
+    run.define_metric("x")
+    assert [] == run.save(__file__)
+    run.alert("x")
+    run.finish()
+    (line,) = lines(capsys)
+    assert "after finish()" in line
+    assert "sdk.init()" in line
+    assert [(0, {"a": 1})] == rows(run)
+
+
+def test_the_end_of_the_run_is_recorded_with_its_reason(begin: Any) -> None:
+    """A with block that is left by an exception fails the run; the exception goes on."""
+    with begin() as fine:
+        fine.log({"a": 1})
+    with pytest.raises(ZeroDivisionError), begin() as failed:
+        failed.log({"a": 1 / 0})
+    with pytest.raises(KeyboardInterrupt), begin() as stopped:
+        raise KeyboardInterrupt
+    for run, state, code in ((fine, "finished", 0), (failed, "failed", 1), (stopped, "failed", 130)):
+        with Reader(run.dir) as reader:
+            assert (state, code) == (reader.state, reader.exit_code)
+            assert not reader.torn_tails
+
+
+def test_threads_lose_nothing_and_share_no_step(run: Run) -> None:
+    """Eight threads log at once: every row is there, each with a step of its own."""
+
+    def work(thread: int) -> None:
+        for index in range(500):
+            run.log({"thread": thread, "index": index})
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = rows(run)
+    assert set(range(4000)) == {step for step, _ in found}
+    assert {(t, i) for t in range(8) for i in range(500)} == {
+        (d["thread"], d["index"]) for _, d in found
+    }
+
+
+class FullDisk(Disk):
+    """A disk that takes no whole files any more once `is_full` is set."""
+
+    is_full = False
+
+    def replace(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
+        self._require_room(path)
+        super().replace(path, data, mode=mode)
+
+    def copy(self, source: StrPath, path: StrPath) -> None:
+        self._require_room(path)
+        super().copy(source, path)
+
+    def write(self, fd: int, data: bytes) -> int:
+        self._require_room("")
+        return super().write(fd, data)
+
+    def _require_room(self, path: StrPath) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def test_a_full_disk_never_reaches_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows wait in memory and are written when there is room; images and files are told and left out."""
+    disk = FullDisk()
+    current = Current(disk=disk, environ={})
+    run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
+    run._chores_done.wait(10)  # type: ignore[union-attr]
+    run.log({"a": 0})
+    disk.is_full = True
+    for index in range(1, 20):
+        run.log({"a": index, "image": Image(np.zeros((2, 2)))})
+    run.config["lr"] = 1
+    assert [] == run.save(__file__)
+    told = lines(capsys)
+    assert 1 == sum("'image'" in line for line in told)
+    assert 1 == sum("could not copy" in line for line in told)
+    assert 1 == sum("cannot be written" in line for line in told)
+    disk.is_full = False
+    run.finish()
+    assert [{"a": index} for index in range(20)] == [data for _, data in rows(run)]
+    with Reader(run.dir) as reader:
+        assert ("finished", {"lr": 1}) == (reader.state, reader.config)
+
+
+def test_a_run_says_what_it_is(run: Run) -> None:
+    """Id, name, project, directory, mode, step and tags are there to be read."""
+    assert (run.id, "p", "offline", 0, False, ()) == (
+        run.dir.name, run.project, run.mode, run.step, run.resumed, run.tags
+    )  # fmt: skip
+    assert repr(run).startswith(f"<Run {run.name} (p/{run.id}), offline, open, step 0>")

@@ -1,0 +1,92 @@
+import os
+
+import pytest
+
+from tidelog.datastore.settings import Setting
+from tidelog.sdk.ranks import ALONE, Rank
+from tidelog.sdk.run_plan import Plan, make_plan
+
+
+def plan(arguments: dict[str, object] | None = None, rank: Rank = ALONE, **settings: str) -> Plan:
+    stated = {name: Setting(value, "test") for name, value in settings.items()}
+    return make_plan(arguments or {}, stated, rank=rank, now=0.0, entropy=lambda n: bytes(range(n)))
+
+
+def test_without_arguments_a_run_is_recorded_offline_below_the_working_directory() -> None:
+    """Project, id and name are made up."""
+    made = plan()
+    assert ("offline", "uncategorized", "19700101-000000-abcdef", "amber-atoll-2") == (
+        made.mode, made.project, made.run_id, made.name
+    )  # fmt: skip
+    assert os.path.abspath("tidelog/uncategorized/19700101-000000-abcdef") == made.directory
+    assert [] == made.notices
+
+
+@pytest.mark.parametrize(
+    ("expected", "arguments", "settings"),
+    [
+        ("offline", {}, {}),
+        ("online", {}, {"hub": "http://127.0.0.1:1"}),
+        ("offline", {}, {"hub": "http://127.0.0.1:1", "mode": "offline"}),
+        ("disabled", {"mode": "disabled"}, {"mode": "online"}),
+        ("offline", {"mode": "dryrun"}, {}),
+        ("online", {"mode": "ONLINE"}, {}),
+        ("offline", {"mode": ""}, {}),
+    ],
+)
+def test_the_mode_is_the_argument_the_setting_or_online_where_there_is_a_hub(
+    expected: str, arguments: dict[str, object], settings: dict[str, str]
+) -> None:
+    """Arguments win over settings."""
+    assert expected == plan(arguments, **settings).mode
+
+
+def test_arguments_win_over_settings() -> None:
+    """What is not given is taken from the settings."""
+    made = plan(
+        {"project": "a", "tags": ["x", 1], "group": None, "dir": "/r"},
+        project="b", run_id="id", name="n", group="g", tags="p, q,", quiet="true",
+    )  # fmt: skip
+    assert ("a", "id", "n", "/r/a/id") == (made.project, made.run_id, made.name, made.directory)
+    assert (["x", "1"], "g") == (made.facts["tags"], made.facts["group"])
+    assert made.is_quiet
+    assert ["p", "q"] == plan(tags="p, q,").facts["tags"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "words", "arguments"),
+    [
+        ({"project": "a-b"}, "project 'a/b' holds '/'", {"project": "a/b"}),
+        ({"project": "unnamed"}, "project '..' means a directory", {"project": ".."}),
+        ({"run_id": "a-b"}, "run id 'a\\x00b' holds '\\x00'", {"id": "a\0b"}),
+        ({"name": "n" * 128}, "has 300 bytes", {"name": "n" * 300}),
+        ({"project": "7"}, "is of type int", {"project": 7}),
+        ({"mode": "offline"}, "mode 'onlin' is none of", {"mode": "onlin"}),
+        ({"mode": "offline"}, "mode 7 is none of", {"mode": 7}),
+        ({"durability": "process"}, "is none of", {"settings": {"durability": "x"}}),
+        ({}, "does not know start_method", {"settings": {"start_method": "fork"}}),
+        ({}, 'call run.save("*.py")', {"unknown": {"save_code": True}}),
+        ({}, "init(wat=...) is not supported", {"unknown": {"wat": 1}}),
+    ],
+)
+def test_what_does_not_fit_is_replaced_by_something_that_works(
+    expected: dict[str, str], words: str, arguments: dict[str, object]
+) -> None:
+    """One sentence names the value; the run begins all the same."""
+    made = plan(arguments)
+    assert expected == {name: getattr(made, name) for name in expected}
+    ((_, text),) = made.notices
+    assert words in text
+
+
+def test_ranks_that_share_a_run_id_share_the_directory() -> None:
+    """They write streams of their own, without blocks on stderr; without an id a rank is told."""
+    third = plan({"id": "job"}, Rank(3, 8))
+    assert (plan({"id": "job"}, Rank(0, 8)).directory, "rank3") == (
+        third.directory, third.rank.stream
+    )  # fmt: skip
+    assert third.is_quiet
+    assert [] == third.notices
+    assert (3, 8) == (third.facts["rank"], third.facts["world_size"])
+    ((_, text),) = plan({}, Rank(3, 8)).notices
+    assert "TIDELOG_RUN_ID" in text

@@ -1,0 +1,91 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tidelog.datastore.disk import Disk
+from tidelog.sdk.notices import Notices
+from tidelog.sdk.saving import FileSaver
+
+
+@pytest.fixture
+def saver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileSaver:
+    work = tmp_path / "work"
+    (work / "run").mkdir(parents=True)
+    monkeypatch.chdir(work)
+    return FileSaver(work / "run", disk=Disk(), notices=Notices())
+
+
+def save(saver: FileSaver, pattern: str, base_path: str | None = None) -> list[str]:
+    return [e["path"] for e in saver.save(pattern, base_path=base_path, policy="now")]
+
+
+def test_the_ledger_names_path_size_and_digest_of_the_copy(saver: FileSaver) -> None:
+    """A relative path keeps its folders below files/."""
+    Path("out").mkdir()
+    Path("out/model.npz").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    entry = {"path": "files/out/model.npz", "size": 7, "sha256": digest, "policy": "now"}
+    assert [entry] == saver.save("out/model.npz", base_path=None, policy="now")
+    assert b"weights" == Path("run/files/out/model.npz").read_bytes()
+    assert (1, 7) == (saver.count, saver.size_bytes)
+
+
+def test_patterns_folders_and_base_paths(saver: FileSaver, tmp_path: Path) -> None:
+    """A folder is saved with all below it; an absolute path by its last part; `..` never leads out."""
+    for name in ("a/1.txt", "a/b/2.txt", "3.txt", "run/own.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name)
+    (tmp_path / "out.txt").write_text("x")
+    assert ["files/a/1.txt"] == save(saver, "a/*.txt")
+    assert ["files/a/1.txt", "files/a/b/2.txt"] == sorted(save(saver, "a"))
+    assert ["files/1.txt"] == save(saver, "a/*.txt", base_path="a")
+    assert ["files/out.txt"] == save(saver, str(tmp_path / "out.txt"))
+    assert ["files/a/1.txt", "files/a/b/2.txt"] == sorted(save(saver, str(tmp_path / "work/a")))
+    assert ["files/out.txt"] == save(saver, "../out.txt")
+    assert ["files/3.txt", "files/a/1.txt", "files/a/b/2.txt"] == sorted(save(saver, "**/[123].txt"))
+
+
+def test_a_file_that_lies_in_the_run_already_is_named_where_it_is(saver: FileSaver) -> None:
+    """What was written into run.dir / "files" is not copied over itself."""
+    Path("run/files/deep").mkdir(parents=True)
+    Path("run/files/deep/x").write_text("1")
+    assert ["files/deep/x"] == save(saver, "run/files/deep/x")
+
+
+def test_saving_again_replaces_the_file(saver: FileSaver) -> None:
+    """The ledger's newest entry has the new digest."""
+    Path("m").write_text("1")
+    save(saver, "m")
+    Path("m").write_text("22")
+    assert 2 == saver.save("m", base_path=None, policy="now")[0]["size"]
+    assert "22" == Path("run/files/m").read_text()
+
+
+def test_a_missing_file_is_told_once(saver: FileSaver, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sentence names the pattern and where it was looked for."""
+    assert [] == save(saver, "none*.txt")
+    assert [] == save(saver, "none.txt")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "save('none*.txt') found no file below" in line
+
+
+def test_what_cannot_be_read_does_not_stop_the_others(
+    saver: FileSaver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dangling link and a pipe are told; a pipe is never waited for."""
+    os.symlink("nowhere", "d1.txt")
+    os.mkfifo("d2.txt")
+    Path("d3.txt").write_text("x")
+    assert ["files/d3.txt"] == save(saver, "d?.txt")
+    assert "could not copy d1.txt" in capsys.readouterr().err
+
+
+def test_a_name_outside_of_the_grammar_is_made_to_fit(
+    saver: FileSaver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is saved all the same, and the sentence says under which name."""
+    Path("model:v1?.npz").write_text("x")
+    assert ["files/model-v1-.npz"] == save(saver, "model:v1?.npz")
+    assert "saved as 'model-v1-.npz'" in capsys.readouterr().err

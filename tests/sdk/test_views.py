@@ -1,0 +1,111 @@
+import argparse
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tidelog.sdk.notices import Notices
+from tidelog.sdk.views import Forward, RecordedMapping, SummaryMapping, to_map
+
+
+@dataclasses.dataclass
+class Settings:
+    lr: float = 0.1
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@pytest.fixture
+def recorded() -> list[dict[str, Any]]:
+    return []
+
+
+@pytest.fixture
+def config(recorded: list[dict[str, Any]]) -> RecordedMapping:
+    return RecordedMapping(title="config", record=recorded.append, notices=Notices())
+
+
+def test_every_change_is_recorded_at_once(
+    config: RecordedMapping, recorded: list[dict[str, Any]]
+) -> None:
+    """By key, by attribute, from a mapping or by name: each is one record of what changed."""
+    config["lr"] = 0.1
+    config.seed = np.int64(7)
+    config.update({"a": {"b": 1}}, c=2)
+    config.setdefaults({"lr": 5, "d": None})
+    assert [{"lr": 0.1}, {"seed": 7}, {"a": {"b": 1}, "c": 2}, {"d": None}] == recorded
+    assert {"lr": 0.1, "seed": 7, "a": {"b": 1}, "c": 2, "d": None} == config.as_dict()
+
+
+def test_it_reads_like_a_mapping_and_by_attribute(config: RecordedMapping) -> None:
+    """dict(), **, in, len, iteration and get work; a missing attribute is an AttributeError."""
+    config.update(a=1, b=2)
+    assert (1, 2, 5) == (config.a, config["b"], config.get("c", 5))
+    assert {"a": 1, "b": 2} == dict(config) == {**config} == config
+    assert (2, True, ["a", "b"]) == (len(config), "a" in config, list(config))
+    assert "config({'a': 1, 'b': 2})" == repr(config)
+    assert not hasattr(config, "c")
+    with pytest.raises(KeyError):
+        config["c"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "source"),
+    [
+        ({"lr": 1}, {"lr": 1}),
+        ({"lr": 1}, argparse.Namespace(lr=1)),
+        ({"lr": 0.1, "sizes": (1, 2)}, Settings()),
+        ({}, None),
+        (None, 7),
+        (None, Settings),
+        (None, "config.yaml"),
+    ],
+)
+def test_a_config_comes_from_what_people_have(expected: object, source: object) -> None:
+    """Mappings, argparse's Namespace and dataclasses; None where it is none of these."""
+    assert expected == to_map(source)
+
+
+def test_what_is_no_map_is_said_once_and_left_out(
+    config: RecordedMapping, recorded: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence says what to give instead."""
+    config.update(7)
+    config.update("x.yaml")
+    assert ([], {}) == (recorded, config.as_dict())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "config cannot be taken from 7; give a dict" in line
+
+
+def test_an_object_is_kept_as_text_and_told_once(
+    config: RecordedMapping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A config is never lost for one odd value in it."""
+    config.update({"optimizer": Settings, "data": b"123", "loss": len})
+    assert {"optimizer": "Settings", "data": "b'123'", "loss": "len"} == config.as_dict()
+    assert 2 == len(capsys.readouterr().err.splitlines())
+
+
+def test_a_summary_set_by_hand_wins() -> None:
+    """What rows say is there as long as nobody sets it."""
+    computed = {"loss": 0.5, "acc": 0.1}
+    summary = SummaryMapping(computed=lambda: computed, record=lambda _: None, notices=Notices())
+    summary["acc"] = 0.9
+    computed["loss"] = 0.4
+    assert {"loss": 0.4, "acc": 0.9} == dict(summary)
+    assert 0.4 == summary.loss
+
+
+def test_a_forward_stands_for_whatever_is_found() -> None:
+    """`sdk.config` means another run's config after the next init."""
+    first = RecordedMapping(title="config", record=lambda _: None, notices=Notices())
+    second = RecordedMapping(title="config", record=lambda _: None, notices=Notices())
+    found = [first]
+    forward = Forward(lambda: found[-1])
+    forward.lr = 1
+    found.append(second)
+    forward["lr"] = 2
+    forward.update(x=3)
+    assert ({"lr": 1}, {"lr": 2, "x": 3}) == (dict(first), {**forward})
+    assert (2, True, 2) == (forward.lr, "lr" in forward, len(forward))
+    assert forward == second
