@@ -1,0 +1,211 @@
+"""The media and files of a replica: whole, under their digest, or not there."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import (
+    FileMismatchError,
+    InvalidNameError,
+    OffsetMismatchError,
+    PlaceTakenError,
+)
+from tidelog.datastore.places import Places
+from tidelog.datastore.replica_files import HeldFile, ReplicaFiles
+
+RUN = ("mnist", "r1")
+PATH = "media/images/a_0.png"
+DATA = b"not really a picture"
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ReplicaFiles:
+    return again(tmp_path)
+
+
+def again(tmp_path: Path) -> ReplicaFiles:
+    """The replica as a new process sees it."""
+    return ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk())
+
+
+def everything_below(path: Path) -> set[str]:
+    return {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()}
+
+
+def test_a_small_file_appears_in_its_place(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Under the run directory, where the source has it."""
+    files.put(*RUN, PATH, DATA, sha256=sha(DATA))
+    assert DATA == (tmp_path / "mnist/r1" / PATH).read_bytes()
+    assert {"mnist/r1/" + PATH} == everything_below(tmp_path)
+
+
+def test_a_file_of_another_digest_does_not_appear(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Both digests are named."""
+    with pytest.raises(FileMismatchError, match=f"{sha(b'x')}.*{sha(DATA)}"):
+        files.put(*RUN, PATH, DATA, sha256=sha(b"x"))
+    assert set() == everything_below(tmp_path)
+
+
+def test_a_newer_version_replaces_the_older(files: ReplicaFiles, tmp_path: Path) -> None:
+    """The ledger's last entry for a path is what counts; the size may be the same."""
+    for data in (b"one", b"two", b"one", b"two"):
+        files.put(*RUN, "files/model.npz", data, sha256=sha(data))
+        assert data == (tmp_path / "mnist/r1/files/model.npz").read_bytes()
+        assert [] == files.missing(*RUN, [("files/model.npz", 3, sha(data))])
+
+
+def test_the_same_file_again_changes_nothing(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Its inode stays: it was not written again."""
+    files.put(*RUN, PATH, DATA, sha256=sha(DATA))
+    inode = (tmp_path / "mnist/r1" / PATH).stat().st_ino
+    files.put(*RUN, PATH, DATA, sha256=sha(DATA))
+    assert inode == (tmp_path / "mnist/r1" / PATH).stat().st_ino
+
+
+def test_missing_is_what_is_not_there_whole(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Absent, of another size, of another digest: missing. In place: not."""
+    files.put(*RUN, PATH, DATA, sha256=sha(DATA))
+    files.put(*RUN, "files/b", b"bbb", sha256=sha(b"bbb"))
+    entries = [
+        (PATH, len(DATA), sha(DATA)),
+        ("files/a", 3, sha(b"aaa")),
+        ("files/b", 3, sha(b"BBB")),
+        (PATH, len(DATA) + 1, sha(DATA)),
+    ]
+    assert ["files/a", "files/b", PATH] == files.missing(*RUN, entries)
+
+
+def test_a_file_that_was_damaged_in_its_place_is_missing(tmp_path: Path) -> None:
+    """Its bytes are what counts, not that it is there."""
+    again(tmp_path).put(*RUN, PATH, DATA, sha256=sha(DATA))
+    (tmp_path / "mnist/r1" / PATH).write_bytes(DATA.upper())
+    assert [PATH] == again(tmp_path).missing(*RUN, [(PATH, len(DATA), sha(DATA))])
+
+
+def test_a_large_file_is_seen_only_when_it_is_whole(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Until its digest holds it lies beside its place under a name that nobody reads."""
+    digest = sha(DATA)
+    assert None is files.held(*RUN, PATH, sha256=digest)
+    assert 5 == files.stage(*RUN, PATH, DATA[:5], sha256=digest, offset=0)
+    assert HeldFile(5, is_complete=False) == again(tmp_path).held(*RUN, PATH, sha256=digest)
+    assert {f"mnist/r1/{PATH}.{digest[:16]}.tmp"} == everything_below(tmp_path)
+    assert len(DATA) == again(tmp_path).stage(*RUN, PATH, DATA[5:], sha256=digest, offset=5)
+    files.complete(*RUN, PATH, sha256=digest, size=len(DATA))
+    assert HeldFile(len(DATA), is_complete=True) == files.held(*RUN, PATH, sha256=digest)
+    assert {f"mnist/r1/{PATH}"} == everything_below(tmp_path)
+    assert DATA == b"".join(files.read(*RUN, PATH))
+
+
+def test_a_part_at_the_wrong_offset_is_refused(files: ReplicaFiles) -> None:
+    """It tells how much is there."""
+    files.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    for offset in (4, 6):
+        with pytest.raises(OffsetMismatchError, match=rf"up to 5, .* at {offset}: go on at 5") as e:
+            files.stage(*RUN, PATH, DATA[5:], sha256=sha(DATA), offset=offset)
+        assert 5 == e.value.held
+
+
+def test_offset_0_starts_a_large_file_anew(files: ReplicaFiles) -> None:
+    """What was there of it is gone."""
+    files.stage(*RUN, PATH, b"wrong bytes, and many", sha256=sha(DATA), offset=0)
+    files.stage(*RUN, PATH, DATA, sha256=sha(DATA), offset=0)
+    files.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+    assert DATA == b"".join(files.read(*RUN, PATH))
+
+
+def test_a_large_file_of_another_digest_never_appears(files: ReplicaFiles, tmp_path: Path) -> None:
+    """Its parts are thrown away, so that the next try starts at 0."""
+    files.stage(*RUN, PATH, DATA.upper(), sha256=sha(DATA), offset=0)
+    with pytest.raises(FileMismatchError, match="send it again from 0"):
+        files.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+    assert set() == everything_below(tmp_path)
+
+
+def test_two_versions_of_a_large_file_grow_apart(files: ReplicaFiles) -> None:
+    """Each has its digest in its name."""
+    files.stage(*RUN, PATH, b"abc", sha256=sha(b"abcdef"), offset=0)
+    files.stage(*RUN, PATH, b"AB", sha256=sha(b"ABC"), offset=0)
+    assert HeldFile(3, is_complete=False) == files.held(*RUN, PATH, sha256=sha(b"abcdef"))
+    assert HeldFile(2, is_complete=False) == files.held(*RUN, PATH, sha256=sha(b"ABC"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "media",
+        "media/",
+        "other/a",
+        "main.0001.tlog",
+        "run.json",
+        "/etc/passwd",
+        "media/../../../x",
+        "media//x",
+        "media/./x",
+        "media/.hidden",
+        "media/x.tmp",
+        "media/x.tmp/y",
+        "media/a\0b",
+        "media/a\nb",
+        "media/a\\b",
+        "media/" + "x" * 129,
+        "media/" + "x/" * 600 + "x",
+        "media/\ud800",
+    ],
+)
+def test_a_path_outside_the_grammar_becomes_no_file(tmp_path: Path, path: str) -> None:
+    """Nothing is looked at and nothing is made."""
+    root = tmp_path / "root"
+    files = again(root)
+    with pytest.raises(InvalidNameError):
+        files.put(*RUN, path, DATA, sha256=sha(DATA))
+    with pytest.raises(InvalidNameError):
+        files.stage(*RUN, path, DATA, sha256=sha(DATA), offset=0)
+    with pytest.raises(InvalidNameError):
+        files.missing(*RUN, [(path, 1, sha(DATA))])
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("link", ["mnist", "mnist/r1", "mnist/r1/media", "mnist/r1/media/images"])
+def test_no_symbolic_link_is_followed(tmp_path: Path, link: str) -> None:
+    """No directory on the way may lead out of the root."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    path = tmp_path / "root" / link
+    path.parent.mkdir(parents=True)
+    path.symlink_to(outside)
+    files = again(tmp_path / "root")
+    with pytest.raises(PlaceTakenError, match="is a symbolic link, and none is followed"):
+        files.put(*RUN, PATH, DATA, sha256=sha(DATA))
+    assert [] == list(outside.iterdir())
+
+
+def test_a_link_in_a_files_place_is_replaced_not_followed(tmp_path: Path) -> None:
+    """The file it leads to stays as it is."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"mine")
+    place = tmp_path / "root/mnist/r1/media/images/a_0.png"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(secret)
+    again(tmp_path / "root").put(*RUN, PATH, DATA, sha256=sha(DATA))
+    assert b"mine" == secret.read_bytes()
+    assert DATA == place.read_bytes()
+    assert not place.is_symlink()
+
+
+def test_a_directory_in_the_way_of_a_file_is_told(files: ReplicaFiles, tmp_path: Path) -> None:
+    """And a file in the way of a directory."""
+    files.put(*RUN, "media/a/b", DATA, sha256=sha(DATA))
+    with pytest.raises(PlaceTakenError):
+        files.put(*RUN, "media/a", DATA, sha256=sha(DATA))
+    with pytest.raises(PlaceTakenError):
+        files.put(*RUN, "media/a/b/c", DATA, sha256=sha(DATA))
+    with pytest.raises(PlaceTakenError):
+        files.stage(*RUN, "media/a/b/c", DATA, sha256=sha(DATA), offset=0)
+    assert {"mnist/r1/media/a/b"} == everything_below(tmp_path)
