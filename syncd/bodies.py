@@ -68,8 +68,10 @@ def decode_batch(body: bytes, *, files_max: int) -> list[SmallFile]:
     unpacker = msgpack.Unpacker(max_buffer_size=max(len(body), 1), strict_map_key=True)
     unpacker.feed(body)
     files: list[SmallFile] = []
+    end = 0
     try:
         for entry in unpacker:
+            end = unpacker.tell()
             if len(files) == files_max:
                 raise TooLargeError(f"the batch has more than {files_max} files")
             files.append(_decode_file(entry))
@@ -77,7 +79,8 @@ def decode_batch(body: bytes, *, files_max: int) -> list[SmallFile]:
         if isinstance(error, ProtocolError):
             raise
         raise ProtocolError(f"the batch is not msgpack: {error}") from error
-    if unpacker.tell() != len(body):
+    # Asked after each whole entry: a cut one counts as read, too.
+    if end != len(body):
         raise ProtocolError("the batch ends in the middle of a file")
     return files
 
