@@ -4,6 +4,8 @@ When a file fails it is never written again: what was not yet on the disk goes t
 stream, tried again with backoff by a background thread, and is held in memory, bounded, until then.
 """
 
+import contextlib
+import errno
 import os
 import sys
 import threading
@@ -37,6 +39,7 @@ Durability = Literal["process", "power", "buffered"]
 DURABILITIES: tuple[Durability, ...] = ("process", "power", "buffered")
 
 CARRIED_CHUNK_BYTES = 8 * 1024 * 1024
+NAMES_TRIED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,26 +326,35 @@ class Writer:
         What a failed log may or may not hold is written again, and the chunks it was in are named
         as superseded in the same chunk: after a crash at any point a reader sees each row once.
         """
-        names = [entry.name for entry in self._disk.list(self.directory)]
-        name = str(next_log(names, self.stream))
         now = self._clock.now()
-        log = LogWriter(
-            self.directory / name,
-            disk=self._disk,
-            log_id=self._entropy(LOG_ID_BYTES),
-            created_ns=int(now * 1e9),
-        )
+        log = self._create_next(now)
         try:
             carried = self._carry_over(log, now)
         except OSError:
             self._abandoned.append(log)
             raise
-        self._log, self._log_name = log, name
+        self._log, self._log_name = log, os.path.basename(log.path)
         self._unsynced = carried
         self._is_dirty = True
         self._checkpoint_at = 0
         self._checkpoint_due = log.offset + self._limits.checkpoint_bytes_min
         self._reopen_backoff_s = self._limits.reopen_backoff_first_s
+
+    def _create_next(self, now: float) -> LogWriter:
+        """Create the next log of the stream; other processes may be faster with the next names."""
+        names = [entry.name for entry in self._disk.list(self.directory)]
+        log = next_log(names, self.stream)
+        for number in range(log.number, log.number + NAMES_TRIED_MAX):
+            with contextlib.suppress(FileExistsError):
+                return LogWriter(
+                    self.directory / str(log._replace(number=number)),
+                    disk=self._disk,
+                    log_id=self._entropy(LOG_ID_BYTES),
+                    created_ns=int(now * 1e9),
+                )
+        raise FileExistsError(
+            errno.EEXIST, f"{NAMES_TRIED_MAX} logs came in between", str(self.directory / str(log))
+        )
 
     def _carry_over(self, log: LogWriter, now: float) -> Unsynced:
         facts = process_facts(self._disk)

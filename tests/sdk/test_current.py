@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tidelog.datastore import Reader
+from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.sdk.current import Current
 
 Lines = pytest.CaptureFixture[str]
@@ -232,3 +233,29 @@ def test_ranks_that_share_an_id_share_the_directory(tmp_path: Path) -> None:
     assert {"main.0001.tlog", "rank1.0001.tlog", "rank2.0001.tlog"} == logs
     with Reader(tmp_path / "p/job") as reader:
         assert {"x0": 0, "x1": 1, "x2": 2} == reader.summary
+
+
+class StaleDisk(Disk):
+    """A disk whose listings are from before the logs came, as another process's or NFS's are."""
+
+    def list(self, path: StrPath) -> list[Entry]:
+        return [entry for entry in super().list(path) if not entry.is_file]
+
+
+def test_processes_that_begin_one_run_at_one_moment_take_different_files(
+    tmp_path: Path, capsys: Lines
+) -> None:
+    """Whoever loses the race for a name takes the next one, at once and without a word."""
+    racers = [Current(disk=StaleDisk(), environ={}) for _ in range(3)]
+    runs = [
+        racer.init({"id": "a", "project": "p", "mode": "offline", "dir": tmp_path}) for racer in racers
+    ]
+    for number, run in enumerate(runs):
+        run.log({f"x{number}": number})
+        assert "offline" == run.mode
+    assert [] == warnings(capsys)
+    with Reader(runs[0].dir) as reader:
+        assert ["main.0001.tlog", "main.0002.tlog", "main.0003.tlog"] == reader.logs
+        assert {"x0": 0, "x1": 1, "x2": 2} == reader.summary
+    for run in runs:
+        run.finish()

@@ -25,8 +25,8 @@ def test_the_sdk_imports_nothing_that_a_script_does_not_use(run_script: RunScrip
         """
         import threading
         heavy = {"numpy", "psutil", "lmdb", "aiohttp", "watchdog", "PIL", "click", "rich",
-                 "platformdirs", "subprocess", "tomllib", "json", "socket", "asyncio", "hashlib", "tidelog.syncd",
-                 "tidelog.datastore.reader"}
+                 "platformdirs", "subprocess", "tomllib", "json", "socket", "asyncio",
+                 "hashlib", "tidelog.syncd", "tidelog.datastore.reader"}
         print(sorted(heavy & set(sys.modules)))
         run = sdk.init(project="p", dir=ROOT, mode="offline")
         run.log({"a": 1.0})
