@@ -1,0 +1,94 @@
+"""Real processes of syncd for tests: a hub, a daemon, or any command."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+DEADLINE_S = 60
+
+
+def run_syncd(
+    *arguments: str | Path, stdin: str | None = None, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tidelog.syncd", *map(str, arguments)],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+class SyncdProcess:
+    """A command that runs until it is told to stop; its stderr is read line by line."""
+
+    def __init__(self, *arguments: str | Path, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tidelog.syncd", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def line_with(self, text: str) -> str:
+        """Return the next line of stderr that holds `text`; fails when the process ends before."""
+        assert self._process.stderr is not None
+        seen = []
+        for line in self._process.stderr:
+            if text in line:
+                return line.strip()
+            seen.append(line)
+        raise AssertionError(f"the process ended without {text!r}: {''.join(seen)}")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._end()
+
+    def terminate(self) -> int:
+        self._process.send_signal(signal.SIGTERM)
+        return self._end()
+
+    def _end(self) -> int:
+        code = self._process.wait(DEADLINE_S)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        return code
+
+    def __enter__(self) -> "SyncdProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._end()
+
+
+class HubProcess(SyncdProcess):
+    """A hub over a data folder on a port of its own; `url` says where."""
+
+    def __init__(self, data: Path, *, port: int = 0) -> None:
+        super().__init__("serve", "--data", data, "--listen", f"127.0.0.1:{port}")
+        self.url = self.line_with("listening on").split()[-1]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+def make_key(data: Path) -> str:
+    """Create a key of a hub's data folder; every test's hub has its own."""
+    from tidelog.syncd.hub.key_file import KeyFile
+
+    return KeyFile(data).create("test")
