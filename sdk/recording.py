@@ -24,7 +24,7 @@ from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
 from tidelog.sdk.saving import FileSaver
 from tidelog.sdk.sparkline import Curves
-from tidelog.sdk.values import PLAIN, STEP_MAX, Unrecordable, clean_row, clean_step
+from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step
 from tidelog.sdk.views import RecordedMapping, SummaryMapping, to_map
 
 CHORES_PATIENCE_S = 2.0
@@ -33,7 +33,7 @@ CHORES_PATIENCE_S = 2.0
 POLICIES = ("now", "end", "live")
 GOALS = {"minimize": "minimize", "min": "minimize", "maximize": "maximize", "max": "maximize"}
 
-_is_plain = PLAIN.issuperset
+_is_plain = PACKED_AS_IS.issuperset
 
 
 class Earlier:
@@ -201,13 +201,18 @@ class Run:
         others are left out, which is told once per kind.
         """
         try:
-            if step is None and commit and type(data) is dict and _is_plain(map(type, data.values())):
-                step = next(self._steps)
+            if commit and type(data) is dict and _is_plain(map(type, data.values())):
+                if step is None:
+                    step = next(self._steps)
+                else:
+                    if type(step) is not int or not -STEP_MAX < step < STEP_MAX:
+                        step = clean_step(step)
+                    self._advance_to(step + 1)
                 self._log_row(data, step=step)
                 if step >= self._curves.due_step:
                     self._sample(step)
                 return
-        except RecordError:
+        except (RecordError, Unrecordable):
             pass  # One of the values is not so plain: find out which, with the step that was taken.
         except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
             self._tell_failure("log", error)
@@ -331,12 +336,16 @@ class Run:
             except Unrecordable as error:
                 self._notices.tell(error.kind, str(error))
             else:
-                with self._lock:
-                    # After a step that was given, the next one is counted from the highest so far.
-                    if number + commit > self.step:
-                        self._steps = _steps_from(number + commit)
+                self._advance_to(number + commit)
                 return number
         return next(self._steps) if commit else self.step
+
+    def _advance_to(self, next_step: int) -> None:
+        """Let the next step that is not given be `next_step`, unless it is beyond that already."""
+        if next_step > STEP_MAX - self._steps.__length_hint__():  # type: ignore[attr-defined]
+            with self._lock:
+                if next_step > self.step:
+                    self._steps = _steps_from(next_step)
 
     def _write(self, row: dict[str, Any], step: int) -> None:
         """Write a row; one that is too large is written in two, which are one when they are read."""

@@ -28,7 +28,7 @@ class Curves:
         """Take the current value of each metric; the next sample is due at `due_step`."""
         longest = 0
         for key, value in summary.items():
-            if type(value) is not float and type(value) is not int:
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
                 continue
             points = self._points.get(key)
             if points is None:

@@ -3,6 +3,7 @@
 Pure: never warns and never raises for a value; what cannot be recorded is returned as a `Fault`.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
@@ -11,8 +12,11 @@ import msgpack
 from tidelog.datastore.records import Histogram, Media
 from tidelog.sdk.notices import shown, size_text
 
-PLAIN = frozenset({float, int, str, bool, type(None)})
-"""The types that a record holds as they are, and that `log()` need not look at twice."""
+PLAIN: frozenset[type] = frozenset({float, int, str, bool, type(None)})
+"""The types that a record holds as they are."""
+
+PACKED_AS_IS: set[type] = set(PLAIN)
+"""Types that `log()` need not look at twice: those, and NumPy's float64 once one was seen, a float."""
 
 LIST_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 16
@@ -96,17 +100,33 @@ def _clean_into(
                 faults.append(_key_fault(key))
                 continue
             key = str(key)
-        name = prefix + _text(key)
-        if type(value) is float:
-            row[name] = value
+        name = prefix + (key if key.isascii() else _text(key))
+        turn = _SCALAR_TYPES.get(type(value))
+        if turn is not None:
+            row[name] = turn(value)
             continue
         if isinstance(value, Mapping) and depth < DEPTH_MAX:
             _clean_into(row, faults, name + ".", value, store, depth + 1)
             continue
         try:
             row[name] = clean_value(name, value, store)
+            _learn_scalar_type(value)
         except Unrecordable as error:
             faults.append(Fault(error.kind, f"log() left out {shown(name)}: {error}"))
+
+
+_SCALAR_TYPES: dict[type, Callable[[Any], Any]] = {float: float, bool: bool}
+"""Types whose every value is one call away from a plain one; NumPy's are learnt as they come."""
+
+
+def _learn_scalar_type(value: Any) -> None:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.floating, numpy.integer, numpy.bool_)):
+        kind = type(value)
+        if type(value.item()) in PLAIN:  # Not so for longdouble, which is its own item.
+            _SCALAR_TYPES[kind] = kind.item
+        if kind is numpy.float64:
+            PACKED_AS_IS.add(kind)
 
 
 def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
@@ -161,6 +181,8 @@ def _clean_scalar(value: Any) -> Any:
 def _text(value: str) -> str:
     """Return valid Unicode: lone surrogates, as from odd file names, are written out."""
     text = str.__str__(value)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
