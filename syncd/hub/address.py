@@ -11,6 +11,14 @@ from tidelog.datastore.places import check_log_name, check_upload_path
 from tidelog.syncd.protocol import decode_segment
 
 PREFIX = "/v1/projects/"
+
+# For the router. A name may hold braces, which aiohttp's own pattern for a segment leaves out.
+RUN_ROUTE = "/v1/projects/{project:[^/]+}/runs/{run:[^/]+}"
+LOG_ROUTE = RUN_ROUTE + "/logs/{log:[^/]+}"
+MISSING_ROUTE = RUN_ROUTE + "/files:missing"
+BATCH_ROUTE = RUN_ROUTE + "/files:batch"
+FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
+
 _NAMES_AT = len(PREFIX.split("/")) - 1
 
 
@@ -65,5 +73,6 @@ def log_of(raw_path: str) -> LogAddress:
 def file_of(raw_path: str) -> FileAddress:
     """Return the file of `.../runs/{run}/files/{path}`."""
     parts = raw_path.split("/")[_NAMES_AT + 4 :]
-    path = "/".join(decode_segment(part) for part in parts)
-    return FileAddress(*run_of(raw_path), check_upload_path(path))
+    # Each part on its own first: an encoded slash must not make two of one.
+    names = [check_name("the file path's part", decode_segment(part)) for part in parts]
+    return FileAddress(*run_of(raw_path), check_upload_path("/".join(names)))

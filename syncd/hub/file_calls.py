@@ -4,7 +4,7 @@ from aiohttp import web
 
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.syncd.errors import BAD_REQUEST, NOT_FOUND, TOO_LARGE, ProblemError
-from tidelog.syncd.hub.address import file_of, run_of
+from tidelog.syncd.hub.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
 from tidelog.syncd.hub.answers import INERT, json_answer
 from tidelog.syncd.hub.body import Body, BodyMemory, receive
 from tidelog.syncd.hub.download import send
@@ -20,9 +20,6 @@ from tidelog.syncd.protocol import (
     encode_boolean,
 )
 
-RUN = "/v1/projects/{project}/runs/{run}"
-FILE = RUN + "/files/{path:.+}"
-
 
 class FileCalls:
     """POST of lists and batches; HEAD, PUT, PATCH and GET of one file."""
@@ -35,12 +32,12 @@ class FileCalls:
     def routes(self) -> list[web.RouteDef]:
         """Return what the router needs."""
         return [
-            web.post(RUN + "/files:missing", self.missing),
-            web.post(RUN + "/files:batch", self.batch),
-            web.head(FILE, self.head),
-            web.put(FILE, self.put),
-            web.patch(FILE, self.patch),
-            web.get(FILE, self.get, allow_head=False),
+            web.post(MISSING_ROUTE, self.missing),
+            web.post(BATCH_ROUTE, self.batch),
+            web.head(FILE_ROUTE, self.head),
+            web.put(FILE_ROUTE, self.put),
+            web.patch(FILE_ROUTE, self.patch),
+            web.get(FILE_ROUTE, self.get, allow_head=False),
         ]
 
     async def missing(self, request: web.Request) -> web.Response:

@@ -20,6 +20,8 @@ class HubLimits:
     """How long a body may take to arrive."""
     idle_s: float = 75.0
     """How long a connection may take to send the headers of a request."""
+    linger_s: float = 5.0
+    """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
     header_bytes_max: int = 16 * 1024
     """One header line."""
     writers_max: int = 2

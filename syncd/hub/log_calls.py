@@ -4,7 +4,7 @@ from aiohttp import web
 
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.errors import NOT_FOUND, ProblemError
-from tidelog.syncd.hub.address import LogAddress, log_of
+from tidelog.syncd.hub.address import LOG_ROUTE, LogAddress, log_of
 from tidelog.syncd.hub.answers import INERT, json_answer
 from tidelog.syncd.hub.body import BodyMemory, receive
 from tidelog.syncd.hub.download import send
@@ -21,8 +21,6 @@ from tidelog.syncd.protocol import (
     encode_digest,
 )
 
-PATH = "/v1/projects/{project}/runs/{run}/logs/{log}"
-
 
 class LogCalls:
     """HEAD, PATCH and GET of a log."""
@@ -35,9 +33,9 @@ class LogCalls:
     def routes(self) -> list[web.RouteDef]:
         """Return what the router needs."""
         return [
-            web.head(PATH, self.head),
-            web.patch(PATH, self.patch),
-            web.get(PATH, self.get, allow_head=False),
+            web.head(LOG_ROUTE, self.head),
+            web.patch(LOG_ROUTE, self.patch),
+            web.get(LOG_ROUTE, self.get, allow_head=False),
         ]
 
     async def head(self, request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from tidelog.syncd.errors import NOT_FOUND, ProblemError
-from tidelog.syncd.hub.address import run_of
+from tidelog.syncd.hub.address import RUN_ROUTE, run_of
 from tidelog.syncd.hub.answers import json_answer
 from tidelog.syncd.hub.guard import KEY
 from tidelog.syncd.hub.store import Store
@@ -21,7 +21,7 @@ class RunCalls:
         return [
             web.get(HEALTH_PATH, self.health),
             web.get(RUNS_PATH, self.runs),
-            web.get("/v1/projects/{project}/runs/{run}", self.run),
+            web.get(RUN_ROUTE, self.run),
         ]
 
     async def health(self, request: web.Request) -> web.Response:

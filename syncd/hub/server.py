@@ -24,8 +24,7 @@ PORT_MAX = 65_535
 
 # Bytes that are no HTTP are the sender's fault and end with 400; aiohttp would log a traceback of each.
 _quiet = logging.getLogger("tidelog.hub.http")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+_quiet.disabled = True
 
 
 class Listen(NamedTuple):
@@ -143,6 +142,7 @@ class HubServer:
             auto_decompress=False,
             # aiohttp closes a connection whose request's headers are not whole by then.
             keepalive_timeout=self._limits.idle_s,
+            lingering_time=self._limits.linger_s,
             max_field_size=self._limits.header_bytes_max,
             shutdown_timeout=self._limits.shutdown_s,
         )
