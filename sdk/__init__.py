@@ -91,7 +91,12 @@ def init(
     )
 
 
-def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = True) -> None:  # noqa: FBT001, FBT002 - wandb's signature
+def log(
+    data: Mapping[str, Any],
+    step: int | None = None,
+    commit: bool | None = True,  # noqa: FBT001, FBT002 - wandb's signature
+    sync: object = None,  # noqa: ARG001 - wandb's; what is logged is always written at once.
+) -> None:
     """Record one row in the current run; see `Run.log`."""
     current = _current.run or _current.find("log()")
     if current is not None:

@@ -30,11 +30,16 @@ class Image(MediaType):
     """
 
     def __init__(
-        self, data_or_path: object, caption: str | None = None, mode: str | None = None
+        self,
+        data_or_path: object,
+        caption: str | None = None,
+        mode: str | None = None,
+        **unknown: object,
     ) -> None:
         self.data = data_or_path
         self.caption = caption
         self.mode = mode
+        self.unknown = tuple(unknown)
         self._encoded: Encoded | None = None
 
     def __repr__(self) -> str:
@@ -183,7 +188,8 @@ def _encode_array(data: Any, mode: str | None) -> Encoded:
             f"an image of shape {pixels.shape} is over the limit of {PIXELS_MAX} values: scale it down"
         )
     pixels = numpy.ascontiguousarray(_to_bytes(pixels))
-    return _encode_png(PillowImage.fromarray(pixels, mode) if mode else PillowImage.fromarray(pixels))
+    picture = PillowImage.fromarray(pixels)
+    return _encode_png(picture.convert(mode) if mode else picture)
 
 
 def _channels_last(array: Any, *, is_tensor: bool) -> Any:

@@ -15,23 +15,24 @@ from typing import Any, Self
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import RecordError, WriterClosedError
-from tidelog.datastore.summary import AGGREGATES
+from tidelog.datastore.records import Media
 from tidelog.datastore.writer import Writer
+from tidelog.sdk.chores import Chores
 from tidelog.sdk.exits import exit_of
-from tidelog.sdk.media import ImageStore
+from tidelog.sdk.media import Image, ImageStore
+from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
 from tidelog.sdk.saving import FileSaver
 from tidelog.sdk.sparkline import Curves
-from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step
-from tidelog.sdk.views import RecordedMapping, SummaryMapping, to_map
+from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step, to_map
+from tidelog.sdk.views import RecordedMapping, SummaryMapping
 
 CHORES_PATIENCE_S = 2.0
 """How long the end of a run waits for git and the like; without them the run is as whole."""
 
 POLICIES = ("now", "end", "live")
-GOALS = {"minimize": "minimize", "min": "minimize", "maximize": "maximize", "max": "maximize"}
 
 _is_plain = PACKED_AS_IS.issuperset
 
@@ -82,7 +83,7 @@ class Run:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._is_finished = False
-        self._chores_done: threading.Event | None = None
+        self._chores: Chores | None = None
         self._saved_at_end: list[tuple[str, str | None, str]] = []
         self._curves = Curves()
         self._steps = _steps_from(earlier.next_step)
@@ -192,6 +193,7 @@ class Run:
         data: Mapping[str, Any],
         step: int | None = None,
         commit: bool | None = True,  # noqa: FBT001, FBT002 - wandb's signature
+        sync: object = None,  # noqa: ARG002 - wandb's; what is logged is always written at once.
     ) -> None:
         """Record one row; when this returns, a SIGKILL of this process does not lose it.
 
@@ -235,7 +237,11 @@ class Run:
         `summary` is min, max, mean, best, first, last or none; `goal` is minimize or maximize.
         """
         try:
-            definition = self._definition(name, step_metric, summary, goal, unknown)
+            definition, faults = metric_definition(
+                name, step_metric=step_metric, summary=summary, goal=goal, unknown=unknown
+            )
+            for fault in faults:
+                self._notices.tell(*fault)
             if self._writer is not None and definition is not None:
                 self._writer.define_metric(name, definition)
         except Exception as error:  # noqa: BLE001 - as above.
@@ -285,26 +291,8 @@ class Run:
         self._finish(code, f"finish({code})" if code else "", quiet=quiet)
 
     def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
-        """Do what can wait beside training, in a thread; each chore stands for itself.
-
-        The end of the run waits for them, with some patience, but not for what comes `afterwards`.
-        """
-        done = self._chores_done = threading.Event()
-
-        def do_all() -> None:
-            for chore in chores:
-                try:
-                    chore()
-                except Exception as error:  # noqa: BLE001 - as above.
-                    self._notices.tell(f"chore {chore.__name__}", f"{chore.__name__}: {error}")
-            done.set()
-            afterwards()
-
-        thread = threading.Thread(target=do_all, name="tidelog-chores", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # No threads are to be had: the run is whole without its chores.
-            done.set()
+        """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
+        self._chores = Chores(chores, afterwards=afterwards, notices=self._notices)
 
     # -- how a row gets there --------------------------------------------------------------------
 
@@ -321,13 +309,21 @@ class Run:
                 return
             data = as_map
         number = self._take_step(step, commit=commit)
-        row, faults = clean_row(data, lambda key, image: self._images.store(key, image, step=number))
+        row, faults = clean_row(data, lambda key, image: self._store_image(key, image, number))
         for fault in faults:
             self._notices.tell(fault.kind, f"{fault.text} (the rest of the row was recorded)")
         if row or not data:
             self._write(row, number)
         if number >= self._curves.due_step:
             self._sample(number)
+
+    def _store_image(self, key: str, image: Image, step: int) -> Media:
+        for argument in image.unknown:
+            self._notices.tell(
+                f"image {argument}",
+                f"Image({argument}=...) is not supported and has no effect: draw it into the image",
+            )
+        return self._images.store(key, image, step=step)
 
     def _take_step(self, step: object, *, commit: bool) -> int:
         if step is not None:
@@ -362,44 +358,6 @@ class Run:
     def _sample(self, step: int) -> None:
         if self._writer is not None:
             self._curves.sample(step, self._writer.summary)
-
-    def _definition(
-        self,
-        name: str,
-        step_metric: str | None,
-        summary: str | None,
-        goal: str | None,
-        unknown: Mapping[str, Any],
-    ) -> dict[str, Any] | None:
-        if not isinstance(name, str):
-            self._notices.tell(
-                "metric name",
-                f"define_metric({shown(name)}) was left out: the name is a string, such as 'loss'",
-            )
-            return None
-        wanted = summary.replace("copy", "last").split(",")[0].strip() if summary else None
-        if summary and (wanted not in AGGREGATES or "," in summary):
-            used = wanted if wanted in AGGREGATES else "last"
-            self._notices.tell(
-                "metric summary",
-                f"define_metric({shown(name)}, summary={shown(summary)}): it is one of "
-                f"{', '.join(AGGREGATES)}; {used!r} is used",
-            )
-            wanted = used
-        if goal is not None and goal not in GOALS:
-            self._notices.tell(
-                "metric goal",
-                f"define_metric({shown(name)}, goal={shown(goal)}): it is minimize or maximize; "
-                "it is left out",
-            )
-        for argument in unknown:
-            if argument not in ("step_sync", "hidden", "overwrite"):
-                self._notices.tell(
-                    f"define_metric {argument}",
-                    f"define_metric({argument}=...) is not known and has no effect",
-                )
-        stated = {"step_metric": step_metric, "summary": wanted, "goal": GOALS.get(goal or "")}
-        return {key: str(value) for key, value in stated.items() if value is not None}
 
     def _save(self, pattern: str, base_path: str | None, policy: str) -> list[str]:
         entries = self._files.save(pattern, base_path=base_path, policy=policy)
@@ -452,8 +410,8 @@ class Run:
             return
         for pattern, base, policy in self._saved_at_end:
             self._save(pattern, base, policy)
-        if self._chores_done is not None:
-            self._chores_done.wait(CHORES_PATIENCE_S)
+        if self._chores is not None:
+            self._chores.wait(CHORES_PATIENCE_S)
         writer.close(state=state, exit_code=code, reason=reason)
         self._log_row = self._refuse_row
         if not self._plan.rank.number:

@@ -86,6 +86,25 @@ def clean_step(step: object) -> int:
     return number
 
 
+def to_map(source: object) -> dict[Any, Any] | None:
+    """Return the dict that a mapping, a Namespace or a dataclass stands for, None for anything else."""
+    if source is None:
+        return {}
+    if isinstance(source, Mapping):
+        return dict(source)
+    if isinstance(source, type):
+        return None
+    fields = getattr(source, "__dataclass_fields__", None)
+    if isinstance(fields, dict):
+        return {name: getattr(source, name) for name in fields if hasattr(source, name)}
+    if callable(getattr(source, "model_dump", None)):  # pydantic
+        return dict(source.model_dump())  # type: ignore[attr-defined]
+    if callable(getattr(source, "as_dict", None)):  # a config of another run
+        return dict(source.as_dict())  # type: ignore[attr-defined]
+    values = getattr(source, "__dict__", None)
+    return dict(values) if values is not None and type(source).__name__ == "Namespace" else None
+
+
 def _clean_into(
     row: dict[str, Any],
     faults: list[Fault],
@@ -172,8 +191,8 @@ def _clean_scalar(value: Any) -> Any:
         size = value.nbytes if isinstance(value, memoryview) else len(value)
         raise Unrecordable(
             "bytes",
-            f"{type(value).__name__} of {size_text(size)} ({shown(bytes(value[:64]))}) cannot be a "
-            "value of a row; write them to a file and call run.save(path), or log sdk.Image(...)",
+            f"{type(value).__name__} of {size_text(size)} ({shown(bytes(value[:64]))}) cannot be "
+            "recorded; write them to a file and call run.save(path), or log sdk.Image(...)",
         )
     return _NOT_A_SCALAR
 
@@ -278,10 +297,10 @@ def _clean_number_like(value: Any) -> Any:
     remedy = (
         "wrap it: sdk.Image(...)"
         if module in ("PIL", "matplotlib")
-        else "log numbers, text, small lists or sdk.Image(...), or str(...) of it"
+        else "give numbers, text, small lists or sdk.Image(...), or str(...) of it"
     )
     kind = type(value).__qualname__ if module == "builtins" else f"{module}'s {type(value).__qualname__}"
-    raise Unrecordable("object", f"{shown(value)}, of type {kind}, is no value of a row; {remedy}")
+    raise Unrecordable("object", f"{shown(value)}, of type {kind}, cannot be recorded; {remedy}")
 
 
 def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
@@ -298,10 +317,13 @@ def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
 
 
 def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
-    if isinstance(value, Mapping) and depth < DEPTH_MAX:
-        return {
-            _text_key(k): _clean_deep(f"{key}.{k}", item, faults, depth + 1) for k, item in value.items()
-        }
+    if type(value) not in PLAIN and depth < DEPTH_MAX:
+        fields = to_map(value)
+        if fields is not None:
+            return {
+                _text_key(k): _clean_deep(f"{key}.{k}", item, faults, depth + 1)
+                for k, item in fields.items()
+            }
     try:
         return clean_value(key, value)
     except Unrecordable as error:

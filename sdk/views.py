@@ -4,7 +4,7 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 from tidelog.sdk.notices import Notices, shown
-from tidelog.sdk.values import clean_map
+from tidelog.sdk.values import clean_map, to_map
 
 Record = Callable[[dict[str, Any]], None]
 
@@ -105,12 +105,17 @@ class RecordedMapping:
         return self._values  # type: ignore[no-any-return] # Set past our own __setattr__.
 
     def _set(self, values: Mapping[Any, Any]) -> None:
-        cleaned, faults = clean_map(values)
-        for fault in faults:
-            self._notices.tell(f"{self._title} {fault.kind}", f"{self._title}: {fault.text}")
-        self._values.update(cleaned)
-        if cleaned:
-            self._record(cleaned)
+        try:
+            cleaned, faults = clean_map(values)
+            for fault in faults:
+                self._notices.tell(f"{self._title} {fault.kind}", f"{self._title}: {fault.text}")
+            self._values.update(cleaned)
+            if cleaned:
+                self._record(cleaned)
+        except Exception as error:  # noqa: BLE001 - a foreign mapping may raise anything.
+            self._notices.tell(
+                f"{self._title} failed", f"{self._title} could not be set: {error!r}; training goes on"
+            )
 
     def _as_map(self, source: object) -> dict[Any, Any]:
         as_map = to_map(source)
@@ -170,24 +175,3 @@ class Forward:
 
     def __repr__(self) -> str:
         return repr(self._find())
-
-
-def to_map(source: object) -> dict[Any, Any] | None:
-    """Return the dict that a config source stands for, or None where it stands for none."""
-    if source is None:
-        return {}
-    if isinstance(source, (RecordedMapping, Forward)):
-        return dict(source.items())
-    if isinstance(source, Mapping):
-        return dict(source)
-    if isinstance(source, type):
-        return None
-    fields = getattr(source, "__dataclass_fields__", None)
-    if fields is not None:
-        import dataclasses
-
-        return dataclasses.asdict(source)  # type: ignore[call-overload, no-any-return]
-    if callable(getattr(source, "model_dump", None)):  # pydantic
-        return dict(source.model_dump())  # type: ignore[attr-defined]
-    values = getattr(source, "__dict__", None)
-    return dict(values) if values is not None and type(source).__name__ == "Namespace" else None

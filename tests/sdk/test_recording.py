@@ -262,7 +262,7 @@ def test_a_full_disk_never_reaches_training(tmp_path: Path, capsys: pytest.Captu
     disk = FullDisk()
     current = Current(disk=disk, environ={})
     run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
-    run._chores_done.wait(10)  # type: ignore[union-attr]
+    run._chores.wait(10)  # type: ignore[union-attr]
     run.log({"a": 0})
     disk.is_full = True
     for index in range(1, 20):

@@ -1,12 +1,15 @@
 import argparse
 import dataclasses
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tidelog.sdk.notices import Notices
-from tidelog.sdk.views import Forward, RecordedMapping, SummaryMapping, to_map
+from tidelog.sdk.values import to_map
+from tidelog.sdk.views import Forward, RecordedMapping, SummaryMapping
 
 
 @dataclasses.dataclass
@@ -109,3 +112,26 @@ def test_a_forward_stands_for_whatever_is_found() -> None:
     assert ({"lr": 1}, {"lr": 2, "x": 3}) == (dict(first), {**forward})
     assert (2, True, 2) == (forward.lr, "lr" in forward, len(forward))
     assert forward == second
+
+
+class Angry(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise RuntimeError("no")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["x"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_nothing_that_is_set_raises(
+    config: RecordedMapping, recorded: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mapping that raises is told; dataclasses that cannot be copied are read field by field."""
+    config["a"] = Angry()
+    config["b"] = {"nested": Settings(lr=threading.Lock())}  # type: ignore[arg-type]
+    assert 2 == len(capsys.readouterr().err.splitlines())
+    assert [{"nested": {"lr": config["b"]["nested"]["lr"], "sizes": [1, 2]}}] == [
+        values["b"] for values in recorded if "b" in values
+    ]
