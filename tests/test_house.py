@@ -27,6 +27,7 @@ FORBIDDEN_ARROWS = [
 
 # Decisions: given the same arguments, the same answer. No clock, no randomness, no I/O, no threads.
 PURE = (
+    "tidelog.datastore.append",
     "tidelog.datastore.columns",
     "tidelog.datastore.digest",
     "tidelog.datastore.errors",
@@ -39,6 +40,9 @@ PURE = (
     "tidelog.datastore.state",
     "tidelog.datastore.summary",
     "tidelog.datastore.unsynced",
+    "tidelog.syncd.errors",
+    "tidelog.syncd.hub.keys",
+    "tidelog.syncd.protocol",
 )
 IMPURE_MODULES = set(
     "aiohttp asyncio io lmdb logging os pathlib psutil random secrets select shutil signal socket "
