@@ -9,6 +9,7 @@ from tidelog.sdk.sparkline import ASCII_BARS, BARS, sparkline
 
 METRICS_SHOWN_MAX = 6
 KEY_CHARACTERS_MAX = 24
+WARNINGS_SHOWN_MAX = 6
 
 
 class Ending(NamedTuple):
@@ -99,13 +100,18 @@ def end_block(
         counts += f"   files {ending.files:,} ({size_text(ending.file_bytes)})"
     rows = [("rows", f"{counts}   lost {ending.lost_rows:,}")]
     if ending.warnings:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in ending.warnings.items())
-        rows.append(("warnings", kinds))
+        rows.append(("warnings", _counts(ending.warnings)))
     rows += [(key[:KEY_CHARACTERS_MAX], text) for key, text in _curves(curves, summary, style)]
     rows.append(("next", "syncd status" if mode == "online" else f"syncd sync {path}"))
     rows.append(("", f"datastore show {path}"))
     head = f"tidelog: {style.bold(name)} {state} after {duration_text(ending.duration_s)}"
     return "\n".join([head, *_table(rows, style)])
+
+
+def _counts(warnings: Mapping[str, int]) -> str:
+    kinds = [f"{kind} {count:,}" for kind, count in warnings.items()]
+    more = len(kinds) - WARNINGS_SHOWN_MAX
+    return ", ".join(kinds[:WARNINGS_SHOWN_MAX]) + (f" and {more} more kinds" if more > 0 else "")
 
 
 def _upload(mode: str, path: str, *, has_hub: bool) -> str:

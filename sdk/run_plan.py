@@ -181,7 +181,7 @@ def _checked(kind: str, name: object, notices: list[tuple[str, str]]) -> str | N
     if fault is None:
         return str(name)
     safe = safe_name(name, default="unnamed")
-    notices.append((f"{kind} name", f"{fault}; the run is recorded under {safe!r}"))
+    notices.append((kind, f"{fault}; the run is recorded under {shown(safe)}"))
     return safe
 
 

@@ -328,9 +328,7 @@ def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
         return clean_value(key, value)
     except Unrecordable as error:
         text = _as_text(value)
-        faults.append(
-            Fault("config " + error.kind, f"{shown(key)} is kept as text, {shown(text)}: {error}")
-        )
+        faults.append(Fault(error.kind, f"{shown(key)} is kept as text, {shown(text)}: {error}"))
         return text
 
 

@@ -160,5 +160,5 @@ def test_config_keeps_maps_and_turns_the_rest_into_text() -> None:
     """Nothing of a config is dropped; each text is told."""
     values, faults = clean_map({"model": {"layers": [1, 2], "act": len, 3: 4}, "opt": object})
     assert {"model": {"layers": [1, 2], "act": "len", "3": 4}, "opt": "object"} == values
-    assert ["config object"] * 2 == [fault.kind for fault in faults]
+    assert ["object"] * 2 == [fault.kind for fault in faults]
     assert "'model.act' is kept as text, 'len'" in faults[0].text
