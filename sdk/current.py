@@ -262,8 +262,13 @@ class Current:
                 write(plan.directory, plan.facts, run.config.as_dict(), disk=self._disk)
 
         def reap_syncd() -> None:
-            for wait in waiting:
-                wait()
+            for code in [wait() for wait in waiting]:
+                if code:
+                    run._notices.tell(
+                        "syncd",
+                        f"syncd did not start (exit code {code}): the run is recorded and not uploaded "
+                        "yet; run `syncd start` to see why",
+                    )
 
         waiting: list[Callable[[], int]] = []
         chores: list[Callable[[], None]] = [start_syncd] if plan.mode == ONLINE else []

@@ -102,8 +102,10 @@ def end_block(
     if ending.warnings:
         rows.append(("warnings", _counts(ending.warnings)))
     rows += [(key[:KEY_CHARACTERS_MAX], text) for key, text in _curves(curves, summary, style)]
-    rows.append(("next", "syncd status" if mode == "online" else f"syncd sync {path}"))
-    rows.append(("", f"datastore show {path}"))
+    if mode == "online":
+        rows += [("next", f"syncd verify {path}"), ("", "syncd status")]
+    else:
+        rows += [("next", f"syncd sync {path}"), ("", f"datastore show {path}")]
     head = f"tidelog: {style.bold(name)} {state} after {duration_text(ending.duration_s)}"
     return "\n".join([head, *_table(rows, style)])
 

@@ -298,6 +298,26 @@ def test_a_daemon_that_ends_leaves_no_zombie(run_script: RunScript) -> None:
     assert ("reaped\n", 0) == (result.stdout, result.returncode)
 
 
+def test_a_daemon_that_fails_is_told(run_script: RunScript, only_run: OnlyRun) -> None:
+    """Its exit code is seen beside training, and the sentence says how to see why."""
+    result = run_script(
+        """
+        import threading
+        from tidelog.sdk.current import Current
+        current = Current(syncd=lambda root: [sys.executable, "-c", "raise SystemExit(2)"])
+        run = current.init({"project": "p", "dir": ROOT, "mode": "online"})
+        for thread in threading.enumerate():
+            if thread.name == "tidelog-chores":
+                thread.join()
+        run.log({"a": 1})
+        """
+    )
+    assert 0 == result.returncode
+    assert "syncd did not start (exit code 2)" in result.stderr
+    with Reader(only_run()) as reader:
+        assert 1 == reader.rows
+
+
 def test_a_daemon_that_cannot_be_started_is_told(run_script: RunScript, only_run: OnlyRun) -> None:
     """Recording goes on, and the sentence says what to type."""
     result = run_script(
