@@ -5,6 +5,7 @@ Raises every `OSError` as it comes; what to do about it is the writer's decision
 
 import errno
 import os
+from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.format import FileHeader, encode_chunk, encode_file_header, log_tag
@@ -23,7 +24,7 @@ class LogWriter:
         self._tag = log_tag(log_id)
         self._is_name_synced = False
         self._fd = disk.create(path)
-        self._write = disk.write
+        self._write: Callable[[int, bytes], int] = disk.write
         header = encode_file_header(FileHeader(log_id, created_ns))
         try:
             taken = self._write(self._fd, header)
@@ -39,12 +40,19 @@ class LogWriter:
 
     def append(self, chunk_type: int, payload: bytes) -> None:
         """Append one chunk; it is in the kernel on return, after one `write(2)`."""
-        chunk = encode_chunk(chunk_type, self.seq, payload, self._tag)
-        taken = self._write(self._fd, chunk)
-        if taken != len(chunk):
-            raise self._short_write(taken, chunk)
-        self.offset += taken
-        self.seq += 1
+        offset, seq = self.offset, self.seq
+        chunk = encode_chunk(chunk_type, seq, payload, self._tag)
+        try:
+            taken = self._write(self._fd, chunk)
+            if taken != len(chunk):
+                raise self._short_write(taken, chunk)  # noqa: TRY301 - a call more costs every log().
+            self.offset = offset + taken
+            self.seq = seq + 1
+        except OSError:
+            raise
+        except BaseException:
+            self._settle(offset, seq, len(chunk))
+            raise
 
     def sync(self) -> None:
         """Return once all that was appended before, and the file's name, are on the disk.
@@ -61,6 +69,20 @@ class LogWriter:
     def close(self) -> None:
         """Close the descriptor; nothing is written."""
         self._disk.close(self._fd)
+
+    def _settle(self, offset: int, seq: int, chunk_bytes: int) -> None:
+        """Ask the file whether a chunk got there before an interrupt, such as Ctrl-C, came.
+
+        Else the next chunk would carry this one's sequence number, or leave one out.
+        """
+        grown = self._disk.size(self._fd) - offset
+        is_there = grown == chunk_bytes
+        self.offset, self.seq = (offset + grown, seq + 1) if is_there else (offset, seq)
+        if grown not in (0, chunk_bytes):
+            self._write = self._refuse
+
+    def _refuse(self, _fd: int, _data: bytes) -> int:
+        raise OSError(errno.EIO, "its last chunk is torn", self.path)
 
     def _short_write(self, taken: int, data: bytes) -> OSError:
         return OSError(errno.ENOSPC, f"took {taken} of {len(data)} bytes", self.path)

@@ -378,3 +378,38 @@ def test_the_example_runs(tmp_path: Path) -> None:
         assert len(reader.media("images")) >= 8
         assert ["files/weights.npz"] == [file.path for file in reader.files()]
         assert 2 == len(reader.metric("val/loss").value)
+
+
+def test_an_interrupt_in_the_middle_of_log_damages_nothing(
+    run_script: RunScript, only_run: OnlyRun
+) -> None:
+    """Ctrl-C, caught by the script that then goes on: every row that log() returned from is there."""
+    result = run_script(
+        """
+        import random, signal
+        random.seed(7)
+        run = sdk.init(project="p", dir=ROOT, mode="offline")
+        def interrupt(*_):
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, interrupt)
+        returned, interrupts = [], 0
+        i = 0
+        while interrupts < 300:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 3e-4))
+                while True:
+                    i += 1
+                    run.log({"i": i}, step=i)
+                    returned.append(i)
+            except KeyboardInterrupt:
+                interrupts += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        run.finish()
+        print(*returned)
+        """
+    )
+    assert 0 == result.returncode, result.stderr
+    with Reader(only_run()) as reader:
+        assert [] == reader.damage
+        assert set(map(int, result.stdout.split())) <= set(reader.history()["i"])
+        assert "finished" == reader.state
