@@ -8,6 +8,7 @@ DatastoreError
 ├── RecordError              a value that no record can hold (also a ValueError)
 ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
 ├── AppendRefusedError       bytes that do not continue a replica
+├── WriterBusyError          a signal handler used a writer in the middle of another call
 └── WriterClosedError        a writer was used after `close()`
 """
 
@@ -38,6 +39,10 @@ class RecordError(DatastoreError, ValueError):
 
 class DamagedLogError(DatastoreError):
     """A log has damage (or, in strict mode, a torn tail) and the recovery mode says to raise."""
+
+
+class WriterBusyError(DatastoreError):
+    """A signal handler came in the middle of a call of this writer, and called it again."""
 
 
 class WriterClosedError(DatastoreError):

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import WriterClosedError
+from tidelog.datastore.errors import WriterBusyError, WriterClosedError
 from tidelog.datastore.format import CHECKPOINT, FINAL, LOG_ID_BYTES, RECORDS
 from tidelog.datastore.layout import MAIN, next_log
 from tidelog.datastore.log_writer import LogWriter
@@ -102,7 +102,7 @@ class Writer:
         self._on_problem = on_problem
         self._limits = limits or WriterLimits()
         self._encoder = RecordEncoder()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sync_lock = threading.Lock()  # Held around fdatasync and close of a descriptor.
         self._is_closed = False
         self._is_ready = False  # Open, with the background thread running.
@@ -150,6 +150,11 @@ class Writer:
         return self._encoder.last_step
 
     @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of a call: a signal handler interrupted it."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return] # As Condition does.
+
+    @property
     def summary(self) -> dict[str, Any]:
         """Key -> value as a reader of this log would find it now."""
         with self._lock:
@@ -160,9 +165,14 @@ class Writer:
     def log_row(self, data: Mapping[str, Any], *, step: int, time: float | None = None) -> None:
         """Append a row of metrics; `time` is in seconds since the epoch, now where it is None.
 
-        Raises RecordError for a value that no record can hold; nothing was written then.
+        Raises RecordError for a value that no record can hold; nothing was written then. This and all
+        that follow raise WriterBusyError in a signal handler that came in the middle of one of them:
+        to wait would be for ever, and to go on would tear the log.
         """
-        with self._lock:
+        lock = self._lock
+        if lock._is_owned():  # type: ignore[attr-defined]
+            self._require_free()
+        with lock:
             if not self._is_ready:
                 self._get_ready()
             payload = self._encoder.row(data, step, self._now() if time is None else time)
@@ -182,6 +192,7 @@ class Writer:
     def log_summary(self, values: Mapping[str, Any]) -> None:
         """Append summary values set by hand; they win over the computed ones."""
         values = dict(values)
+        self._require_free()
         with self._lock:
             self._get_ready()
             payload = self._encoder.record(SUMMARY, self._now(), values)
@@ -191,6 +202,7 @@ class Writer:
     def define_metric(self, name: str, definition: Mapping[str, Any]) -> None:
         """Append how a metric is to be read: `{step_metric, summary, goal}`; `name` may hold `*`."""
         definition = dict(definition)
+        self._require_free()
         with self._lock:
             self._get_ready()
             payload = self._encoder.record(METRIC, name, definition)
@@ -211,6 +223,7 @@ class Writer:
 
     def sync(self) -> bool:
         """Bring all that was logged to the disk; tell whether it is there on return."""
+        self._require_free()
         with self._lock:
             self._flush_buffer()
         self._sync_log()
@@ -219,6 +232,7 @@ class Writer:
 
     def close(self, *, state: str = "finished", exit_code: int = 0, reason: str = "") -> None:
         """Append how the run ended and the final chunk, sync, and close. Again is without effect."""
+        self._require_free()
         with self._lock:
             if self._is_closed:
                 return
@@ -244,7 +258,12 @@ class Writer:
 
     # -- the way of a record to the file; the lock is held ---------------------------------------
 
+    def _require_free(self) -> None:
+        if self.is_busy:
+            raise WriterBusyError(f"a signal came while {self.path} was written; call again after it")
+
     def _log_record(self, kind: int, *fields: Any) -> None:
+        self._require_free()
         with self._lock:
             self._get_ready()
             self._take(self._encoder.record(kind, *fields), 0)
@@ -510,7 +529,7 @@ class Writer:
     def _start_anew_in_child(self) -> None:
         """Forget the parent's file, lock and thread; the first record begins a log of our own."""
         log = self._log
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sync_lock = threading.Lock()
         self._wake = threading.Event()
         self._thread = None

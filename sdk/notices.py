@@ -32,8 +32,8 @@ def say(text: str) -> None:
     try:
         stream.write(text + "\n")
         stream.flush()
-    except (OSError, ValueError):
-        pass  # A closed stderr is the caller's choice; training goes on.
+    except (OSError, ValueError, RuntimeError):
+        pass  # A closed stderr is the caller's choice, or a signal came in the middle of a print.
 
 
 def shown(value: object) -> str:

@@ -14,10 +14,11 @@ from typing import Any, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import RecordError, WriterClosedError
+from tidelog.datastore.errors import RecordError, WriterBusyError, WriterClosedError
 from tidelog.datastore.records import Media
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.chores import Chores
+from tidelog.sdk.deferred import Deferred
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.media import Image, ImageStore
 from tidelog.sdk.metrics import metric_definition
@@ -84,6 +85,7 @@ class Run:
         self._lock = threading.RLock()
         self._is_finished = False
         self._chores: Chores | None = None
+        self._deferred = Deferred()
         self._saved_at_end: list[tuple[str, str | None, str]] = []
         self._curves = Curves()
         self._steps = _steps_from(earlier.next_step)
@@ -216,13 +218,12 @@ class Run:
                 return
         except (RecordError, Unrecordable):
             pass  # One of the values is not so plain: find out which, with the step that was taken.
+        except WriterBusyError:
+            data = dict(data)  # It is recorded later: the caller may change its own.
         except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
             self._tell_failure("log", error)
             return
-        try:
-            self._log_carefully(data, step, commit=commit is not False)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure("log", error)
+        self._attempt("log", lambda: self._log_carefully(data, step, commit=commit is not False))
 
     def define_metric(
         self,
@@ -242,10 +243,12 @@ class Run:
             )
             for fault in faults:
                 self._notices.tell(*fault)
-            if self._writer is not None and definition is not None:
-                self._writer.define_metric(name, definition)
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure("define_metric", error)
+            return
+        writer = self._writer
+        if writer is not None and definition is not None:
+            self._attempt("define_metric", lambda: writer.define_metric(name, definition))
 
     def save(
         self,
@@ -271,19 +274,22 @@ class Run:
                 policy = "now"
             if policy != "now":
                 self._saved_at_end.append((pattern, base, policy))
-            return self._save(pattern, base, policy) if policy != "end" else []
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure("save", error)
             return []
+        saved: list[str] = []
+        if policy != "end":
+            self._attempt("save", lambda: saved.extend(self._save(pattern, base, policy)))
+        return saved
 
     def alert(self, title: str, text: str = "", level: object = "INFO") -> None:
         """Record something that people should see."""
-        try:
-            if self._writer is not None:
-                alert = {"title": str(title), "text": str(text), "level": str(level)}
-                self._writer.log_alert(alert)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure("alert", error)
+        writer = self._writer
+        if writer is not None:
+            self._attempt(
+                "alert",
+                lambda: writer.log_alert({"title": str(title), "text": str(text), "level": str(level)}),
+            )
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001 - wandb's signature
         """End the run: what was logged is on the disk when this returns. Again is without effect."""
@@ -299,6 +305,8 @@ class Run:
     def _log_carefully(self, data: Any, step: object, *, commit: bool) -> None:
         if self._writer is None:
             return
+        if self._writer.is_busy:
+            raise WriterBusyError
         if not isinstance(data, Mapping):
             as_map = to_map(data) if data is not None else None
             if as_map is None:
@@ -360,6 +368,8 @@ class Run:
             self._curves.sample(step, self._writer.summary)
 
     def _save(self, pattern: str, base_path: str | None, policy: str) -> list[str]:
+        if self._writer is not None and self._writer.is_busy:
+            raise WriterBusyError
         entries = self._files.save(pattern, base_path=base_path, policy=policy)
         for entry in entries:
             if self._writer is not None:
@@ -367,17 +377,28 @@ class Run:
         return [entry["path"] for entry in entries]
 
     def _log_config(self, values: dict[str, Any]) -> None:
-        self._guarded_record("config", "log_config", values)
+        writer = self._writer
+        if writer is not None:
+            self._attempt("config", lambda: writer.log_config(values))
 
     def _log_summary(self, values: dict[str, Any]) -> None:
-        self._guarded_record("summary", "log_summary", values)
+        writer = self._writer
+        if writer is not None:
+            self._attempt("summary", lambda: writer.log_summary(values))
 
-    def _guarded_record(self, where: str, method: str, values: dict[str, Any]) -> None:
-        if self._writer is None:
-            return
+    def _attempt(self, where: str, call: Callable[[], None]) -> None:
+        """Make a call; later, where a signal handler makes it in the middle of another one."""
         try:
-            getattr(self._writer, method)(values)
+            call()
+        except WriterBusyError:
+            self._put_off(where, call)
         except Exception as error:  # noqa: BLE001 - as above.
+            self._tell_failure(where, error)
+
+    def _put_off(self, where: str, call: Callable[[], None]) -> None:
+        try:
+            self._deferred.put_off(lambda: self._attempt(where, call))
+        except RuntimeError as error:  # The interpreter is at its end.
             self._tell_failure(where, error)
 
     def _computed_summary(self) -> Mapping[str, Any]:
@@ -391,6 +412,12 @@ class Run:
             if self._is_finished:
                 return
             self._is_finished = True
+        if self._writer is not None and self._writer.is_busy:
+            self._put_off("finish", lambda: self._finish_now(code, reason, quiet))
+        else:
+            self._finish_now(code, reason, quiet)
+
+    def _finish_now(self, code: int, reason: str, quiet: bool | None) -> None:  # noqa: FBT001 - as above.
         try:
             self._end(code, reason, is_quiet=self._plan.is_quiet if quiet is None else quiet)
         except Exception as error:  # noqa: BLE001 - as above.
@@ -499,6 +526,7 @@ def _renew_locks() -> None:
     """Give the runs of a forked child locks that no thread of the parent holds."""
     for run in list(_runs):
         run._lock = threading.RLock()
+        run._deferred = Deferred()
 
 
 if hasattr(os, "register_at_fork"):

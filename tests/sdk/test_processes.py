@@ -413,3 +413,43 @@ def test_an_interrupt_in_the_middle_of_log_damages_nothing(
         assert [] == reader.damage
         assert set(map(int, result.stdout.split())) <= set(reader.history()["i"])
         assert "finished" == reader.state
+
+
+def test_a_signal_handler_may_log_and_finish(run_script: RunScript, only_run: OnlyRun) -> None:
+    """In the middle of a log() of the same thread, too: nothing waits for itself, nothing is torn."""
+    result = run_script(
+        """
+        import random, signal
+        random.seed(7)
+        run = sdk.init(project="p", dir=ROOT, mode="offline")
+        handled = 0
+        def handle(*_):
+            global handled
+            handled += 1
+            run.log({"handled": handled, "array": [handled]}, step=0)
+            run.config[f"k{handled}"] = handled
+            if handled == 300:
+                run.save(__file__)
+                run.summary["last"] = 1
+                run.finish(7)
+                sys.exit(7)
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 3e-4))
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        i = 0
+        while True:
+            i += 1
+            run.log({"i": i}, step=i)
+        """
+    )
+    assert 7 == result.returncode, result.stderr
+    assert "Traceback" not in result.stderr
+    with Reader(only_run()) as reader:
+        assert [] == reader.damage
+        assert [] == reader.torn_tails
+        rows = [record.data for record in reader.records() if record.kind == "row"]
+        assert list(range(1, 301)) == sorted(r["handled"] for r in rows if "handled" in r)
+        steps = [r["i"] for r in rows if "i" in r]
+        assert list(range(1, len(steps) + 1)) == steps
+        assert (300, 1, 1) == (len(reader.config), reader.summary["last"], len(reader.files()))
+        assert ("failed", 7) == (reader.state, reader.exit_code)
