@@ -1,7 +1,6 @@
 """Images: from what people have in hand to a file below the run directory, stored once per content."""
 
 import os
-import sys
 from typing import Any
 
 from tidelog.datastore.disk import Disk
@@ -177,7 +176,7 @@ def _encode_array(data: Any, mode: str | None) -> Encoded:
     import numpy
     from PIL import Image as PillowImage
 
-    is_tensor = "torch" in sys.modules and hasattr(data, "detach")
+    is_tensor = hasattr(data, "detach")
     if is_tensor:
         data = data.detach().cpu()
         if str(data.dtype) == "torch.bfloat16":

@@ -259,3 +259,21 @@ def test_processes_that_begin_one_run_at_one_moment_take_different_files(
         assert {"x0": 0, "x1": 1, "x2": 2} == reader.summary
     for run in runs:
         run.finish()
+
+
+class BrokenDisk(Disk):
+    """A disk with a bug of ours in it."""
+
+    def make_directory(self, path: StrPath, *, mode: int = 0o777) -> None:
+        raise RuntimeError("a bug")
+
+
+def test_a_bug_of_ours_at_init_does_not_end_training(tmp_path: Path, capsys: Lines) -> None:
+    """One sentence, and a run that accepts everything."""
+    broken = Current(disk=BrokenDisk(), environ={})
+    run = broken.init({"project": "p", "mode": "offline", "dir": tmp_path / "root"})
+    run.log({"a": 1})
+    run.finish()
+    assert run.disabled
+    (line,) = warnings(capsys)
+    assert "init() failed (RuntimeError: a bug)" in line

@@ -118,3 +118,37 @@ def test_what_is_no_image_is_said_when_it_is_logged(words: str, data: object, st
     with pytest.raises(ValueError) as caught:
         store.store("k", image, step=0)
     assert any(word in str(caught.value) for word in words.split("|"))
+
+
+class Tensor:
+    """What of a torch tensor matters here: it is on a device, wants a gradient, has channels first."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.dtype = array.dtype
+        self.shape = array.shape
+
+    def detach(self) -> "Tensor":
+        return self
+
+    def cpu(self) -> "Tensor":
+        return self
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.array
+
+
+class Figure:
+    """What of a matplotlib figure matters here: it draws itself into a file."""
+
+    def savefig(self, file: Any, *, format: str) -> None:  # noqa: A002 - matplotlib's name
+        PillowImage.fromarray(GRADIENT).save(file, format=format)
+
+
+def test_tensors_and_figures_are_images(tmp_path: Path, store: ImageStore) -> None:
+    """Channels first is believed of a tensor even where the last axis could be channels."""
+    np.testing.assert_array_equal(GRADIENT, pixels(tmp_path, store, Figure()))
+    np.testing.assert_array_equal(GRADIENT, pixels(tmp_path, store, Tensor(GRADIENT[None])))
+    narrow = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    np.testing.assert_array_equal(narrow.transpose(1, 2, 0), pixels(tmp_path, store, Tensor(narrow)))
+    np.testing.assert_array_equal(narrow, pixels(tmp_path, store, narrow))
