@@ -21,14 +21,16 @@ if TYPE_CHECKING:
         UnsupportedVersionError,
         WriterClosedError,
     )
+    from tidelog.datastore.limits import WriterLimits
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
     from tidelog.datastore.scan import Damage, TornTail
-    from tidelog.datastore.writer import Writer, WriterLimits
+    from tidelog.datastore.writer import Writer
 
 _HOMES = {
     "columns": ("Columns", "Series"),
     "digest": ("MediaFile", "SavedFile"),
+    "limits": ("WriterLimits",),
     "errors": (
         "DamagedLogError",
         "DatastoreError",
@@ -42,7 +44,7 @@ _HOMES = {
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
     "scan": ("Damage", "TornTail"),
-    "writer": ("Writer", "WriterLimits"),
+    "writer": ("Writer",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

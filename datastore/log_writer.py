@@ -3,6 +3,7 @@
 Raises every `OSError` as it comes; what to do about it is the writer's decision, not this file's.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -32,6 +33,8 @@ class LogWriter:
                 raise self._short_write(taken, header)
         except OSError:
             disk.close(self._fd)
+            with contextlib.suppress(OSError):
+                disk.remove(path)  # Nobody can have read anything from it yet.
             raise
         self.offset = taken
 

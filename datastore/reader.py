@@ -17,7 +17,7 @@ from tidelog.datastore.columns import Columns, Series, make_column
 from tidelog.datastore.digest import LogDigest, MediaFile, SavedFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotALogError, NotARunError
-from tidelog.datastore.format import FILE_HEADER_BYTES, Chunk
+from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
 from tidelog.datastore.layout import MAIN, MONITOR, LogName, sorted_logs
 from tidelog.datastore.log_reader import RECOVERIES, LogReader, LogWalk, Recovery
 from tidelog.datastore.merge import MISSING, RowMerger
@@ -393,7 +393,11 @@ class _OpenLog:
             self.read_on()
 
     def is_superseded(self, chunk: Chunk) -> bool:
-        return any(start <= chunk.seq < end for start, end in self._superseded)
+        """Tell whether a later log holds these records; a checkpoint behind them counts them too."""
+        is_records = chunk.type == RECORDS
+        return any(
+            start <= chunk.seq and (chunk.seq < end or not is_records) for start, end in self._superseded
+        )
 
 
 def _stream(log: str) -> str:

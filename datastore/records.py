@@ -89,7 +89,10 @@ class RecordEncoder:
     def __init__(self) -> None:
         self.rows = 0
         self.last_step: int | None = None
-        self._summary = Summary()
+        # Of the whole life of the writer, and of the log that it writes now: the same until a file
+        # fails and the next one begins.
+        self._life = self._summary = Summary()
+        self._rows_before = 0
         self._schemas: dict[tuple[str, ...], int] = {}
         # Schemas that were written often enough; the others are written again with their next row.
         self._settled: dict[tuple[str, ...], int] = {}
@@ -106,11 +109,38 @@ class RecordEncoder:
         encoder._summary.follow_rules_of(self._summary)
         return encoder
 
+    def begin_log(self, carried: list[bytes]) -> None:
+        """Count rows and summary anew for the next log, which holds the `carried` payloads so far."""
+        self._settle_last_row()
+        summary = Summary()
+        summary.follow_rules_of(self._summary)
+        names_of = {schema_id: names for names, schema_id in self._schemas.items()}
+        rows = 0
+        for record in (record for payload in carried for record in decode_records(payload)):
+            if record[0] == ROW:
+                summary.observe(dict(zip(names_of[record[1]], record[4:], strict=True)))
+                rows += 1
+            elif record[0] == SUMMARY:
+                summary.set_by_hand(record[2])
+        self._summary = summary
+        self._rows_before = self.rows - rows
+
     @property
     def summary(self) -> Summary:
         """The summary of all rows so far."""
         self._settle_last_row()
-        return self._summary
+        return self._life
+
+    def set_summary(self, values: Mapping[str, Any]) -> None:
+        """Let values set by hand win over what is computed from rows."""
+        self._life.set_by_hand(values)
+        self._summary.set_by_hand(values)
+
+    def define_metric(self, name: str, definition: Mapping[str, Any]) -> None:
+        """Follow the definition of a metric from now on."""
+        self._settle_last_row()
+        self._life.define(name, definition)
+        self._summary.define(name, definition)
 
     def row(self, data: Mapping[str, Any], step: int, time: float) -> bytes:
         """Return the payload of one row. Raises RecordError for a value that no record can hold."""
@@ -163,15 +193,20 @@ class RecordEncoder:
         `previous` is the offset of the checkpoint before, 0 for none. Where schemas and summary would
         not fit into one chunk they are left out: a reader then has them from the records alone.
         """
-        counts = {"rows": self.rows, "last_step": self.last_step, "previous": previous, **final}
+        self._settle_last_row()
+        rows = self.rows - self._rows_before
+        counts = {"rows": rows, "last_step": self.last_step, "previous": previous, **final}
         schemas = [[schema_id, names] for names, schema_id in self._schemas.items()]
-        payload: bytes = self._pack({"schemas": schemas, **self.summary.state(), **counts})
+        payload: bytes = self._pack({"schemas": schemas, **self._summary.state(), **counts})
         return payload if len(payload) <= PAYLOAD_BYTES_MAX else self._pack(counts)
 
     def _settle_last_row(self) -> None:
         if self._last_row:
             values = self._last_row[4:]
-            self._summary.observe(dict(zip(self._last_names, values, strict=True)))
+            row = dict(zip(self._last_names, values, strict=True))
+            self._summary.observe(row)
+            if self._life is not self._summary:
+                self._life.observe(row)
             self._last_row = []
 
     def _introduce(self, names: tuple[str, ...], row: list[Any]) -> bytes:

@@ -48,17 +48,29 @@ class Unsynced:
         self._syncing = deque()
 
     def batches(self, *, bytes_max: int) -> Iterator[list[Held]]:
-        """Yield all that is held, in order, in lists of up to `bytes_max` of payload."""
-        batch: list[Held] = []
-        size = 0
-        for held in (*self._syncing, *self._queue):
-            if batch and size + len(held[0]) > bytes_max:
-                yield batch
-                batch, size = [], 0
-            batch.append(held)
-            size += len(held[0])
-        if batch:
+        """Yield all that is held, in order, in lists of up to `bytes_max` of payload.
+
+        What is yielded is still held until the next list is asked for; `put_back` puts something in
+        its place afterwards.
+        """
+        self.end_sync(is_synced=False)
+        while self._queue:
+            batch: list[Held] = []
+            size = 0
+            for held in self._queue:
+                if batch and size + len(held[0]) > bytes_max:
+                    break
+                batch.append(held)
+                size += len(held[0])
             yield batch
+            for _ in batch:
+                self._queue.popleft()
+            self._bytes -= size
+
+    def put_back(self, batch: list[Held]) -> None:
+        """Hold records again, before all that is held."""
+        self._queue.extendleft(reversed(batch))
+        self._bytes += sum(len(held[0]) for held in batch)
 
     def _keep_bound(self) -> int:
         lost = 0

@@ -45,9 +45,9 @@ class LogSpec:
 
     def record(self, kind: int, *fields: Any) -> "LogSpec":
         if kind == SUMMARY:
-            self.encoder.summary.set_by_hand(fields[1])
+            self.encoder.set_summary(fields[1])
         if kind == METRIC:
-            self.encoder.summary.define(*fields)
+            self.encoder.define_metric(*fields)
         return self.chunk(RECORDS, self.encoder.record(kind, *fields))
 
     def checkpoint(self) -> "LogSpec":

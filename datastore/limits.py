@@ -1,0 +1,21 @@
+"""Every bound and interval of a writer, in one table; tests make them tiny."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """Bytes that may be held, and how long things may wait, in seconds."""
+
+    sync_interval_s: float = 1.0
+    buffered_bytes_max: int = 64 * 1024
+    buffered_interval_s: float = 0.2
+    unsynced_bytes_max: int = 64 * 1024 * 1024
+    carried_chunk_bytes: int = 8 * 1024 * 1024
+    checkpoint_bytes_min: int = 64 * 1024
+    checkpoint_growth: int = 16
+    heartbeat_s: float = 60.0
+    reopen_backoff_first_s: float = 0.1
+    reopen_backoff_max_s: float = 30.0
+    close_patience_s: float = 2.0
+    names_tried_max: int = 1000
