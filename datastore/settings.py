@@ -26,6 +26,7 @@ NAMES = (
     "notes",
     "durability",
     "quiet",
+    "listen",
 )
 
 WANDB_FALLBACKS = {

@@ -53,7 +53,7 @@ def command() -> None:
     """
 
 
-@command.command("create", epilog=EPILOG)
+@command.command("create", epilog=EPILOG, short_help="Create a key and print it, this one time.")
 @click.argument("name")
 @data_option
 @click.option(
@@ -82,7 +82,7 @@ def create(name: str, data: str, role: str, project: str, expires: float | None)
         click.echo("Keep it now: the hub knows only its digest.", err=True)
 
 
-@command.command("list")
+@command.command("list", short_help="List the keys and what they allow.")
 @data_option
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
 def list_keys(data: str, *, is_json: bool) -> None:

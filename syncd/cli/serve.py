@@ -6,6 +6,7 @@ import signal
 
 import click
 
+from tidelog.datastore.settings import read_settings
 from tidelog.syncd.protocol import DEFAULT_LISTEN
 
 EPILOG = """\b
@@ -26,18 +27,18 @@ Examples:
 @click.option(
     "--listen",
     metavar="HOST:PORT",
-    envvar="TIDELOG_LISTEN",
-    default=DEFAULT_LISTEN,
-    show_default=True,
-    help="Where to accept requests; port 0 takes any free one.",
+    help=f"Where to accept requests, by default {DEFAULT_LISTEN}; port 0 takes any free one.",
 )
-def command(data: str, listen: str) -> None:
+def command(data: str, listen: str | None) -> None:
     """Run a hub: receive runs, keep them as run directories, and tell what it holds.
 
     Requests need an API key (`syncd key create`). The hub speaks plain HTTP: on anything but the
     loopback address, put a TLS proxy in front of it.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    if listen is None:
+        setting = read_settings().get("listen")
+        listen = setting.value if setting is not None else DEFAULT_LISTEN
     asyncio.run(_serve(data, listen))
 
 

@@ -142,6 +142,15 @@ def test_what_cannot_be_is_told_in_a_sentence_with_exit_code_2(
         assert words in syncd(*filled, expected=2).stderr
 
 
+def test_where_to_listen_can_be_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flag wins over the variable."""
+    monkeypatch.setenv("TIDELOG_LISTEN", "nowhere")
+    data = str(tmp_path / "hub")
+    assert "'nowhere' is no address" in syncd("serve", "--data", data, expected=2).stderr
+    with serving(tmp_path / "hub"):
+        pass
+
+
 def test_a_second_hub_of_the_same_folder_does_not_start(tmp_path: Path) -> None:
     """Two would append to the same logs; after the first one's SIGKILL the folder is free."""
     with serving(tmp_path / "hub") as (process, _):
