@@ -5,9 +5,16 @@ Columns are NumPy arrays where NumPy is installed, else lists.
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from tidelog.datastore.merge import MISSING
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+"""Where a row has no value of a name; unlike None, which somebody may have logged."""
 
 
 class Series(NamedTuple):
@@ -16,9 +23,9 @@ class Series(NamedTuple):
     `step` holds ints, `time` seconds since the epoch.
     """
 
-    step: Sequence[Any]
-    time: Sequence[Any]
-    value: Sequence[Any]
+    step: Any
+    time: Any
+    value: Any
 
 
 class Columns:
@@ -28,13 +35,9 @@ class Columns:
     None in any other; ints stay ints where no row lacks one.
     """
 
-    def __init__(
-        self, steps: Sequence[int], times: Sequence[float], values: dict[str, list[Any]]
-    ) -> None:
-        self._rows = len(steps)
-        self._columns: dict[str, Any] = {"_step": make_column(steps), "_time": make_column(times)}
-        for name, column in values.items():
-            self._columns[name] = make_column(column)
+    def __init__(self, columns: dict[str, Any], *, rows: int) -> None:
+        self._rows = rows
+        self._columns = columns
 
     def __len__(self) -> int:
         return self._rows

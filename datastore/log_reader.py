@@ -67,9 +67,9 @@ class LogReader:
         """The file's length in bytes, now."""
         return self._disk.size(self._fd)
 
-    def walk(self) -> "LogWalk":
-        """Return a walk that stands at the first chunk."""
-        return LogWalk(self)
+    def walk(self, *, block_bytes: int | None = None) -> "LogWalk":
+        """Return a walk that stands at the first chunk and reads `block_bytes` at a time."""
+        return LogWalk(self, block_bytes or self.block_bytes)
 
     def close(self) -> None:
         """Close the file; again is without effect."""
@@ -81,10 +81,11 @@ class LogReader:
 class LogWalk:
     """A walk through one log. Iterating ends where no whole chunk follows; again goes on from there."""
 
-    def __init__(self, reader: LogReader) -> None:
+    def __init__(self, reader: LogReader, block_bytes: int) -> None:
         self.is_final = False
         self.schemas: dict[int, tuple[str, ...]] = {}
         self._reader = reader
+        self._block_bytes = block_bytes
         self._scanner = self._scan_from(FILE_HEADER_BYTES, 0)
         self._undecodable: list[Damage] = []
         if reader.identity.is_header_damaged:
@@ -111,6 +112,10 @@ class LogWalk:
     def chunks(self) -> int:
         """How many chunks were written up to here, those that are lost included."""
         return self._scanner.seq
+
+    def advance(self, offset: int, chunks: int) -> None:
+        """Stand behind chunks that were read in another way; begin to iterate anew after this."""
+        self._scanner.offset, self._scanner.seq = offset, chunks
 
     def __iter__(self) -> Iterator[tuple[Chunk, Content]]:
         """Yield each whole chunk with what it holds.
@@ -183,7 +188,7 @@ class LogWalk:
             log=reader.name,
             offset=offset,
             seq=seq,
-            block_bytes=reader.block_bytes,
+            block_bytes=self._block_bytes,
         )
 
     def _refuse(self, found: Damage | TornTail | None) -> None:

@@ -5,15 +5,9 @@ that step, so that no value is ever dropped, whatever the order of the steps.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Final = _Missing()
+from tidelog.datastore.columns import MISSING, make_column
 
 
 class RowMerger:
@@ -42,6 +36,33 @@ class RowMerger:
         else:
             self._flush()
             self._join(names, record)
+
+    @property
+    def step_column(self) -> Any:
+        """The step of each row."""
+        self._flush()
+        return make_column(self.steps)
+
+    @property
+    def time_column(self) -> Any:
+        """When each row was last added to, in seconds since the epoch."""
+        self._flush()
+        return make_column(self.times)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns, as they first appeared."""
+        return list(self.columns())
+
+    def column(self, name: str) -> Any:
+        """Return one value per row; what a row lacks is NaN among floats, else None."""
+        return make_column(self.columns()[name])
+
+    def present(self, name: str) -> tuple[list[int], Any]:
+        """Return which rows have a value, and the values."""
+        column = self.columns()[name]
+        rows = [row for row, value in enumerate(column) if value is not MISSING and value is not None]
+        return rows, make_column([column[row] for row in rows])
 
     def begin_stream(self) -> None:
         """Keep the rows that follow apart from those before, even where their steps are the same."""

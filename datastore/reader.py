@@ -8,24 +8,28 @@ import os
 import time as system_time
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.columns import Columns, Series, make_column
+from tidelog.datastore.columns import Columns, Series
 from tidelog.datastore.digest import LogDigest, MediaFile, SavedFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotALogError, NotARunError
 from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
 from tidelog.datastore.layout import MAIN, MONITOR, LogName, sorted_logs
 from tidelog.datastore.log_reader import RECOVERIES, LogReader, LogWalk, Recovery
-from tidelog.datastore.merge import MISSING, RowMerger
+from tidelog.datastore.merge import RowMerger
 from tidelog.datastore.process import boot_id, is_pid_alive, pid_started
 from tidelog.datastore.records import KIND_NAMES, METRIC, ROW, SCHEMA, Record
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
 from tidelog.datastore.state import Machine, State, infer_state
 from tidelog.datastore.summary import Summary
+
+if TYPE_CHECKING:
+    from tidelog.datastore.gather import Gathered
 
 FOLLOW_INTERVAL_S = 0.05
 
@@ -213,30 +217,25 @@ class Reader:
         `keys` names the columns to keep, with `*` as in a shell; `_step` and `_time` are always there.
         The monitor's rows are not among them.
         """
-        merger = self._merged_rows()
-        columns = merger.columns()
+        rows = self._gathered_rows()
+        names = rows.names
         if keys is not None:
             patterns = [keys] if isinstance(keys, str) else list(keys)
-            columns = {
-                name: column
-                for name, column in columns.items()
-                if any(name == p or fnmatchcase(name, p) for p in patterns)
-            }
-        return Columns(merger.steps, merger.times, columns)
+            names = [n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns)]
+        columns = {"_step": rows.step_column, "_time": rows.time_column}
+        columns |= {name: rows.column(name) for name in names}
+        return Columns(columns, rows=len(rows.step_column))
 
     def metric(self, name: str) -> Series:
         """Return one metric without gaps. Raises KeyError where no row has it."""
-        merger = self._merged_rows()
-        columns = merger.columns()
-        if name not in columns:
-            raise KeyError(f"no row of {self.id} has {name!r}; there are: {', '.join(columns)}")
-        rows = [
-            (step, time, value)
-            for step, time, value in zip(merger.steps, merger.times, columns[name], strict=True)
-            if value is not MISSING and value is not None
-        ]
-        steps, times, values = zip(*rows, strict=True) if rows else ((), (), ())
-        return Series(make_column(steps), make_column(times), make_column(values))
+        rows = self._gathered_rows()
+        if name not in rows.names:
+            raise KeyError(f"no row of {self.id} has {name!r}; there are: {', '.join(rows.names)}")
+        present, values = rows.present(name)
+        steps, times = rows.step_column, rows.time_column
+        if isinstance(steps, list):
+            return Series([steps[row] for row in present], [times[row] for row in present], values)
+        return Series(steps[present], times[present], values)
 
     def media(self, kind: str | None = None) -> list[MediaFile]:
         """Return the media that rows mention, in order; `kind` is a folder such as "images"."""
@@ -286,26 +285,22 @@ class Reader:
     def _digests_by_name(self) -> list[tuple[str, LogDigest]]:
         return [(log.name, log.digest) for log in self._logs.values()]
 
-    def _merged_rows(self) -> RowMerger:
+    def _gathered_rows(self) -> "Gathered | RowMerger":
+        """Return all rows as columns: by the stretch with NumPy where that can be, else row by row."""
         self._find_logs()
         if len(self._logs) > 1:
             self._refresh()  # A later log may hold chunks of an earlier one again.
-        merger = RowMerger()
-        stream = None
-        for log in self._logs.values():
-            if _stream(log.name) == MONITOR:
-                continue
-            if _stream(log.name) != stream:
-                stream = _stream(log.name)
-                merger.begin_stream()
-            walk = log.reader.walk()
-            schemas, add = walk.schemas, merger.add
-            for chunk, content in walk:
-                if isinstance(content, list) and not log.is_superseded(chunk):
-                    for record in content:
-                        if record[0] == ROW:
-                            add(schemas[record[1]], record)
-        return merger
+        logs = [log for log in self._logs.values() if _stream(log.name) != MONITOR]
+        is_plain = len({_stream(log.name) for log in logs}) > 1 or any(
+            log.has_superseded for log in logs
+        )
+        if not is_plain and find_spec("numpy") is not None:
+            from tidelog.datastore.gather import gather
+
+            gathered = gather(log.reader for log in logs)
+            if gathered is not None:
+                return gathered
+        return _merge(logs)
 
     def _find_logs(self) -> None:
         """Open the logs that are new. A run's directory may hold one that has no header yet."""
@@ -392,12 +387,34 @@ class _OpenLog:
             self._begin()
             self.read_on()
 
+    @property
+    def has_superseded(self) -> bool:
+        """Whether a later log holds some of this one's records."""
+        return bool(self._superseded)
+
     def is_superseded(self, chunk: Chunk) -> bool:
         """Tell whether a later log holds these records; a checkpoint behind them counts them too."""
         is_records = chunk.type == RECORDS
         return any(
             start <= chunk.seq and (chunk.seq < end or not is_records) for start, end in self._superseded
         )
+
+
+def _merge(logs: list[_OpenLog]) -> RowMerger:
+    merger = RowMerger()
+    stream = None
+    for log in logs:
+        if _stream(log.name) != stream:
+            stream = _stream(log.name)
+            merger.begin_stream()
+        walk = log.reader.walk()
+        schemas, add = walk.schemas, merger.add
+        for chunk, content in walk:
+            if isinstance(content, list) and not log.is_superseded(chunk):
+                for record in content:
+                    if record[0] == ROW:
+                        add(schemas[record[1]], record)
+    return merger
 
 
 def _stream(log: str) -> str:

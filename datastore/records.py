@@ -324,11 +324,15 @@ def _unpack_many(payload: bytes) -> Iterable[Any]:
         ext_hook=_unpack_extension, strict_map_key=False, max_buffer_size=PAYLOAD_BYTES_MAX
     )
     unpacker.feed(payload)
+    # `tell` counts what was read of an unfinished record too: it is asked behind each whole one.
+    end = 0
     try:
-        yield from unpacker
+        for record in unpacker:
+            end = unpacker.tell()
+            yield record
     except _UNPACK_ERRORS as error:
         raise RecordError(f"a chunk's payload is not msgpack: {error}") from error
-    if unpacker.tell() != len(payload):
+    if end != len(payload):
         raise RecordError("a chunk's payload ends in the middle of a record")
 
 
