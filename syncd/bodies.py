@@ -107,9 +107,7 @@ def decompress(data: bytes, *, bytes_max: int, window_log_max: int) -> bytes:
     try:
         decoded: bytes = decompressor.decompress(data, max_length=bytes_max + 1)
     except zstd.ZstdError as error:
-        raise ProtocolError(
-            f"the body is not the zstd frame that it says it is: {error}"
-        ) from error
+        raise ProtocolError(f"the body is not the zstd frame that it says it is: {error}") from error
     if len(decoded) > bytes_max:
         raise TooLargeError(f"the decoded body has more than {bytes_max} bytes")
     if not decompressor.eof or decompressor.unused_data:
