@@ -7,7 +7,8 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import MEDIA_DIRECTORY
 from tidelog.datastore.names import safe_stem
 from tidelog.datastore.records import Media
-from tidelog.sdk.notices import shown, size_text
+from tidelog.datastore.text import size_text
+from tidelog.sdk.notices import shown
 from tidelog.sdk.values import MediaType
 
 IMAGES = "images"

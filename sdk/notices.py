@@ -47,12 +47,3 @@ def shown(value: object) -> str:
     except ValueError:  # An int of thousands of digits.
         return f"<{type(value).__name__}>"
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 3]}..."
-
-
-def size_text(size_bytes: float) -> str:
-    """Return a size as a person reads it."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}" if unit == "bytes" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} TiB"

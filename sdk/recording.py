@@ -18,6 +18,7 @@ from tidelog.datastore.errors import RecordError, WriterBusyError, WriterClosedE
 from tidelog.datastore.records import Media
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.chores import Chores
+from tidelog.sdk.curves import Curves
 from tidelog.sdk.deferred import Deferred
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.media import Image, ImageStore
@@ -26,7 +27,6 @@ from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
 from tidelog.sdk.saving import FileSaver
-from tidelog.sdk.sparkline import Curves
 from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step, to_map
 from tidelog.sdk.views import RecordedMapping, SummaryMapping
 

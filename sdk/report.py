@@ -4,8 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tidelog.sdk.notices import size_text
-from tidelog.sdk.sparkline import ASCII_BARS, BARS, sparkline
+from tidelog.datastore.text import ASCII_BARS, BARS, duration_text, size_text, sparkline
 
 METRICS_SHOWN_MAX = 6
 KEY_CHARACTERS_MAX = 24
@@ -153,12 +152,3 @@ def shell_path(directory: str) -> str:
     except (OSError, ValueError):  # The working directory is gone.
         relative = directory
     return shlex.quote(relative if not relative.startswith("..") else directory)
-
-
-def duration_text(duration_s: float) -> str:
-    """Return a duration as a person reads it."""
-    if duration_s < 60:
-        return f"{duration_s:.1f} s"
-    minutes, seconds = divmod(round(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

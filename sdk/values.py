@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import msgpack
 
 from tidelog.datastore.records import Histogram, Media
-from tidelog.sdk.notices import shown, size_text
+from tidelog.datastore.text import size_text
+from tidelog.sdk.notices import shown
 
 PLAIN: frozenset[type] = frozenset({float, int, str, bool, type(None)})
 """The types that a record holds as they are."""

@@ -7,12 +7,14 @@ from typing import Any
 import click
 
 from tidelog.datastore.cli.as_json import dumps, plain
-from tidelog.datastore.cli.as_text import duration_text, size_text, sparkline, time_text, value_text
+from tidelog.datastore.cli.as_text import time_text, value_text
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.reader import Reader
+from tidelog.datastore.text import counted, duration_text, size_text, sparkline
 
 DAMAGE_FOUND = 1
+CURVE_WIDTH = 24
 
 
 @click.command(
@@ -87,7 +89,7 @@ def _curves(run: Reader) -> dict[str, str]:
             if math.isfinite(value)
         ]
         if len(numbers) > 1:
-            curves[name] = sparkline(numbers)
+            curves[name] = sparkline(numbers, width=CURVE_WIDTH)
     return curves
 
 
@@ -122,7 +124,7 @@ def _print_run(run: dict[str, Any]) -> None:
     for log in run["logs"]:
         _print_field("log", f"{log['name']}  {size_text(log['bytes'])}")
     if run["media"]:
-        _print_field("media", f"{run['media']} files, {size_text(run['media_bytes'])}")
+        _print_field("media", f"{counted(run['media'], 'file')}, {size_text(run['media_bytes'])}")
     for file in run["files"]:
         _print_field("file", f"{file['path']}  {size_text(file['size'])}")
     _print_map("config", run["config"], {})
@@ -136,7 +138,7 @@ def _print_run(run: dict[str, Any]) -> None:
         _print_field(
             "DAMAGE",
             f"{damage['log']}: {damage['length']} bytes at offset {damage['offset']}, "
-            f"{damage['chunks']} chunks lost",
+            f"{counted(damage['chunks'], 'chunk')} lost",
         )
     if run["unknown_records"]:
         _print_field("skipped", f"{run['unknown_records']} records of kinds that are newer than this")

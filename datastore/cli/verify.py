@@ -4,9 +4,9 @@ import click
 
 from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_json import dumps
-from tidelog.datastore.cli.as_text import size_text
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import find_runs
+from tidelog.datastore.text import counted, size_text
 
 DAMAGE_FOUND = 1
 CANNOT_READ = 2
@@ -71,15 +71,15 @@ def _document(checks: list[RunCheck], unreadable: list[tuple[str, str]]) -> dict
 def _print_check(check: RunCheck) -> None:
     verdict = "whole  " if check.is_whole else "DAMAGED"
     click.echo(
-        f"{verdict}  {check.path}: {check.rows:,} rows in {check.logs} logs, {check.files} files, "
-        f"{size_text(check.bytes)}"
+        f"{verdict}  {check.path}: {counted(check.rows, 'row')} in {counted(check.logs, 'log')}, "
+        f"{counted(check.files, 'file')}, {size_text(check.bytes)}"
     )
     for tail in check.torn_tails:
         click.echo(f"  torn tail: {tail.log} ends in {tail.length} bytes of an unfinished chunk")
     for damage in check.damage:
         click.echo(
             f"  damage: {damage.log}: {damage.length} bytes at offset {damage.offset}, "
-            f"{damage.chunks} chunks lost"
+            f"{counted(damage.chunks, 'chunk')} lost"
         )
     for file in check.file_faults:
         click.echo(f"  file: {file.path} {file.fault}")

@@ -4,8 +4,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.text import counted, duration_text, size_text
 from tidelog.syncd.agent.progress import Progress
-from tidelog.syncd.cli.console import counted, say, size, span
+from tidelog.syncd.cli.console import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -49,12 +50,13 @@ class Rate:
         elapsed_s = max(self._clock.monotonic() - self._started, 1e-3)
         rate = progress.bytes_sent / elapsed_s
         left = progress.bytes_total - progress.bytes_done
-        eta = f"ETA {span(left / rate)}" if left and rate > 0 else "ETA -"
+        eta = f"ETA {duration_text(left / rate)}" if left and rate > 0 else "ETA -"
         return (
             f"{progress.runs_done}/{counted(progress.runs, 'run')}  "
             f"{counted(progress.chunks, 'record')}  "
             f"{progress.files_done}/{counted(progress.files, 'file')}  "
-            f"{size(progress.bytes_done)} of {size(progress.bytes_total)}  {size(rate)}/s  "
+            f"{size_text(progress.bytes_done)} of {size_text(progress.bytes_total)}  "
+            f"{size_text(rate)}/s  "
             f"{eta if left else 'ETA 0 s'}"
         )
 

@@ -5,9 +5,10 @@ import os
 import click
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.text import counted
 from tidelog.syncd.agent.control import ask_daemon
 from tidelog.syncd.agent.lock import state_directory
-from tidelog.syncd.cli.console import UNREACHABLE, counted, print_json, say
+from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.options import json_option
 
 EPILOG = """\b

@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.text import counted, duration_text, size_text
 from tidelog.syncd.agent.control import ask_daemon
 from tidelog.syncd.agent.lock import state_directory
-from tidelog.syncd.cli.console import UNREACHABLE, counted, print_json, say, size, span
+from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.options import json_option
 
 SHOWN_MAX = 20
@@ -37,11 +38,13 @@ def command(*, is_json: bool) -> None:
 
 
 def _print(status: dict[str, Any]) -> None:
-    click.echo(f"daemon {status['pid']}, up {span(status['uptime_s'])}, uploads to {status['target']}")
+    click.echo(
+        f"daemon {status['pid']}, up {duration_text(status['uptime_s'])}, uploads to {status['target']}"
+    )
     outage = status["outage"]
     if outage:
         click.echo(
-            f"the target does not work for {span(outage['lasts_s'])}: {outage['reason']}; "
+            f"the target does not work for {duration_text(outage['lasts_s'])}: {outage['reason']}; "
             f"next try in {outage['next_try_in_s']:.0f} s"
         )
     for root in status["roots"]:
@@ -52,7 +55,7 @@ def _print(status: dict[str, Any]) -> None:
     click.echo(
         f"{counted(status['runs'], 'run')}; {status['wanted']} to send, "
         f"{len(status['under_way'])} under way, {len(status['waiting'])} waiting, "
-        f"{len(status['parked'])} parked; {size(sent['bytes'])} sent since the start"
+        f"{len(status['parked'])} parked; {size_text(sent['bytes'])} sent since the start"
     )
     for word in ("waiting", "parked"):
         for entry in status[word][:SHOWN_MAX]:

@@ -12,6 +12,7 @@ import click
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.agent import Agent
 from tidelog.syncd.agent.connect import open_target
 from tidelog.syncd.agent.credentials import Address, find_address
@@ -19,16 +20,7 @@ from tidelog.syncd.agent.once import Ending, upload_once
 from tidelog.syncd.agent.selection import SelectedLog, select_logs
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.state import MemoryState
-from tidelog.syncd.cli.console import (
-    INTERRUPTED,
-    PARKED,
-    UNREACHABLE,
-    WHOLE,
-    counted,
-    print_json,
-    say,
-    size,
-)
+from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, to_option
 from tidelog.syncd.cli.progress_bar import make_display
 
@@ -137,7 +129,7 @@ def _report(ending: Ending, agent: Agent, paths: Sequence[str], to: str | None) 
     facts = (
         f"{progress.runs_done} of {counted(progress.runs, 'run')}, "
         f"{progress.files_done} of {counted(progress.files, 'file')}, "
-        f"{counted(progress.chunks, 'record')}, {size(progress.bytes_sent)} sent"
+        f"{counted(progress.chunks, 'record')}, {size_text(progress.bytes_sent)} sent"
     )
     outage = agent.outage
     reason = f": {outage.setback.reason}" if outage else ""

@@ -9,6 +9,7 @@ import click
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.connect import open_target
 from tidelog.syncd.agent.credentials import Address, find_address
 from tidelog.syncd.agent.plan import Run
@@ -16,16 +17,7 @@ from tidelog.syncd.agent.retry import Course, SetbackError
 from tidelog.syncd.agent.selection import select_logs
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.verify import Verdict, bytes_of, logs_by_run, verify_run
-from tidelog.syncd.cli.console import (
-    INTERRUPTED,
-    PARKED,
-    UNREACHABLE,
-    WHOLE,
-    counted,
-    print_json,
-    say,
-    size,
-)
+from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, to_option
 
 READING_TIMEOUT_S = 3600.0
@@ -92,7 +84,7 @@ def _print(verdicts: Sequence[Verdict], address: Address) -> None:
         home = verdict.home
         facts = (
             f"{counted(len(home.logs), 'log')}, {counted(sum(log.rows for log in home.logs), 'row')}, "
-            f"{counted(len(home.ledger), 'file')}, {size(bytes_of(home))}"
+            f"{counted(len(home.ledger), 'file')}, {size_text(bytes_of(home))}"
         )
         word = "equal" if verdict.is_equal else "DIFFERS" if verdict.differences else "DAMAGED"
         click.echo(f"{home.run}: {word}: {facts}")

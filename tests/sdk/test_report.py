@@ -2,7 +2,8 @@ import io
 
 import pytest
 
-from tidelog.sdk.report import Ending, Style, duration_text, end_block, find_style, start_block
+from tidelog.datastore.text import duration_text
+from tidelog.sdk.report import Ending, Style, end_block, find_style, start_block
 
 PLAIN = Style(is_coloured=False, is_unicode=True)
 
@@ -62,7 +63,7 @@ def test_the_end_counts_what_was_recorded_and_what_was_lost() -> None:
     )
     assert text.splitlines() == [
         "tidelog: n failed (exit code 1) after 1 min 15 s",
-        "  rows      12,000   media 2 (2.0 KiB)   files 1 (10 bytes)   lost 3",
+        "  rows      12,000   media 2 (2.0 kB)   files 1 (10 B)   lost 3",
         "  warnings  bytes 5",
         "  loss      █▁ 0.98765",
         "  acc       ▁█ 1",

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from tidelog.sdk.sparkline import ASCII_BARS, METRICS_MAX, POINTS_MAX, Curves, sparkline
+from tidelog.datastore.text import ASCII_BARS, sparkline
+from tidelog.sdk.curves import METRICS_MAX, POINTS_MAX, Curves
 
 
 @pytest.mark.parametrize(

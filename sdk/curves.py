@@ -1,19 +1,15 @@
-"""Curves of a run in one line of text each, from a bounded number of points. No I/O.
+"""The courses of a run's metrics, from a bounded number of points. No I/O.
 
 Points are taken from the summary every so many steps, and that distance doubles when there are too
 many, so the cost to `log()` is one comparison; reading the run back at its end would take minutes for
 the largest runs, and on a network file system for smaller ones.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 POINTS_MAX = 80
 METRICS_MAX = 12
-WIDTH = 40
-BARS = "▁▂▃▄▅▆▇█"
-ASCII_BARS = "_.:-=+*#"
 
 
 class Curves:
@@ -45,24 +41,3 @@ class Curves:
     def items(self) -> list[tuple[str, list[float]]]:
         """Return (metric, points) in the order of their first appearance."""
         return list(self._points.items())
-
-
-def sparkline(points: Sequence[float], *, bars: str = BARS, width: int = WIDTH) -> str:
-    """Return a curve as text; gaps where a value is NaN or infinite."""
-    if len(points) > width:
-        points = [points[index * len(points) // width] for index in range(width - 1)] + [points[-1]]
-    finite = [point for point in points if math.isfinite(point)]
-    if not finite:
-        return ""
-    low, high = min(finite), max(finite)
-    # Halved before the difference is taken: it may be too large for a float.
-    span = high / 2 - low / 2
-    top = len(bars) - 1
-    return "".join(
-        " "
-        if not math.isfinite(point)
-        else bars[top // 2]
-        if span <= 0
-        else bars[min(top, round((point / 2 - low / 2) / span * top))]
-        for point in points
-    )

@@ -1,0 +1,57 @@
+"""What a person reads on a terminal: sizes, times, counts, and a curve in one line. No I/O."""
+
+import math
+from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+ASCII_BARS = "_.:-=+*#"
+CURVE_WIDTH = 40
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a number of bytes with a decimal unit."""
+    for unit in _UNITS:
+        if size_bytes < 999.95 or unit == _UNITS[-1]:
+            break
+        size_bytes /= 1000
+    return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+
+
+def duration_text(duration_s: float) -> str:
+    """Return a duration in its two largest units."""
+    if duration_s < 60:
+        return f"{duration_s:.1f} s"
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural where it must be."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def sparkline(points: Sequence[float], *, bars: str = BARS, width: int = CURVE_WIDTH) -> str:
+    """Return a curve as text; gaps where a value is NaN or infinite."""
+    if len(points) > width:
+        points = [points[index * len(points) // width] for index in range(width - 1)] + [points[-1]]
+    finite = [point for point in points if math.isfinite(point)]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    # Halved before the difference is taken: it may be too large for a float.
+    span = high / 2 - low / 2
+    top = len(bars) - 1
+    return "".join(
+        " "
+        if not math.isfinite(point)
+        else bars[top // 2]
+        if span <= 0
+        else bars[min(top, round((point / 2 - low / 2) / span * top))]
+        for point in points
+    )
