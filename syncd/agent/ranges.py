@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 from tidelog.datastore.format import FILE_HEADER_BYTES, FINAL
-from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail
+from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail, walk_sound
 from tidelog.syncd.agent.cursor import Cursor
-from tidelog.syncd.agent.ledger import entries_of
+from tidelog.syncd.agent.ledger import DIGEST_WORD, entries_of
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.bodies import FileEntry
+
+BLOCK_BYTES = 256 * 1024
+"""Chunks are looked at one by one only in blocks that may name a file."""
 
 
 class LogRange(NamedTuple):
@@ -45,18 +48,24 @@ def next_range(
 ) -> LogRange:
     """Return what follows a cursor, cut at the end of a chunk."""
     scanner = Scanner(read_at, tag, log=log, offset=cursor.scan_offset, seq=cursor.seq)
-    start, entries, chunks = cursor.offset, [], 0
-    is_final, is_last = cursor.is_final, True
-    for chunk in scanner:
-        chunks += 1
-        entries += entries_of(chunk)
-        is_final = chunk.type == FINAL
-        if (
-            scanner.offset - start >= settings.append_bytes
-            or len(scanner.damage) >= settings.damage_ranges_max
-        ):
-            is_last = False
-            break
+    start, chunks = cursor.offset, 0
+    entries: list[FileEntry] = []
+    is_final, is_last = cursor.is_final, False
+    while not is_last and not (chunks and _is_enough(scanner, start, settings)):
+        block_bytes = max(0, min(BLOCK_BYTES, start + settings.append_bytes - scanner.offset))
+        passed = _pass_over(scanner, read_at, tag, block_bytes)
+        if passed:
+            chunks += passed
+            continue
+        look_until = scanner.offset + BLOCK_BYTES
+        for chunk in scanner:
+            chunks += 1
+            entries += entries_of(chunk)
+            is_final = chunk.type == FINAL
+            if scanner.offset >= look_until or _is_enough(scanner, start, settings):
+                break
+        else:
+            is_last = True
     damage = list(scanner.damage)
     if start == 0 and is_header_damaged:
         damage.insert(0, Damage(log, 0, FILE_HEADER_BYTES, 0))
@@ -64,3 +73,21 @@ def next_range(
         offset=max(scanner.offset, FILE_HEADER_BYTES), seq=scanner.seq, is_final=is_final
     )
     return LogRange(start, after, chunks, tuple(damage), tuple(entries), is_last, scanner.tail)
+
+
+def _is_enough(scanner: Scanner, start: int, settings: AgentSettings) -> bool:
+    return (
+        scanner.offset - start >= settings.append_bytes
+        or len(scanner.damage) >= settings.damage_ranges_max
+    )
+
+
+def _pass_over(scanner: Scanner, read_at: ReadAt, tag: int, block_bytes: int) -> int:
+    """Advance over sound chunks that name no file, a block at most; return how many they are."""
+    data = read_at(scanner.offset, block_bytes)
+    size, seq = walk_sound(data, 0, scanner.seq, tag)
+    if DIGEST_WORD in data[:size]:
+        return 0
+    chunks = seq - scanner.seq
+    scanner.offset, scanner.seq = scanner.offset + size, seq
+    return chunks
