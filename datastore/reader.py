@@ -132,12 +132,9 @@ class Reader:
     @property
     def state(self) -> State:
         """`running`, `finished`, `failed`, `crashed` or `unknown`; see `state.infer_state`."""
-        digests = self._digests()
-        lives = [d for name, d in self._digests_by_name() if _stream(name) == MAIN]
-        lives = [d for d in lives or digests if "forked_from" not in d.facts] or lives or digests
-        if not lives:
+        last = self._last_life()
+        if last is None:
             return "unknown"
-        last = lives[-1]
         return infer_state(
             final=last.final,
             ending=last.ending,
@@ -149,9 +146,10 @@ class Reader:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code of the last process that ended; None while none has."""
-        codes = [d.ending.get("code") for d in self._digests() if d.ending is not None]
-        return codes[-1] if codes and isinstance(codes[-1], int) else None
+        """The exit code of the main process that was last to run; None while it has none."""
+        last = self._last_life()
+        code = last.ending.get("code") if last is not None and last.ending is not None else None
+        return code if isinstance(code, int) else None
 
     @property
     def rows(self) -> int:
@@ -282,8 +280,13 @@ class Reader:
         self._refresh()
         return [log.digest for log in self._logs.values()]
 
-    def _digests_by_name(self) -> list[tuple[str, LogDigest]]:
-        return [(log.name, log.digest) for log in self._logs.values()]
+    def _last_life(self) -> LogDigest | None:
+        """Return the last log of the main process: it decides on the state, forked children do not."""
+        self._refresh()
+        digests = [log.digest for log in self._logs.values()]
+        main = [log.digest for log in self._logs.values() if _stream(log.name) == MAIN]
+        lives = [digest for digest in main or digests if "forked_from" not in digest.facts]
+        return (lives or main or digests or [None])[-1]
 
     def _gathered_rows(self) -> "Gathered | RowMerger":
         """Return all rows as columns: by the stretch with NumPy where that can be, else row by row."""

@@ -149,6 +149,8 @@ class RecordEncoder:
             self._settle_last_row()
             self._last_names, self._last_id = names, self._settled.get(names)
         row = [ROW, self._last_id, step, time, *data.values()]
+        if type(step) is not int:
+            raise _row_fault(data, step)
         try:
             if self._last_id is not None:
                 payload: bytes = self._pack(row)
