@@ -286,7 +286,8 @@ class Reader:
         digests = [log.digest for log in self._logs.values()]
         main = [log.digest for log in self._logs.values() if _stream(log.name) == MAIN]
         lives = [digest for digest in main or digests if "forked_from" not in digest.facts]
-        return (lives or main or digests or [None])[-1]
+        candidates = lives or main or digests
+        return candidates[-1] if candidates else None
 
     def _gathered_rows(self) -> "Gathered | RowMerger":
         """Return all rows as columns: by the stretch with NumPy where that can be, else row by row."""

