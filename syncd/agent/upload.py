@@ -135,7 +135,7 @@ class Uploader:
         done.has_more = not found.is_last
         done.is_final = found.after.is_final and found.is_last
         done.chunks, done.offset = found.chunks, found.end
-        done.bytes_sent = found.end - start
+        done.bytes_sent = max(0, found.end - start)
         done.damage, done.tail = found.damage, found.tail
         if done.is_final:
             self._sources.pop(task, None)

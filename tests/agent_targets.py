@@ -1,0 +1,58 @@
+"""Targets for the agent's tests: a real hub on loopback, and another root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.http_target import HttpTarget
+from tidelog.syncd.agent.root_target import RootTarget
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target import Target
+from tidelog.syncd.hub.server import HubServer, Listen
+
+SETTINGS = AgentSettings(
+    tail_interval_s=0.01,
+    append_bytes=1000,
+    small_file_bytes_max=2000,
+    batch_bytes=5000,
+    batch_files_max=3,
+    piece_bytes=3000,
+    backoff_first_s=0.01,
+    backoff_max_s=0.05,
+    answer_timeout_s=5.0,
+)
+
+OpenTarget = Callable[[Path], AbstractAsyncContextManager[Target]]
+
+
+@asynccontextmanager
+async def open_hub(data: Path) -> AsyncIterator[Target]:
+    """A hub in this process, and a target that speaks to it over loopback."""
+    async with HubServer(data, listen=Listen("127.0.0.1", 0)) as hub:
+        key = hub.keys.create("test")
+        target = HttpTarget(hub.url, read_key=lambda: key, settings=SETTINGS, clock=Clock())
+        try:
+            yield target
+        finally:
+            await target.close()
+
+
+@asynccontextmanager
+async def open_root(data: Path) -> AsyncIterator[Target]:
+    target = RootTarget(f"file://{data}", str(data), disk=Disk())
+    yield target
+    await target.close()
+
+
+def on_target(open_any: OpenTarget, data: Path, work: Callable[[Target], Awaitable[Any]]) -> Any:
+    """Run `work` with an open target, in an event loop of its own."""
+
+    async def run() -> Any:
+        async with open_any(data) as target:
+            return await work(target)
+
+    return asyncio.run(run())

@@ -1,0 +1,187 @@
+"""The agent's commands, as a person runs them: real processes, a real hub."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from run_spec import RunSpec, tree
+from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
+
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubProcess]:
+    with HubProcess(tmp_path / "data") as process:
+        yield process
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    return make_key(tmp_path / "data")
+
+
+def status() -> dict[str, object]:
+    answer: dict[str, object] = json.loads(run_syncd("status", "--json").stdout)
+    return answer
+
+
+def wait_for_equal(root: Path, data: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while tree(root) != tree(data):
+        assert time.monotonic() < deadline, f"{tree(root).keys()} != {tree(data).keys()}"
+        time.sleep(0.02)
+
+
+def test_login_sync_and_verify(hub: HubProcess, key: str, tmp_path: Path) -> None:
+    """The main job by hand; the key is stored for this account alone and never printed."""
+    RunSpec(tmp_path / "root").rows(5).media("a.png").finish()
+    login = run_syncd("login", "--hub", hub.url, "--key-file", "-", stdin=f"{key}\n")
+    assert (0, False) == (login.returncode, key in login.stdout + login.stderr)
+    config = Path(os.environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    assert 0o600 == config.stat().st_mode & 0o777
+    synced = run_syncd("sync", tmp_path / "root", "--json")
+    assert (0, "whole") == (synced.returncode, json.loads(synced.stdout)["state"])
+    assert "1 of 1 run" in synced.stderr
+    verified = run_syncd("verify", tmp_path / "root", "--json")
+    document = json.loads(verified.stdout)
+    assert (0, "verify", True) == (verified.returncode, document["type"], document["equal"])
+    image = tmp_path / "data/mnist/r1/media/images/a.png"
+    image.write_bytes(image.read_bytes()[:-1])
+    damaged = run_syncd("verify", tmp_path / "root")
+    assert 1 == damaged.returncode
+    assert "media/images/a.png" in damaged.stdout
+
+
+def test_login_keeps_other_settings_and_refuses_a_wrong_key(hub: HubProcess) -> None:
+    """A refused key is not stored."""
+    config = Path(os.environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text('project = "mnist"\n')
+    refused = run_syncd("login", "--hub", hub.url, "--key-file", "-", stdin="tide_wrong\n")
+    assert (1, 'project = "mnist"\n') == (refused.returncode, config.read_text())
+    away = run_syncd("login", "--hub", "http://127.0.0.1:9", "--key-file", "-", stdin="tide_x\n")
+    assert 0 == away.returncode
+    assert "could not be tried" in away.stderr
+    assert 'project = "mnist"' in config.read_text()
+
+
+def test_a_stored_key_goes_to_its_own_hub_alone(hub: HubProcess, key: str, tmp_path: Path) -> None:
+    """An address from elsewhere does not get it; TIDELOG_API_KEY is the person's own word."""
+    RunSpec(tmp_path / "root").finish()
+    assert 0 == run_syncd("login", "--hub", hub.url, "--key-file", "-", stdin=key).returncode
+    other = hub.url.replace("127.0.0.1", "localhost")
+    refused = run_syncd("sync", tmp_path / "root", "--to", other)
+    assert 2 == refused.returncode
+    assert f"syncd login --hub {other}" in refused.stderr
+    allowed = run_syncd("sync", tmp_path / "root", "--to", other, TIDELOG_API_KEY=key)
+    assert 0 == allowed.returncode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["sync", "."], 2, "syncd login --hub URL"),
+        (["start"], 2, "syncd login --hub URL"),
+        (["sync", ".", "--to", "http://127.0.0.1:9"], 2, "no API key"),
+        (["sync", ".", "--to", "ftp://x"], 2, "http://HOST:PORT"),
+        (["sync", "nowhere", "--to", "file:///tmp/x"], 2, "nowhere"),
+        (["verify", "nowhere", "--to", "file:///tmp/x"], 2, "nowhere"),
+        (["login"], 2, "--key-file -"),
+        (["login", "--hub", "file:///tmp/x"], 2, "needs no key"),
+        (["status"], 3, "syncd start"),
+        (["retry"], 3, "syncd sync"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_missing_is_said_in_one_sentence(arguments: list[str], code: int, words: str) -> None:
+    """With the command that helps, and no traceback."""
+    done = run_syncd(*arguments)
+    assert (code, True) == (done.returncode, words in done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_hub_is_exit_code_3(tmp_path: Path) -> None:
+    """After --timeout, for sync and verify."""
+    RunSpec(tmp_path / "root").finish()
+    to = ("--to", "http://127.0.0.1:9")
+    synced = run_syncd("sync", tmp_path / "root", *to, "--timeout", "0.3", TIDELOG_API_KEY="k")
+    assert (3, True) == (synced.returncode, "cannot be reached" in synced.stderr)
+    assert 3 == run_syncd("verify", tmp_path / "root", *to, TIDELOG_API_KEY="k").returncode
+
+
+def test_a_refused_key_ends_a_sync(hub: HubProcess, tmp_path: Path) -> None:
+    """It does not wait for the timeout."""
+    RunSpec(tmp_path / "root").finish()
+    done = run_syncd("sync", tmp_path / "root", "--to", hub.url, TIDELOG_API_KEY="tide_wrong")
+    assert (1, True) == (done.returncode, "refuses the key" in done.stderr)
+
+
+def test_damage_and_parked_items_are_exit_code_1(tmp_path: Path) -> None:
+    """And named."""
+    root, to = tmp_path / "root", ("--to", f"file://{tmp_path}/usb")
+    RunSpec(root, run="damaged").rows(9).damage(4).finish()
+    done = run_syncd("sync", root, *to)
+    assert (1, True) == (done.returncode, "damaged from byte" in done.stderr)
+    run = RunSpec(root, run="parked").media("a.png").finish()
+    (run.path / "media/images/a.png").unlink()
+    done = run_syncd("sync", run.path, *to, "--json")
+    document = json.loads(done.stdout)
+    assert (1, "parked") == (done.returncode, document["state"])
+    assert ["media/images/a.png"] == [entry["item"] for entry in document["parked"]]
+
+
+def test_a_daemon_uploads_live_rows_and_new_runs_and_drains_on_sigterm(
+    hub: HubProcess, key: str, tmp_path: Path
+) -> None:
+    """New bytes, new runs and new roots; a second daemon says who has the state."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).rows(3)
+    with SyncdProcess("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=key) as daemon:
+        daemon.line_with("uploads to")
+        wait_for_equal(root, data)
+        began = time.monotonic()
+        run.rows(1)
+        wait_for_equal(root, data)
+        assert 2.0 > time.monotonic() - began
+        RunSpec(root, "cifar", "new").media("x.png").finish()
+        wait_for_equal(root, data)
+        second = run_syncd("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=key)
+        assert (2, True) == (second.returncode, str(daemon.pid) in second.stderr)
+        answer = status()
+        assert (True, daemon.pid, 2) == (answer["running"], answer["pid"], answer["runs"])
+        assert 0 == run_syncd("retry").returncode
+        assert "watches" in run_syncd("status").stdout
+        assert 0 == daemon.terminate()
+    assert {"type": "status", "running": False} == status()
+
+
+def test_background_starts_one_daemon_and_hands_roots_to_it(
+    hub: HubProcess, key: str, tmp_path: Path
+) -> None:
+    """What the sdk's online mode calls; the roots are known after the next start too."""
+    environment = {"TIDELOG_API_KEY": key, "TIDELOG_HUB": hub.url}
+    one, two = tmp_path / "one", tmp_path / "two"
+    RunSpec(one, run="a").finish()
+    RunSpec(two, run="b", seed=2).finish()
+    try:
+        for root in (one, two):
+            done = run_syncd("start", "--background", "--root", root, **environment)
+            assert 0 == done.returncode, done.stderr
+        first = status()
+        assert [str(one), str(two)] == sorted(first["roots"])  # type: ignore[call-overload]
+        deadline = time.monotonic() + DEADLINE_S
+        while len(tree(tmp_path / "data")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert 2 == len(tree(tmp_path / "data"))
+        os.kill(int(str(first["pid"])), 9)
+        assert 0 == run_syncd("start", "--background", **environment).returncode
+        assert sorted(map(str, (one, two))) == sorted(status()["roots"])  # type: ignore[call-overload]
+    finally:
+        answer = status()
+        if answer["running"]:
+            os.kill(int(str(answer["pid"])), 15)
