@@ -6,7 +6,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PACKAGES := $(shell find datastore sdk syncd -type d -not -name __pycache__)
 
-.PHONY: setup demo test lint types bench proof clean
+.PHONY: setup demo test lint types bench clean
 
 # The editable install links file by file, so a file that comes or goes (a folder's time) calls for a new one.
 setup: $(VENV)/.installed
