@@ -31,7 +31,7 @@ class TidelogWriter:
     def prepare_read(self, out):
         import numpy  # noqa: F401
 
-        import tidelog.datastore  # noqa: F401
+        from tidelog.datastore import Reader  # noqa: F401 - names are loaded when asked for
 
     def read(self, out):
         from tidelog.datastore import Reader
