@@ -233,7 +233,7 @@ class HttpTarget:
         method: str,
         address: str,
         *,
-        body: bytes = b"",
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and return its answer; everything else becomes a SetbackError."""
@@ -241,9 +241,10 @@ class HttpTarget:
         if not self._key:
             self._key = self._read_key()
         sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
-        if body:
+        if body is not None:
+            # Of an empty body too: a large file may lack nothing but its last word.
             sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
-        deadline_s = settings.answer_timeout_s + len(body) / settings.rate_bytes_min
+        deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
         try:
             async with asyncio.timeout(deadline_s):
                 answer = await self._exchange(method, address, body, sent)
@@ -256,7 +257,7 @@ class HttpTarget:
         raise self._refusal(method, answer)
 
     async def _exchange(
-        self, method: str, address: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -268,7 +269,7 @@ class HttpTarget:
         # The address is encoded already; encoding it again would name something else.
         url = URL(self.name + address, encoded=True)
         async with self._session.request(
-            method, url, data=body or None, headers=headers, allow_redirects=False
+            method, url, data=body, headers=headers, allow_redirects=False
         ) as response:
             limit = ANSWER_BYTES_MAX if response.status // 100 == 2 else FAILURE_BYTES_MAX
             taken = bytearray()

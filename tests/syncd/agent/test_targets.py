@@ -147,6 +147,24 @@ def test_a_large_file_appears_with_its_last_piece(open_any: OpenTarget, tmp_path
     assert [place.name] == [path.name for path in place.parent.iterdir()]
 
 
+def test_a_large_file_whose_last_piece_was_staged_needs_no_more_bytes(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """A target that died after the last piece and before the file appeared is told the end again."""
+    digest = ENTRY.sha256[:16]
+
+    async def work(target: Target) -> None:
+        await target.put_piece(RUN, ENTRY, 0, DATA[:300])
+        place = tmp_path / RUN.project / RUN.name / ENTRY.path
+        place.with_name(f"{place.name}.{digest}.tmp").write_bytes(DATA)
+        assert 700 == await target.held_file(RUN, ENTRY)
+        assert {ENTRY.path} == await target.missing(RUN, [ENTRY])
+        assert 700 == await target.put_piece(RUN, ENTRY, 700, b"")
+        assert DATA == place.read_bytes()
+
+    on_target(open_any, tmp_path, work)
+
+
 def test_a_large_file_that_is_not_what_its_digest_says_never_appears(
     open_any: OpenTarget, tmp_path: Path
 ) -> None:
