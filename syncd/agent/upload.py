@@ -112,7 +112,8 @@ class Uploader:
                 return self._pass_over_beginning(task)
             self._remember(task, source)
         cursor = self._cursor(task, source)
-        found = await asyncio.to_thread(source.next_range, cursor)
+        ahead = source.take_ahead(cursor)
+        found = ahead if ahead is not None else await asyncio.to_thread(source.next_range, cursor)
         if source.held is None:
             if found.after == cursor and 0 < cursor.offset <= source.size():
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
@@ -123,7 +124,10 @@ class Uploader:
         held = source.held or 0
         start = max(found.start, held)
         if found.end > start:
-            held = await self._append(source, found, start)
+            # While the target checks these bytes, this machine looks at the next ones.
+            held, _ = await asyncio.gather(
+                self._append(source, found, start), asyncio.to_thread(source.look_ahead, found)
+            )
         source.held = held
         if held < found.end:
             message = f"the target holds {held} bytes of {task}, although it took {found.end}"
