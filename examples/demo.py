@@ -25,7 +25,8 @@ from tidelog.datastore import Reader
 from tidelog.datastore.find import find_runs
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACE = ROOT / "build" / "demo"
+OWN_PLACE = ROOT / "build" / "demo"  # Cleared at each start; a place that is named must be new.
+PLACE = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else OWN_PLACE
 RUNS, HUB, HOME = PLACE / "runs", PLACE / "hub", PLACE / "home"
 TRAINING = str(ROOT / "examples" / "train_digits.py")
 BIN = Path(sys.executable).parent
@@ -131,7 +132,10 @@ class Demo:
 def main() -> int:
     """Run the demo; returns the exit code."""
     started = time.monotonic()
-    shutil.rmtree(PLACE, ignore_errors=True)
+    if PLACE == OWN_PLACE:
+        shutil.rmtree(PLACE, ignore_errors=True)
+    elif PLACE.exists():
+        sys.exit(f"{PLACE} is there already; name a folder that is not, or none")
     for folder in (RUNS, HUB, HOME):
         folder.mkdir(parents=True)
     with ExitStack() as stack:

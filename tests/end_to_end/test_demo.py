@@ -1,0 +1,38 @@
+"""The main job from end to end, as `make demo` runs it: real data, a real hub, real kills."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+
+
+def test_the_demo_loses_nothing(tmp_path: Path) -> None:
+    """Offline, live, syncd killed, the hub away and back: at the end the hub equals the disk."""
+    command = [sys.executable, DEMO, tmp_path / "demo"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert 0 == result.returncode, result.stdout + result.stderr
+    assert "2 of 2 runs equal to http://127.0.0.1:" in result.stdout
+    assert "Lost: nothing." in result.stdout
+    assert "syncd was killed with SIGKILL" in result.stdout
+
+
+def test_ctrl_c_ends_every_process_of_the_demo(tmp_path: Path) -> None:
+    """SIGINT in the middle: exit code 130, and nothing that was started is left."""
+    command = [sys.executable, DEMO, tmp_path / "demo"]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    with demo.stdout as told:
+        next(line for line in told if "rows while training goes on" in line)
+        started = psutil.Process(demo.pid).children(recursive=True)
+        os.kill(demo.pid, signal.SIGINT)
+        rest = told.read()
+    assert 130 == demo.wait(60)
+    assert "every process that the demo had started was ended" in rest
+    assert len(started) >= 3
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert [] == alive
