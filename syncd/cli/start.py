@@ -181,7 +181,7 @@ def _detach(
         arguments = [argument for root in roots for argument in ("--root", root)]
         return subprocess.Popen(
             [
-                *(sys.executable, "-m", "tidelog.syncd", "start", "--to", address.url),
+                *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--to", address.url),
                 *("--retry-max", str(retry_max_s), *arguments),
             ],
             stdin=subprocess.DEVNULL,
