@@ -196,7 +196,7 @@ def train_live(demo: Demo) -> None:
         ),
     )
     run = wait_until(second_run, "the second run", training)
-    wait_until(lambda: demo.rows_on_hub(run) > 500, "the first rows on the hub", training)
+    wait_until(lambda: demo.rows_on_hub(run) > 500, "the first rows on the hub", syncd)
     tell(f"the hub has {demo.rows_on_hub(run):,} rows while training goes on")
     demo.measure()
 

@@ -4,16 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
 
-def test_the_demo_loses_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder with a short name: the daemon's socket lies below it."""
+    with tempfile.TemporaryDirectory(prefix="tidelog-") as folder:
+        yield Path(folder, "demo")
+
+
+def test_the_demo_loses_nothing(place: Path) -> None:
     """Offline, live, syncd killed, the hub away and back: at the end the hub equals the disk."""
-    command = [sys.executable, DEMO, tmp_path / "demo"]
+    command = [sys.executable, DEMO, place]
     result = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert 0 == result.returncode, result.stdout + result.stderr
     assert "2 of 2 runs equal to http://127.0.0.1:" in result.stdout
@@ -21,9 +31,9 @@ def test_the_demo_loses_nothing(tmp_path: Path) -> None:
     assert "syncd was killed with SIGKILL" in result.stdout
 
 
-def test_ctrl_c_ends_every_process_of_the_demo(tmp_path: Path) -> None:
+def test_ctrl_c_ends_every_process_of_the_demo(place: Path) -> None:
     """SIGINT in the middle: exit code 130, and nothing that was started is left."""
-    command = [sys.executable, DEMO, tmp_path / "demo"]
+    command = [sys.executable, DEMO, place]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert demo.stdout is not None
     with demo.stdout as told:
