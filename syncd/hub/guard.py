@@ -4,7 +4,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.hub.address import project_of
+from tidelog.syncd.errors import ProtocolError
+from tidelog.syncd.hub.address import PREFIX, project_of
 from tidelog.syncd.hub.key_file import KeyFile
 from tidelog.syncd.hub.keys import READ, WRITE, Key, authenticate, authorize
 from tidelog.syncd.protocol import AUTHORIZATION, HEALTH_PATH
@@ -26,7 +27,11 @@ def guard(keys: KeyFile, *, clock: Clock) -> Middleware:
             return await handler(request)
         offered = request.headers.get(AUTHORIZATION)
         key = authenticate(offered, keys.keys(), now=clock.now())
-        authorize(key, READ if request.method in _READING else WRITE, project_of(path))
+        # Routes match the decoded path, names come from the raw one: both must be about a project.
+        project = project_of(path)
+        if project is None and "project" in request.match_info:
+            raise ProtocolError(f"the address {path!r} does not begin with {PREFIX}, letter by letter")
+        authorize(key, READ if request.method in _READING else WRITE, project)
         request[KEY] = key
         return await handler(request)
 

@@ -269,3 +269,18 @@ def test_a_key_for_some_projects_sees_no_other(hub) -> None:
         assert 403 == hub.call("GET", path, key=secret).status
     answer = hub.append(0, data, name=("secret", "r1", "main.0001.tlog"), key=secret)
     assert (403, "forbidden") == (answer.status, answer.slug)
+
+
+@pytest.mark.parametrize("start", ["/v1/%70rojects/", "/%761/projects/", "/v%31/project%73/"])
+def test_an_encoded_address_opens_no_other_project(hub, start: str) -> None:
+    """Routes match the decoded path: who writes the address in another way gets a 400, not a run."""
+    data = LogSpec().row({"a": 1}, step=0).data
+    hub.append(0, data, name=("secret", "r1", "main.0001.tlog"))
+    secret = hub.server.keys.create("ci", project="mnist")
+    for method in ("GET", "PATCH", "HEAD", "POST"):
+        answer = hub.raw(
+            f"{method} {start}secret/runs/r1 HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n"
+            f"Authorization: Bearer {secret}\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert int(answer.split()[1]) in (400, 403, 405), method
+        assert b"main.0001" not in answer
