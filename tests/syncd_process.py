@@ -60,6 +60,10 @@ class SyncdProcess:
         self._process.send_signal(signal.SIGTERM)
         return self._end()
 
+    def wait(self) -> int:
+        """Return the exit code once the process ends by itself."""
+        return self._end()
+
     def _end(self) -> int:
         code = self._process.wait(DEADLINE_S)
         assert self._process.stderr is not None

@@ -184,6 +184,8 @@ class Agent:
                 self._on_final(task.run, task.name)
         self.progress.found_files(task.run, done.entries)
         self.progress.delivered(task.run, done.delivered)
+        if task.kind == LARGE_FILE and done.has_more and not done.delivered:
+            self.progress.holds_file(task.run, task.name, done.offset)
         for entry in done.entries:
             self._unpark(file_task(task.run, entry.path))
         self._want_files(task.run, done.entries)

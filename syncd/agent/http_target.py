@@ -333,7 +333,10 @@ def _not_a_hub(status: int, reason: str) -> SetbackError:
 
 
 def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error) or type(error).__name__
 
 
 def refused(reason: str) -> SetbackError:

@@ -15,6 +15,13 @@ class _Log:
 
 
 @dataclass(slots=True)
+class _File:
+    size: int
+    held: int = 0
+    is_done: bool = False
+
+
+@dataclass(slots=True)
 class Progress:
     """What was found and what the target holds of it.
 
@@ -25,7 +32,7 @@ class Progress:
     chunks: int = 0
     bytes_sent: int = 0
     _logs: dict[Task, _Log] = field(default_factory=dict)
-    _files: dict[tuple[Run, str], tuple[int, bool]] = field(default_factory=dict)
+    _files: dict[tuple[Run, str], _File] = field(default_factory=dict)
 
     def found_log(self, task: Task, size: int) -> None:
         """Note a log, or that it has grown."""
@@ -42,12 +49,18 @@ class Progress:
     def found_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         """Note files of the ledger."""
         for entry in entries:
-            self._files[run, entry.path] = (entry.size, False)
+            self._files[run, entry.path] = _File(entry.size)
+
+    def holds_file(self, run: Run, path: str, held: int) -> None:
+        """Note that the target holds the beginning of a large file."""
+        file = self._files.get((run, path))
+        if file is not None:
+            file.held = held
 
     def delivered(self, run: Run, entries: Iterable[FileEntry]) -> None:
         """Note files that the target holds."""
         for entry in entries:
-            self._files[run, entry.path] = (entry.size, True)
+            self._files[run, entry.path] = _File(entry.size, entry.size, is_done=True)
 
     @property
     def runs(self) -> int:
@@ -58,7 +71,7 @@ class Progress:
     def runs_done(self) -> int:
         """How many runs the target holds as far as they can travel."""
         open_runs = {task.run for task, log in self._logs.items() if not log.is_done}
-        open_runs |= {run for (run, _), (_, is_done) in self._files.items() if not is_done}
+        open_runs |= {run for (run, _), file in self._files.items() if not file.is_done}
         return self.runs - len(open_runs)
 
     @property
@@ -69,16 +82,16 @@ class Progress:
     @property
     def files_done(self) -> int:
         """How many of them the target holds."""
-        return sum(is_done for _, is_done in self._files.values())
+        return sum(file.is_done for file in self._files.values())
 
     @property
     def bytes_total(self) -> int:
         """All bytes of what was found; more may be found in the ledger."""
         logs = sum(log.size for log in self._logs.values())
-        return logs + sum(size for size, _ in self._files.values())
+        return logs + sum(file.size for file in self._files.values())
 
     @property
     def bytes_done(self) -> int:
         """The bytes that the target holds, whoever sent them; tails that stay at home count as done."""
         logs = sum(log.size if log.is_done else log.offset for log in self._logs.values())
-        return logs + sum(size for size, is_done in self._files.values() if is_done)
+        return logs + sum(file.held for file in self._files.values())

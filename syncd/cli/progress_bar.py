@@ -96,7 +96,7 @@ class _BarDisplay:
         self._progress = progress
         self._rate = Rate(progress, clock)
         self._bar: Bar = RichProgress(
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=10),
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.description}"),
             console=Console(stderr=True),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_an_unreachable_hub_is_exit_code_3(tmp_path: Path) -> None:
     assert 3 == run_syncd("verify", tmp_path / "root", *to, TIDELOG_API_KEY="k").returncode
     without_key = run_syncd("sync", tmp_path / "root", *to)
     assert (2, True) == (without_key.returncode, "syncd login --hub" in without_key.stderr)
+
+
+def test_ctrl_c_ends_a_sync_with_130(tmp_path: Path) -> None:
+    """One line, no traceback."""
+    RunSpec(tmp_path / "root").finish()
+    to = ("--to", "http://127.0.0.1:9")
+    with SyncdProcess("sync", tmp_path / "root", *to, TIDELOG_API_KEY="k") as process:
+        process.line_with("cannot be reached")
+        os.kill(process.pid, signal.SIGINT)
+        process.line_with("interrupted")
+        assert 130 == process.wait()
 
 
 def test_a_refused_key_ends_a_sync(hub: HubProcess, tmp_path: Path) -> None:
