@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tidelog.datastore.disk import COPY_BYTES, Disk
+from tidelog.datastore.errors import InvalidNameError
+from tidelog.datastore.names import check_file_path
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.scan import Damage, TornTail
 
@@ -43,7 +45,7 @@ def check_run(path: Path, *, disk: Disk | None = None) -> RunCheck:
         ledger |= {file.path: (file.size, file.sha256) for file in run.files()}
         faults = []
         for name, (size, sha256) in ledger.items():
-            fault = _file_fault(directory / name, size, sha256, disk)
+            fault = _file_fault(directory, name, size, sha256, disk)
             if fault is not None:
                 faults.append(FileFault(name, fault))
         log_bytes = sum(disk.stat(directory / log).st_size for log in run.logs)
@@ -60,9 +62,11 @@ def check_run(path: Path, *, disk: Disk | None = None) -> RunCheck:
         )
 
 
-def _file_fault(path: Path, size: int, sha256: str, disk: Disk) -> str | None:
+def _file_fault(directory: Path, name: str, size: int, sha256: str, disk: Disk) -> str | None:
     try:
-        fd = disk.open(path)
+        fd = disk.open(directory / check_file_path(name))
+    except InvalidNameError:
+        return "is no path below a run directory"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     try:

@@ -34,7 +34,8 @@ class LogName(NamedTuple):
         match = _LOG_NAME.fullmatch(name)
         if match is None:
             return None
-        return cls(match["stream"], int(match["number"]), match["twin"] or "")
+        log = cls(match["stream"], int(match["number"]), match["twin"] or "")
+        return log if str(log) == name else None  # Such as a number with too many zeros before it.
 
     def __str__(self) -> str:
         twin = f".{self.twin}" if self.twin else ""

@@ -174,9 +174,11 @@ class LogWalk:
                     return
 
     def _learn(self, checkpoint: dict[str, Any]) -> None:
-        entries = checkpoint.get("schemas")
-        for entry in entries if isinstance(entries, list) else []:
-            record = [SCHEMA, *entry] if isinstance(entry, list) else entry
+        entries = checkpoint.get("schemas", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, list) for entry in entries):
+            raise RecordError("a checkpoint's schemas are no lists")
+        for entry in entries:
+            record = [SCHEMA, *entry]
             check_record(record)
             self.schemas.setdefault(record[1], tuple(record[2]))
 

@@ -42,9 +42,11 @@ def pid_started(pid: int, disk: Disk) -> int | None:
 
 def is_pid_alive(pid: int) -> bool:
     """Tell whether a process with this id runs on this machine."""
+    if pid <= 0:
+        return False  # To `kill` these mean whole groups of processes.
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -8,7 +8,6 @@ import os
 import time as system_time
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -298,13 +297,8 @@ class Reader:
         is_plain = len({_stream(log.name) for log in logs}) > 1 or any(
             log.has_superseded for log in logs
         )
-        if not is_plain and find_spec("numpy") is not None:
-            from tidelog.datastore.gather import gather
-
-            gathered = gather(log.reader for log in logs)
-            if gathered is not None:
-                return gathered
-        return _merge(logs)
+        gathered = None if is_plain else _gather(logs)
+        return _merge(logs) if gathered is None else gathered
 
     def _find_logs(self) -> None:
         """Open the logs that are new. A run's directory may hold one that has no header yet."""
@@ -402,6 +396,14 @@ class _OpenLog:
         return any(
             start <= chunk.seq and (chunk.seq < end or not is_records) for start, end in self._superseded
         )
+
+
+def _gather(logs: list[_OpenLog]) -> "Gathered | None":
+    try:
+        from tidelog.datastore.gather import gather
+    except ImportError:
+        return None  # There is no NumPy, or none that works.
+    return gather(log.reader for log in logs)
 
 
 def _merge(logs: list[_OpenLog]) -> RowMerger:

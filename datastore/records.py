@@ -322,8 +322,9 @@ def _unpack(payload: bytes) -> Any:
 
 
 def _unpack_many(payload: bytes) -> Iterable[Any]:
+    # No array or map is believed to have more elements than there are bytes.
     unpacker = msgpack.Unpacker(
-        ext_hook=_unpack_extension, strict_map_key=False, max_buffer_size=PAYLOAD_BYTES_MAX
+        ext_hook=_unpack_extension, strict_map_key=False, max_buffer_size=len(payload)
     )
     unpacker.feed(payload)
     # `tell` counts what was read of an unfinished record too: it is asked behind each whole one.

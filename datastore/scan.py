@@ -33,8 +33,11 @@ ReadAt = Callable[[int, int], bytes]
 """`read_at(offset, size)`: up to `size` bytes from `offset`, fewer only at the end."""
 
 BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES_MIN = 64
 SECTOR_BYTES = 512
 TAG_SEARCH_BYTES_MAX = CHUNK_BYTES_MAX + BLOCK_BYTES
+TAG_PROOF_BYTES_MAX = 8 * TAG_SEARCH_BYTES_MAX
+"""Over so many bytes CRCs are computed to prove a tag: a file made of markers could ask for hours."""
 
 
 class Damage(NamedTuple):
@@ -129,7 +132,7 @@ class Scanner:
         self._read_at = read_at
         self._tag = tag
         self._log = log
-        self._block_bytes = block_bytes
+        self._block_bytes = max(block_bytes, BLOCK_BYTES_MIN)
 
     def __repr__(self) -> str:
         return f"<Scanner of {self._log} at {self.offset}, before chunk {self.seq}>"
@@ -272,11 +275,14 @@ def _search_tag(read_at: ReadAt) -> int | None:
     """
     data = read_at(0, TAG_SEARCH_BYTES_MAX)
     at = data.find(MARKER_BYTES)
-    while 0 <= at <= len(data) - CHUNK_HEADER_BYTES:
+    left = TAG_PROOF_BYTES_MAX
+    while 0 <= at <= len(data) - CHUNK_HEADER_BYTES and left > 0:
+        left -= CHUNK_HEADER_BYTES
         body = data[at : at + CHUNK_HEADER_BYTES - 4]
         length = int.from_bytes(body[4:8], "little")
-        payload = data[at + CHUNK_HEADER_BYTES : at + CHUNK_HEADER_BYTES + length]
-        if body[2] >= RECORDS and body[3] == 0 and 0 < length == len(payload):
+        if body[2] >= RECORDS and body[3] == 0 and 0 < length <= len(data) - at - CHUNK_HEADER_BYTES:
+            left -= length
+            payload = data[at + CHUNK_HEADER_BYTES : at + CHUNK_HEADER_BYTES + length]
             crc = int.from_bytes(data[at + 16 : at + 20], "little")
             tag = crc32_start(body, crc)
             header: ChunkHeader | None = decode_chunk_header(data, at, tag)

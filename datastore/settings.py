@@ -77,8 +77,7 @@ def read_settings(
         if environ.get(variable):
             settings[name] = Setting(environ[variable], variable)
     for path in (config_directory(environ) / "config.toml", Path(directory, PROJECT_FILE)):
-        if disk.is_file(path):
-            settings.update(_read_file(path, disk))
+        settings.update(_read_file(path, disk))
     for name in NAMES:
         variable = f"TIDELOG_{name.upper()}"
         if environ.get(variable):
@@ -90,10 +89,13 @@ def read_settings(
 
 
 def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:
-    import tomllib  # Most runs have no settings file and need not pay for the parser.
-
     try:
-        values = tomllib.loads(disk.read(path).decode())
+        text = disk.read(path).decode()
+        import tomllib  # Most runs have no settings file and need not pay for the parser.
+
+        values = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
     for name, value in values.items():

@@ -82,7 +82,7 @@ class Summary:
         self._means = {
             key: (mean[0], mean[1])
             for key, mean in _map(state.get("means")).items()
-            if isinstance(mean, list) and len(mean) == 2 and all(map(_is_number, mean))
+            if isinstance(mean, list) and len(mean) == 2 and all(map(_is_number, mean)) and mean[0] > 0
         }
 
     def combined(self, later: Iterable["Summary"]) -> "Summary":
@@ -137,4 +137,6 @@ def _is_number(value: object) -> bool:
 
 
 def _map(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    return {key: each for key, each in value.items() if isinstance(key, str)}

@@ -21,7 +21,7 @@ def size_text(size_bytes: float) -> str:
 
 def duration_text(duration_s: float) -> str:
     """Return a duration in its two largest units."""
-    if duration_s < 60:
+    if duration_s < 60 or not math.isfinite(duration_s):
         return f"{duration_s:.1f} s"
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)

@@ -17,12 +17,17 @@ def value_text(value: object) -> str:
     elif isinstance(value, Histogram):
         text = "a histogram"
     elif isinstance(value, str):
-        text = value.replace("\n", "\\n")
+        text = value
     else:
         text = dumps(value)
+    # What a run holds may come from anybody, and must not steer the terminal that it is shown on.
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
 
 
 def time_text(time: float) -> str:
     """Return seconds since the epoch as a date and time in UTC."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{time} s"  # NaN, or a year that no calendar has.

@@ -1,0 +1,91 @@
+"""The value that stands for a run, by key: computed from rows, overruled by hand."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidelog.datastore.summary import Summary
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("definition", "values", "expected"),
+    [
+        ({}, [3, 1, 2], 2),
+        ({"summary": "last"}, [3, 1, 2], 2),
+        ({"summary": "min"}, [3, 1, 2], 1),
+        ({"summary": "max"}, [1, 3, 2], 3),
+        ({"summary": "mean"}, [1, 2, 6], 3.0),
+        ({"summary": "first"}, [3, 1, 2], 3),
+        ({"summary": "best", "goal": "minimize"}, [3, 1, 2], 1),
+        ({"summary": "best"}, [1, 3, 2], 3),
+        ({"summary": "min"}, [NAN, 2, NAN, 1], 1),
+        ({"summary": "max"}, [2, NAN], 2),
+        ({"summary": "mean"}, [1, NAN, 3], 2.0),
+        ({"summary": "median"}, [3, 1], 1),
+        ({"summary": ["min"]}, [3, 1, 2], 2),
+        ({"summary": "max"}, ["text", 2, None], 2),
+    ],
+)
+def test_a_metric_is_summed_up_as_it_was_defined(
+    definition: dict[str, Any], values: list[Any], expected: object
+) -> None:
+    """By default the last value; NaN and what is no number never win over a number."""
+    summary = Summary()
+    summary.define("a*", definition)
+    for value in values:
+        summary.observe({"acc": value, "b": value})
+    assert expected == summary.values()["acc"]
+    assert values[-1] == summary.values()["b"] or values[-1] != values[-1]
+
+
+def test_none_leaves_a_metric_out_and_a_later_definition_wins() -> None:
+    """An exact name wins over a pattern; a value set by hand wins over all."""
+    summary = Summary()
+    summary.define("*", {"summary": "none"})
+    summary.define("loss", {"summary": "min"})
+    for value in (2, 1, 3):
+        summary.observe({"loss": value, "other": value})
+    assert {"loss": 1} == summary.values()
+    summary.define("*", {"summary": "last"})
+    summary.observe({"loss": 0, "other": 9})
+    assert {"loss": 0, "other": 9} == summary.values()
+    summary.set_by_hand({"loss": "mine"})
+    summary.observe({"loss": -1})
+    assert "mine" == summary.values()["loss"]
+
+
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from(["a", "b", "mean/c", "min/d"]), st.integers(-99, 99)),
+        max_size=20,
+    ),
+    cuts=st.lists(st.integers(0, 20), max_size=3),
+)
+@settings(max_examples=150)
+def test_a_summary_of_parts_is_the_summary_of_the_whole(
+    rows: list[dict[str, int]], cuts: list[int]
+) -> None:
+    """A checkpoint's state is enough to go on from; several logs add up to one run."""
+
+    def begun() -> Summary:
+        summary = Summary()
+        summary.define("mean/*", {"summary": "mean"})
+        summary.define("min/*", {"summary": "min"})
+        return summary
+
+    whole, restored, parts = begun(), begun(), [begun()]
+    for at, row in enumerate(rows):
+        if at in cuts:
+            state, restored = restored.state(), begun()
+            restored.restore(state)
+            parts.append(begun())
+        for summary in (whole, restored, parts[-1]):
+            summary.observe(row)
+    assert whole.values() == restored.values()
+    combined = Summary().combined(parts).values()
+    assert whole.values().keys() == combined.keys()
+    assert whole.values() == pytest.approx(combined)
