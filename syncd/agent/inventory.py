@@ -5,6 +5,7 @@ lists of runs; every run directory whose time has changed; every run directory.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -68,6 +69,8 @@ class Inventory:
         self._runs: dict[Run, _Run] = {}
         self._live: set[tuple[Run, str]] = set()
         self._final: set[tuple[Run, str]] = set()
+        # Notes come from the loop's thread while `look` may run in another: `look` alone takes them in.
+        self._notes: deque[tuple[Run, str]] = deque()
         self._unsettled: set[Run] = set()
 
     def __repr__(self) -> str:
@@ -97,11 +100,19 @@ class Inventory:
 
     def note_final(self, run: Run, log: str) -> None:
         """Stop looking at the end of a log: nothing can follow its final chunk."""
-        self._final.add((run, log))
-        self._live.discard((run, log))
+        self._notes.append((run, log))
+
+    def report_all(self) -> None:
+        """Let the next sweep tell of every log as if it were new. Not while `look` runs."""
+        for run in self._runs.values():
+            run.logs.clear()
 
     def look(self, how: Look) -> list[FoundLog]:
         """Return the logs that are new or have another size than before."""
+        while self._notes:
+            key = self._notes.popleft()
+            self._final.add(key)
+            self._live.discard(key)
         has_news = self._list_roots(how)
         found: list[FoundLog] = []
         if how is Look.TAIL and not has_news:

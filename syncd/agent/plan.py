@@ -149,6 +149,8 @@ class Planner:
 
     def next_due(self) -> float | None:
         """Return when `next` may have something to hand out, though nothing else happens."""
+        if len(self._under_way) >= self._settings.tasks_max:
+            return None  # However much is due, a task must end first.
         if self.outage is not None:
             return self.outage.until if self._stages and not self._under_way else None
         return self._waiting[0].due if self._waiting else None

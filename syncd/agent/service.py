@@ -97,7 +97,7 @@ class Service:
     async def _look_again_and_again(self) -> None:
         hints = Hints(self._dirty, disk=self._disk)
         try:
-            settings, next_runs, next_sweep = self._settings, 0.0, 0.0
+            settings, next_runs, next_sweep, told = self._settings, 0.0, 0.0, ""
             while not self._stopping.is_set():
                 now, is_dirty = self._clock.monotonic(), self._dirty.is_set()
                 self._dirty.clear()
@@ -106,9 +106,18 @@ class Service:
                     look, next_runs = Look.RUNS, now + settings.runs_interval_s
                 if now >= next_sweep:
                     look, next_sweep = Look.SWEEP, now + settings.sweep_interval_s
-                found = await asyncio.to_thread(self._inventory.look, look)
-                self._agent.found(found)
-                hints.watch([*self._inventory.roots, *self._inventory.projects])
+                try:
+                    found = await asyncio.to_thread(self._inventory.look, look)
+                    self._agent.found(found)
+                    hints.watch([*self._inventory.roots, *self._inventory.projects])
+                    told = ""
+                except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
+                    problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"
+                    if problem != told:
+                        self._tell(f"{problem}; trying again")
+                    # What this look had found was told to nobody.
+                    self._inventory.report_all()
+                    told, next_sweep = problem, 0.0
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(settings.tail_interval_s):
                         await self._dirty.wait()

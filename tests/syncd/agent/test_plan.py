@@ -71,6 +71,19 @@ def test_no_more_tasks_are_under_way_than_the_limit() -> None:
     assert [True, True, True, False] == [plan.next(0) is not None for _ in range(4)]
 
 
+def test_with_all_places_taken_nothing_is_due() -> None:
+    """Who waits for `next_due` sleeps until a task ends, although another's wait is over."""
+    plan = planner()
+    for name in "abcd":
+        plan.want(log(name), Stage.LOG)
+    first = plan.next(0)
+    assert first is not None
+    plan.failed(first, BROKEN, 0.0)
+    assert [True, True, True] == [plan.next(0) is not None for _ in range(3)]
+    assert plan.next(100.0) is None
+    assert plan.next_due() is None
+
+
 def test_large_files_leave_a_place_for_a_live_row() -> None:
     """However many large files there are, one place is free for records."""
     plan = planner()
