@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -86,7 +87,7 @@ class Run:
         self._is_finished = False
         self._chores: Chores | None = None
         self._deferred = Deferred()
-        self._saved_at_end: list[tuple[str, str | None, str]] = []
+        self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
         self._curves = Curves()
         self._steps = _steps_from(earlier.next_step)
         self._log_row: Callable[..., None] = _ignore if writer is None else writer.log_row
@@ -273,7 +274,7 @@ class Run:
                 )
                 policy = "now"
             if policy != "now":
-                self._saved_at_end.append((pattern, base, policy))
+                self._saved_at_end[pattern, base, policy] = None
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure("save", error)
             return []
@@ -386,7 +387,7 @@ class Run:
         if writer is not None:
             self._attempt("summary", lambda: writer.log_summary(values))
 
-    def _attempt(self, where: str, call: Callable[[], None]) -> None:
+    def _attempt(self, where: str, call: Callable[[], object]) -> None:
         """Make a call; later, where a signal handler makes it in the middle of another one."""
         try:
             call()
@@ -395,7 +396,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure(where, error)
 
-    def _put_off(self, where: str, call: Callable[[], None]) -> None:
+    def _put_off(self, where: str, call: Callable[[], object]) -> None:
         try:
             self._deferred.put_off(lambda: self._attempt(where, call))
         except RuntimeError as error:  # The interpreter is at its end.
@@ -435,11 +436,13 @@ class Run:
             # A forked child ends its own log; the run goes on in the process that began it.
             writer.close(state=state, exit_code=code, reason=reason)
             return
-        for pattern, base, policy in self._saved_at_end:
-            self._save(pattern, base, policy)
-        if self._chores is not None:
-            self._chores.wait(CHORES_PATIENCE_S)
-        writer.close(state=state, exit_code=code, reason=reason)
+        try:
+            for each in self._saved_at_end:
+                self._attempt("save", partial(self._save, *each))
+            if self._chores is not None:
+                self._chores.wait(CHORES_PATIENCE_S)
+        finally:  # Also after a second Ctrl-C: without it the run would look like one that was killed.
+            writer.close(state=state, exit_code=code, reason=reason)
         self._log_row = self._refuse_row
         if not self._plan.rank.number:
             self._write_derived(state, code)

@@ -70,8 +70,18 @@ class FileSaver:
         if not self._disk.is_directory(path):
             yield path
             return
-        for below, entry in self._disk.walk(path):
-            if entry.is_file:
+        try:
+            entries = self._disk.list(path)
+        except OSError as error:
+            self._notices.tell(
+                "save folder", f"save() could not read {path}: {error}; the rest was saved"
+            )
+            return
+        for entry in entries:
+            below = os.path.join(path, entry.name)
+            if entry.is_directory:
+                yield from self._below(below)
+            elif entry.is_file:
                 yield below
 
     def _is_own(self, path: str) -> bool:

@@ -235,6 +235,65 @@ def test_threads_lose_nothing_and_share_no_step(run: Run) -> None:
     }
 
 
+class FailingDisk(Disk):
+    """A disk that raises `error` at copies of what is called "bad", and counts the others."""
+
+    error: BaseException = RuntimeError("a bug")
+    copies = 0
+
+    def copy(self, source: StrPath, path: StrPath) -> None:
+        if str(source).endswith("bad"):
+            raise self.error
+        self.copies += 1
+        super().copy(source, path)
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> tuple[FailingDisk, Run]:
+    disk = FailingDisk()
+    for name in ("bad", "good"):
+        (tmp_path / name).write_text(name)
+    arguments = {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
+    return disk, Current(disk=disk, environ={}).init(arguments)
+
+
+def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
+    failing: tuple[FailingDisk, Run], tmp_path: Path
+) -> None:
+    """Each pattern is an attempt of its own, and the log is closed after them."""
+    _, run = failing
+    run.save(tmp_path / "bad", policy="end")
+    run.save(tmp_path / "good", policy="end")
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert ("finished", 0) == (reader.state, reader.exit_code)
+        assert ["files/good"] == [f.path for f in reader.files()]
+
+
+def test_ctrl_c_while_files_are_copied_at_the_end_does_not_leave_the_log_open(
+    failing: tuple[FailingDisk, Run], tmp_path: Path
+) -> None:
+    """The interrupt goes on to the script, and the run has its end."""
+    disk, run = failing
+    disk.error = KeyboardInterrupt()
+    run.save(tmp_path / "bad", policy="end")
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    with Reader(run.dir) as reader:
+        assert ("finished", 0) == (reader.state, reader.exit_code)
+
+
+def test_a_file_that_was_saved_live_often_is_copied_once_at_the_end(
+    failing: tuple[FailingDisk, Run], tmp_path: Path
+) -> None:
+    """A loop that saves its checkpoint each epoch does not pay for all of them again."""
+    disk, run = failing
+    for _ in range(5):
+        run.save(tmp_path / "good", policy="live")
+    run.finish()
+    assert 5 + 1 == disk.copies
+
+
 class FullDisk(Disk):
     """A disk that takes no whole files any more once `is_full` is set."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tidelog.datastore.disk import Disk
+from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.saving import FileSaver
 
@@ -80,6 +80,27 @@ def test_what_cannot_be_read_does_not_stop_the_others(
     Path("d3.txt").write_text("x")
     assert ["files/d3.txt"] == save(saver, "d?.txt")
     assert "could not copy d1.txt" in capsys.readouterr().err
+
+
+class LockedDisk(Disk):
+    """A disk that does not list folders called "locked"."""
+
+    def list(self, path: StrPath) -> list[Entry]:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return super().list(path)
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_others(
+    saver: FileSaver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told, and what lies beside it is saved."""
+    locked = FileSaver("run", disk=LockedDisk(), notices=Notices())
+    for name in ("a/1", "a/locked/2", "a/z/3"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name)
+    assert ["files/a/1", "files/a/z/3"] == sorted(save(locked, "a"))
+    assert "could not read a/locked" in capsys.readouterr().err
 
 
 def test_a_name_outside_of_the_grammar_is_made_to_fit(
