@@ -47,7 +47,7 @@ def check_file_path(path: object) -> str:
 def safe_stem(key: str) -> str:
     """Return a file name's stem made from a metric's key: it always fits the grammar."""
     stem = _UNSAFE_IN_STEM.sub("_", key).strip("._-") or "value"
-    return stem.encode()[:KEY_STEM_BYTES_MAX].decode(errors="ignore")
+    return stem.encode()[:KEY_STEM_BYTES_MAX].decode(errors="ignore").rstrip("._-")
 
 
 def _name_fault(name: object) -> str | None:

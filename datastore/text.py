@@ -6,6 +6,7 @@ from collections.abc import Sequence
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.:-=+*#"
 CURVE_WIDTH = 40
+DURATION_DAYS_MAX = 1_000_000
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -26,6 +27,8 @@ def duration_text(duration_s: float) -> str:
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
+    if days > DURATION_DAYS_MAX:
+        return f"{duration_s:.3g} s"
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,16 +1,34 @@
 """The command `datastore`: looks into runs on the disk. One file per subcommand."""
 
-from typing import NoReturn
+import os
+import sys
+from typing import Any, NoReturn
 
 import click
 
 from tidelog.datastore.cli import cat, show, verify
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 
 CANNOT_READ = 2
+INTERRUPTED = 130
+
+
+class PipedGroup(click.Group):
+    """Ends with 0 where the reader of its output went away; click's own answer, 1, means damage here."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is still buffered is flushed at exit: it must go somewhere.
+            os.dup2(Disk().open_append(os.devnull), sys.stdout.fileno())
+            raise SystemExit(0) from None
 
 
 @click.group(
+    cls=PipedGroup,
     epilog="Exit codes: 0 fine, 1 damage was found, 2 cannot be read or bad usage.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -26,10 +44,14 @@ for command in (show.command, cat.command, verify.command):
 def main() -> NoReturn:
     """Run the command; errors that we raise on purpose become one sentence and exit code 2."""
     try:
-        group.main(prog_name="datastore")
+        # On its own click would answer Ctrl-C with 1, which means damage here.
+        code = group.main(prog_name="datastore", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except click.Abort:
+        raise SystemExit(INTERRUPTED) from None
     except (DatastoreError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise SystemExit(0) from None
         click.echo(f"datastore: {error}", err=True)
         raise SystemExit(CANNOT_READ) from None
-    raise SystemExit(0)
+    raise SystemExit(code)

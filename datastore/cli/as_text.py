@@ -20,9 +20,18 @@ def value_text(value: object) -> str:
         text = value
     else:
         text = dumps(value)
-    # What a run holds may come from anybody, and must not steer the terminal that it is shown on.
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = on_one_line(text)
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
+
+
+def on_one_line(text: str) -> str:
+    """Return text with all that is not printable escaped.
+
+    What a run holds may come from anybody, and must not steer the terminal that it is shown on.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def time_text(time: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from tidelog.datastore.cli.as_json import dumps
-from tidelog.datastore.cli.as_text import time_text, value_text
+from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.records import KIND_NAMES, SCHEMA, Record
@@ -55,5 +55,5 @@ def _line(record: Record) -> str:
     where = f"{record.log}#{record.seq}"
     when = time_text(record.time) if record.time is not None else "-"
     step = f" step={record.step}" if record.step is not None else ""
-    data = " ".join(f"{key}={value_text(value)}" for key, value in record.data.items())
+    data = " ".join(f"{on_one_line(str(key))}={value_text(value)}" for key, value in record.data.items())
     return f"{where}  {when}  {record.kind}{step}  {data}".rstrip()

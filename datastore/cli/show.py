@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tidelog.datastore.cli.as_json import dumps, plain
-from tidelog.datastore.cli.as_text import time_text, value_text
+from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.reader import Reader
@@ -108,12 +108,12 @@ def _print_list(runs: list[dict[str, Any]]) -> None:
     ]
     widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header) - 1)]
     for line in (header, *lines):
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, line[-1]]))
+        cells = [on_one_line(cell).ljust(width) for cell, width in zip(line, widths, strict=False)]
+        click.echo("  ".join([*cells, on_one_line(line[-1])]))
 
 
 def _print_run(run: dict[str, Any]) -> None:
-    click.echo(f"{run['project'] or '-'}/{run['id']}  {run['name']}")
+    click.echo(on_one_line(f"{run['project'] or '-'}/{run['id']}  {run['name']}"))
     state = run["state"] if run["exit_code"] in (None, 0) else f"{run['state']} ({run['exit_code']})"
     _print_field("state", state)
     if run["times"]:
@@ -145,13 +145,13 @@ def _print_run(run: dict[str, Any]) -> None:
 
 
 def _print_field(name: str, text: str) -> None:
-    click.echo(f"  {name:<10} {text}")
+    click.echo(f"  {name:<10} {on_one_line(text)}")
 
 
 def _print_map(title: str, values: dict[str, Any], curves: dict[str, str]) -> None:
-    width = max((len(key) for key in values), default=0)
+    width = max((len(str(key)) for key in values), default=0)
     for index, (key, value) in enumerate(values.items()):
-        text = f"{key:<{width}}  {value_text(value)}"
+        text = f"{key!s:<{width}}  {value_text(value)}"
         _print_field(
             title if index == 0 else "", f"{text:<{width + 16}}  {curves.get(key, '')}".rstrip()
         )

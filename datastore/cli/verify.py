@@ -4,6 +4,7 @@ import click
 
 from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_json import dumps
+from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.text import counted, size_text
@@ -82,4 +83,4 @@ def _print_check(check: RunCheck) -> None:
             f"{counted(damage.chunks, 'chunk')} lost"
         )
     for file in check.file_faults:
-        click.echo(f"  file: {file.path} {file.fault}")
+        click.echo(f"  file: {on_one_line(file.path)} {file.fault}")
