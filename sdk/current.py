@@ -12,7 +12,7 @@ from tidelog.datastore.errors import WriterClosedError
 from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
-from tidelog.sdk.exits import ExitWatch
+from tidelog.sdk.exits import FAILED, ExitWatch
 from tidelog.sdk.facts import git_facts, package_version, process_facts
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices, say
@@ -124,6 +124,22 @@ class Current:
         if plan.mode != DISABLED:
             earlier = self._look_back(plan, resume, notices)
             writer = self._open_writer(plan, notices)
+        try:
+            return self._begin_with(writer, plan, notices, earlier=earlier, config=config)
+        except Exception as error:
+            if writer is not None:
+                writer.close(state="failed", exit_code=FAILED, reason=f"init() failed: {error!r}")
+            raise
+
+    def _begin_with(
+        self,
+        writer: Writer | None,
+        plan: Plan,
+        notices: Notices,
+        *,
+        earlier: Earlier,
+        config: object,
+    ) -> Run:
         run = Run(
             plan,
             writer,

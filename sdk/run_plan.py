@@ -99,7 +99,7 @@ def make_plan(
         durability = "process"
     plan = Plan(
         mode=mode,
-        root=_root(chosen.get("dir")),
+        root=_root(chosen.get("dir"), [] if mode == DISABLED else notices),
         project=project or PROJECT_DEFAULT,
         run_id=run_id or make_run_id(now, entropy),
         name=name or make_run_name(entropy),
@@ -185,9 +185,20 @@ def _checked(kind: str, name: object, notices: list[tuple[str, str]]) -> str | N
     return safe
 
 
-def _root(directory: object) -> str:
-    text = os.fspath(directory) if isinstance(directory, (str, os.PathLike)) else ""
-    return os.path.abspath(os.path.expanduser(text or ROOT_DEFAULT))
+def _root(directory: object, notices: list[tuple[str, str]]) -> str:
+    given = os.fspath(directory) if isinstance(directory, (str, os.PathLike)) else ""
+    path = os.path.expanduser(given or ROOT_DEFAULT)
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        root = os.path.normpath(os.path.join(os.sep, os.path.expanduser("~"), path))
+        notices.append(
+            (
+                "working directory",
+                f"the working directory is gone ({error}): the run is recorded below {root}",
+            )
+        )
+        return root
 
 
 def _facts(plan: Plan, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -319,7 +319,12 @@ def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
 
 def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
     if type(value) not in PLAIN and depth < DEPTH_MAX:
-        fields = to_map(value)
+        try:
+            fields = to_map(value)
+        except Exception as error:  # noqa: BLE001 - as in `clean_value`.
+            return _kept_as_text(
+                key, value, Fault("mapping", f"it could not be read: {error!r}"), faults
+            )
         if fields is not None:
             return {
                 _text_key(k): _clean_deep(f"{key}.{k}", item, faults, depth + 1)
@@ -328,9 +333,13 @@ def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
     try:
         return clean_value(key, value)
     except Unrecordable as error:
-        text = _as_text(value)
-        faults.append(Fault(error.kind, f"{shown(key)} is kept as text, {shown(text)}: {error}"))
-        return text
+        return _kept_as_text(key, value, Fault(error.kind, str(error)), faults)
+
+
+def _kept_as_text(key: str, value: object, fault: Fault, faults: list[Fault]) -> str:
+    text = _as_text(value)
+    faults.append(Fault(fault.kind, f"{shown(key)} is kept as text, {shown(text)}: {fault.text}"))
+    return text
 
 
 def _as_text(value: object) -> str:

@@ -118,7 +118,14 @@ class RecordedMapping:
             )
 
     def _as_map(self, source: object) -> dict[Any, Any]:
-        as_map = to_map(source)
+        try:
+            as_map = to_map(source)
+        except Exception as error:  # noqa: BLE001 - a foreign mapping may raise anything.
+            self._notices.tell(
+                f"{self._title} failed",
+                f"{self._title} cannot be taken from {shown(source)}: {error!r}; training goes on",
+            )
+            return {}
         if as_map is None:
             self._notices.tell(
                 f"{self._title} source",

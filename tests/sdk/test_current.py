@@ -261,6 +261,31 @@ def test_processes_that_begin_one_run_at_one_moment_take_different_files(
         run.finish()
 
 
+def test_a_run_that_fails_to_begin_leaves_no_open_log(begin: Any, tmp_path: Path, capsys: Lines) -> None:
+    """Its log says that it failed; no thread and no descriptor is kept."""
+    run = begin(id="a", tags=["x" * 10_000] * 2000)
+    assert run.disabled
+    (line,) = warnings(capsys)
+    assert "init() failed" in line
+    with Reader(tmp_path / "root/p/a") as reader:
+        assert ("failed", 1) == (reader.state, reader.exit_code)
+
+
+def test_a_config_that_cannot_be_read_leaves_the_run_as_it_is(begin: Any, capsys: Lines) -> None:
+    """Only the config is missing, which is told."""
+
+    class Broken:
+        def as_dict(self) -> dict[str, Any]:
+            raise ValueError("Missing mandatory value: lr")
+
+    run = begin(config=Broken())
+    run.config.update(Broken())
+    run.log({"a": 1})
+    assert not run.disabled
+    (line,) = warnings(capsys)
+    assert "Missing mandatory value: lr" in line
+
+
 class BrokenDisk(Disk):
     """A disk with a bug of ours in it."""
 

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,25 @@ def test_the_mode_is_the_argument_the_setting_or_online_where_there_is_a_hub(
 ) -> None:
     """Arguments win over settings."""
     assert expected == plan(arguments, **settings).mode
+
+
+def test_a_working_directory_that_was_deleted_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is recorded below the home directory, which is told; an absolute `dir` is as ever."""
+    monkeypatch.setenv("HOME", "/home/someone")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    made = plan()
+    assert "/home/someone/tidelog" == made.root
+    ((_, text),) = made.notices
+    assert "working directory" in text
+    assert "/home/someone/tidelog" in text
+    assert "/home/someone/out" == plan({"dir": "out"}).root
+    assert ("/r", []) == (plan({"dir": "/r"}).root, plan({"dir": "/r"}).notices)
+    assert ("disabled", []) == (plan({"mode": "disabled"}).mode, plan({"mode": "disabled"}).notices)
 
 
 def test_arguments_win_over_settings() -> None:

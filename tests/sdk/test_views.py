@@ -40,6 +40,36 @@ def test_every_change_is_recorded_at_once(
     assert {"lr": 0.1, "seed": 7, "a": {"b": 1}, "c": 2, "d": None} == config.as_dict()
 
 
+class Missing(Mapping[str, Any]):
+    """A config with a value that is still to be given, as OmegaConf's `???`."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "lr":
+            raise ValueError("Missing mandatory value: lr")
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["epochs", "lr"])
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_a_config_that_raises_when_it_is_read_is_told(
+    config: RecordedMapping, recorded: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Training goes on; of a nested one the rest of the config is recorded."""
+    config.update(Missing(), seed=7)
+    config.setdefaults(Missing())
+    config["model"] = {"encoder": Missing(), "layers": 2}
+    assert {"seed": 7} == recorded[0]
+    assert 2 == config.model["layers"]
+    told = capsys.readouterr().err.splitlines()
+    assert 2 == len(told)
+    assert "Missing mandatory value: lr" in told[0]
+    assert "'model.encoder' is kept as text" in told[1]
+
+
 def test_it_reads_like_a_mapping_and_by_attribute(config: RecordedMapping) -> None:
     """dict(), **, in, len, iteration and get work; a missing attribute is an AttributeError."""
     config.update(a=1, b=2)
