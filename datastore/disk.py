@@ -57,8 +57,18 @@ class Disk:
         return os.pwrite(fd, data, offset)
 
     def pread(self, fd: int, size: int, offset: int) -> bytes:
-        """Read up to `size` bytes at `offset`; fewer at the end of the file."""
+        """Read up to `size` bytes at `offset`; fewer also where a file system likes to (`read_at`)."""
         return os.pread(fd, size, offset)
+
+    def read_at(self, fd: int, offset: int, size: int) -> bytes:
+        """Read `size` bytes at `offset`; fewer only where the file ends, whatever one `pread` gives."""
+        data = self.pread(fd, size, offset)
+        while data and len(data) < size:
+            more = self.pread(fd, size - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut the file to `size` bytes."""

@@ -91,10 +91,10 @@ class RunListing:
 class Replica:
     """One root: `logs` and `files` take what comes, `runs` and `listing` tell what is there."""
 
-    def __init__(self, root: StrPath, *, disk: Disk | None = None) -> None:
+    def __init__(self, root: StrPath, *, disk: Disk | None = None, is_shared: bool = False) -> None:
         self._disk = disk or Disk()
         self.places = Places(root, disk=self._disk)
-        self.logs = ReplicaLogs(self.places, disk=self._disk)
+        self.logs = ReplicaLogs(self.places, disk=self._disk, is_shared=is_shared)
         self.files = ReplicaFiles(self.places, disk=self._disk)
 
     def __repr__(self) -> str:
@@ -124,7 +124,9 @@ class Replica:
         path = self.places.log(project, run, log)
         fd = self._disk.open(path)
         try:
-            return _list_log(log, lambda at, size: self._disk.pread(fd, max(0, min(size, end - at)), at))
+            return _list_log(
+                log, lambda at, size: self._disk.read_at(fd, at, max(0, min(size, end - at)))
+            )
         finally:
             self._disk.close(fd)
 

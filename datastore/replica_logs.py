@@ -38,20 +38,33 @@ class _Remembered:
     `size` is the file's, with an unfinished rest: while it stays, the file needs no other scan.
     `is_rest_suspect` is set while bytes behind `held.offset` may be in the file that no fsync vouched
     for. They are cut off before anything else, since a second fsync would call them safe.
+    `left` is the file's size and time after such a failure, None where that could not be learnt.
     """
 
     held: Held
     sha256: "hashlib._Hash"
     size: int
     is_rest_suspect: bool = False
+    left: tuple[int, int] | None = None
 
 
 class ReplicaLogs:
-    """The logs below one root, found by project, run and name."""
+    """The logs below one root, found by project, run and name.
 
-    def __init__(self, places: Places, *, disk: Disk, remembered_max: int = REMEMBERED_LOGS_MAX) -> None:
+    `is_shared` says that other processes append to it too, in turns.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        disk: Disk,
+        is_shared: bool = False,
+        remembered_max: int = REMEMBERED_LOGS_MAX,
+    ) -> None:
         self._places = places
         self._disk = disk
+        self._is_shared = is_shared
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._remembered_max = remembered_max
         self._lock = threading.Lock()
@@ -112,7 +125,11 @@ class ReplicaLogs:
                 fd = self._disk.open(path)
                 try:
                     if known is not None and known.is_rest_suspect:
-                        self._cut(path, known)
+                        if self._is_as_left(path, known):
+                            self._cut(path, known)
+                        else:
+                            # Another process went on with the file: what it acknowledged must stay.
+                            known = None
                     size = self._disk.size(fd)
                     if known is None or size != known.size:
                         known = self._scan(path, fd, size)
@@ -130,7 +147,7 @@ class ReplicaLogs:
         """Find the end of the last whole chunk, and make sure that all before it is on the disk."""
 
         def read_at(offset: int, length: int) -> bytes:
-            return self._disk.pread(fd, length, offset)
+            return self._disk.read_at(fd, offset, length)
 
         try:
             identity = identify(read_at, log=path)
@@ -166,6 +183,9 @@ class ReplicaLogs:
                     self._write(fd, rest, known.held.offset)
                     self._disk.fdatasync(fd)
                 except BaseException:
+                    known.left = None
+                    with contextlib.suppress(OSError):
+                        known.left = self._mark(path)
                     with contextlib.suppress(OSError):
                         self._truncate(fd, known)
                     raise
@@ -187,6 +207,13 @@ class ReplicaLogs:
             self._truncate(fd, known)
         finally:
             self._disk.close(fd)
+
+    def _is_as_left(self, path: str, known: _Remembered) -> bool:
+        return not self._is_shared or known.left is None or known.left == self._mark(path)
+
+    def _mark(self, path: str) -> tuple[int, int]:
+        status = self._disk.stat(path)
+        return status.st_size, status.st_mtime_ns
 
     def _truncate(self, fd: int, known: _Remembered) -> None:
         self._disk.truncate(fd, known.held.offset)

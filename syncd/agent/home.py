@@ -53,7 +53,7 @@ def walk_log(run: Run, name: str, disk: Disk) -> LogAtHome:
     try:
 
         def read_at(offset: int, size: int) -> bytes:
-            return disk.pread(fd, size, offset)
+            return disk.read_at(fd, offset, size)
 
         try:
             identity = identify(read_at, log=name)

@@ -31,14 +31,22 @@ class RootTarget:
         self.name = name
         self._path = path
         self._disk = disk
-        self._replica = Replica(path, disk=disk)
+        self._replica = Replica(path, disk=disk, is_shared=True)
 
     def __repr__(self) -> str:
         return f"<RootTarget {self.name}>"
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name."""
-        return await self._do(lambda: self._replica.logs.held(run.project, run.name, log))
+
+        def held() -> HeldLog | None:
+            if not self._disk.is_directory(self._path):
+                return None
+            # A rest that our own failed append left is cut here, so no one else may be appending.
+            with self._locked():
+                return self._replica.logs.held(run.project, run.name, log)
+
+        return await self._do(held)
 
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""

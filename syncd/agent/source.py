@@ -105,6 +105,6 @@ class LogSource:
     def _reading(self) -> Iterator[ReadAt]:
         fd = self._disk.open(self.path)
         try:
-            yield lambda offset, size: self._disk.pread(fd, size, offset)
+            yield lambda offset, size: self._disk.read_at(fd, offset, size)
         finally:
             self._disk.close(fd)

@@ -150,7 +150,7 @@ class Uploader:
         size = self._disk.stat(os.path.join(task.run.path, task.name)).st_size
         if size >= FILE_HEADER_BYTES:
             raise park(f"{task.name} is not a log: it neither starts like one nor holds a chunk")
-        return Done(tail=TornTail(task.name, 0, size))
+        return Done(tail=TornTail(task.name, 0, size) if size else None)
 
     def _cursor(self, task: Task, source: LogSource) -> Cursor:
         """Return the cursor of this very log; another life of its name starts from nothing."""
@@ -258,7 +258,7 @@ class Uploader:
         except OSError as error:
             return b"", f"{entry.path} is in the ledger, but cannot be read: {error.strerror}"
         try:
-            data = self._disk.pread(fd, entry.size + 1, 0)
+            data = self._disk.read_at(fd, 0, entry.size + 1)
         finally:
             self._disk.close(fd)
         return data, _difference(entry, len(data), hashlib.sha256(data).hexdigest())
@@ -325,7 +325,7 @@ class Uploader:
         fd = self._disk.open(os.path.join(run.path, entry.path))
         try:
             size = min(self._settings.piece_bytes, entry.size - offset)
-            return self._disk.pread(fd, size, offset)
+            return self._disk.read_at(fd, offset, size)
         finally:
             self._disk.close(fd)
 

@@ -210,6 +210,38 @@ def test_a_rest_that_no_fsync_vouched_for_is_never_told_as_held(
     assert first == (tmp_path / "mnist/r1/main.0001.tlog").read_bytes()
 
 
+def test_what_another_process_appended_after_our_failure_is_not_cut(
+    disk: CountingDisk, tmp_path: Path
+) -> None:
+    """A remembered end counts for nothing once somebody else has gone on with the file."""
+    logs = ReplicaLogs(Places(tmp_path, disk=disk), disk=disk, is_shared=True)
+    log = rows(4)
+    first, rest = log.data[: log.ends[0]], log.data[log.ends[0] : log.ends[1]]
+    logs.append(*LOG, offset=0, data=first, log_id=LOG_ID)
+    disk.failing.update(pwrite=errno.EIO, truncate=errno.EIO)
+    with pytest.raises(OSError, match="injected"):
+        logs.append(*LOG, offset=len(first), data=rest, log_id=LOG_ID)
+    again(tmp_path).append(*LOG, offset=len(first), data=log.data[len(first) :], log_id=LOG_ID)
+    disk.failing.clear()
+    assert held_of(log.data) == logs.held(*LOG)
+    assert log.data == (tmp_path / "mnist/r1/main.0001.tlog").read_bytes()
+
+
+def test_a_disk_that_reads_short_hides_nothing_that_is_held(tmp_path: Path) -> None:
+    """Only the file's end is its end: an append behind a short read cuts no byte off."""
+
+    class ShortDisk(Disk):
+        def pread(self, fd: int, size: int, offset: int) -> bytes:
+            return super().pread(fd, min(size, 50), offset)
+
+    log = rows(5)
+    again(tmp_path).append(*LOG, offset=0, data=log.data[: log.ends[3]], log_id=LOG_ID)
+    logs = ReplicaLogs(Places(tmp_path, disk=ShortDisk()), disk=ShortDisk())
+    assert held_of(log.data[: log.ends[3]]) == logs.held(*LOG)
+    logs.append(*LOG, offset=log.ends[3], data=log.data[log.ends[3] :], log_id=LOG_ID)
+    assert log.data == (tmp_path / "mnist/r1/main.0001.tlog").read_bytes()
+
+
 def test_a_log_that_somebody_changed_is_scanned_again(logs: ReplicaLogs, tmp_path: Path) -> None:
     """Memory counts only while the file has the size that it remembers."""
     log = rows(3)
