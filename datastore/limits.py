@@ -18,4 +18,5 @@ class WriterLimits:
     reopen_backoff_first_s: float = 0.1
     reopen_backoff_max_s: float = 30.0
     close_patience_s: float = 2.0
+    sync_patience_s: float = 30.0
     names_tried_max: int = 1000

@@ -87,6 +87,7 @@ class LogWalk:
         self._reader = reader
         self._block_bytes = block_bytes
         self._scanner = self._scan_from(FILE_HEADER_BYTES, 0)
+        self._ahead: Scanner | None = None
         self._undecodable: list[Damage] = []
         if reader.identity.is_header_damaged:
             self._scanner.damage.append(Damage(reader.name, 0, FILE_HEADER_BYTES, 0))
@@ -122,7 +123,10 @@ class LogWalk:
 
         In the recovery modes that forbid it, raises DamagedLogError for damage or a torn tail.
         """
-        known_damage = len(self._scanner.damage) if self._scanner.offset > FILE_HEADER_BYTES else 0
+        known_damage = 0
+        for damage in (*self._scanner.damage, *self._undecodable):
+            self._refuse(damage)  # Again, for those who ask again: what was read is not all.
+            known_damage = len(self._scanner.damage)
         for chunk in self._scanner:
             if len(self._scanner.damage) != known_damage:
                 known_damage = len(self._scanner.damage)
@@ -143,7 +147,7 @@ class LogWalk:
             for record in records:
                 check_record(record)
                 if record[0] == SCHEMA:
-                    self.schemas[record[1]] = tuple(record[2])
+                    self._learn_schema(record)
                 elif record[0] == ROW:
                     self._check_row(record, chunk)
             return records
@@ -164,7 +168,10 @@ class LogWalk:
 
     def _look_ahead(self, schema_id: int, chunk: Chunk) -> None:
         """Find a schema whose record was lost: a later checkpoint repeats it."""
-        for later in self._scan_from(chunk.end, chunk.seq + 1):
+        # One scan for all that is missing: it goes on where the last one found what it sought.
+        if self._ahead is None:
+            self._ahead = self._scan_from(chunk.end, chunk.seq + 1)
+        for later in self._ahead:
             if later.type in (CHECKPOINT, FINAL):
                 try:
                     self._learn(decode_map(later.payload))
@@ -180,7 +187,12 @@ class LogWalk:
         for entry in entries:
             record = [SCHEMA, *entry]
             check_record(record)
-            self.schemas.setdefault(record[1], tuple(record[2]))
+            self._learn_schema(record)
+
+    def _learn_schema(self, record: list[Any]) -> None:
+        names = tuple(record[2])
+        if self.schemas.setdefault(record[1], names) != names:
+            raise RecordError(f"schema {record[1]} is given twice, with other names")
 
     def _scan_from(self, offset: int, seq: int) -> Scanner:
         reader = self._reader

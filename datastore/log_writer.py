@@ -9,7 +9,13 @@ import os
 from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.format import FileHeader, encode_chunk, encode_file_header, log_tag
+from tidelog.datastore.format import (
+    CHUNK_HEADER_BYTES,
+    FileHeader,
+    encode_chunk,
+    encode_file_header,
+    log_tag,
+)
 
 
 class LogWriter:
@@ -57,6 +63,17 @@ class LogWriter:
             self._settle(offset, seq, len(chunk))
             raise
 
+    def may_hold(self, payload: bytes) -> bool:
+        """Tell whether a chunk whose `append` failed is in the file nevertheless.
+
+        A network file system can take the bytes and report an earlier error.
+        """
+        try:
+            size = self._disk.size(self._fd)
+        except OSError:
+            return True
+        return size >= self.offset + CHUNK_HEADER_BYTES + len(payload)
+
     def sync(self) -> None:
         """Return once all that was appended before, and the file's name, are on the disk.
 
@@ -66,7 +83,11 @@ class LogWriter:
             raise FileNotFoundError(errno.ENOENT, "the log was deleted while it was written", self.path)
         self._disk.fdatasync(self._fd)
         if not self._is_name_synced:
-            self._disk.sync_directory(os.path.dirname(self.path))
+            try:
+                self._disk.sync_directory(os.path.dirname(self.path))
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # So answer file systems that sync no directory.
+                    raise
             self._is_name_synced = True
 
     def close(self) -> None:
@@ -78,7 +99,11 @@ class LogWriter:
 
         Else the next chunk would carry this one's sequence number, or leave one out.
         """
-        grown = self._disk.size(self._fd) - offset
+        try:
+            grown = self._disk.size(self._fd) - offset
+        except OSError:
+            self._write = self._refuse
+            return
         is_there = grown == chunk_bytes
         self.offset, self.seq = (offset + grown, seq + 1) if is_there else (offset, seq)
         if grown not in (0, chunk_bytes):

@@ -3,7 +3,7 @@
 A record is a msgpack array whose first element is its kind (`docs/format.md`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,6 +42,9 @@ HISTOGRAM_EXTENSION: Final = 2
 
 # A schema is written with the first two rows that use it, so that no single chunk holds a name alone.
 SCHEMA_WRITTEN_TIMES = 2
+
+# A chunk that carries a record over from a failed file says besides where it was.
+RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class RecordEncoder:
         self._times_written: dict[int, int] = {}
         # The last row, not yet part of the summary: only the last of equal rows counts there.
         self._last_names: tuple[str, ...] = ()
-        self._last_row: list[Any] = []
+        self._last_row = b""  # Its payload.
         self._last_id: int | None = None
         self._pack = msgpack.Packer(default=_pack_extension, autoreset=True).pack
 
@@ -133,8 +136,9 @@ class RecordEncoder:
 
     def set_summary(self, values: Mapping[str, Any]) -> None:
         """Let values set by hand win over what is computed from rows."""
-        self._life.set_by_hand(values)
-        self._summary.set_by_hand(values)
+        held = decode_map(self._pack(values))
+        self._life.set_by_hand(held)
+        self._summary.set_by_hand(held)
 
     def define_metric(self, name: str, definition: Mapping[str, Any]) -> None:
         """Follow the definition of a metric from now on."""
@@ -149,23 +153,25 @@ class RecordEncoder:
             self._settle_last_row()
             self._last_names, self._last_id = names, self._settled.get(names)
         row = [ROW, self._last_id, step, time, *data.values()]
-        if type(step) is not int:
-            raise _row_fault(data, step)
+        if type(step) is not int or (type(time) is not float and type(time) is not int):
+            raise _row_fault(data, step, time)
         try:
             if self._last_id is not None:
                 payload: bytes = self._pack(row)
             else:
-                payload = self._introduce(names, row)
+                payload = self._with_schema(names, row)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise _row_fault(data, step) from error
-        if len(payload) > PAYLOAD_BYTES_MAX:
+            raise _row_fault(data, step, time) from error
+        if len(payload) > RECORD_BYTES_MAX:
             raise RecordError(
-                f"the row of step {step} has {len(payload)} bytes; the limit is {PAYLOAD_BYTES_MAX}: "
+                f"the row of step {step} has {len(payload)} bytes; the limit is {RECORD_BYTES_MAX}: "
                 "log less at once, or save it as a file"
             )
+        if self._last_id is None:
+            self._count_schema(names, row[1])
         if self._summary.has_rules:
             self._settle_last_row()
-        self._last_row = row
+        self._last_row = payload
         self.rows += 1
         self.last_step = step
         return payload
@@ -176,18 +182,25 @@ class RecordEncoder:
             payload: bytes = self._pack([kind, *fields])
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RecordError(f"a {KIND_NAMES[kind]} record cannot hold this: {error}") from error
-        if len(payload) > PAYLOAD_BYTES_MAX:
+        if len(payload) > RECORD_BYTES_MAX:
             raise RecordError(
                 f"a {KIND_NAMES[kind]} record of {len(payload)} bytes is over the limit of "
-                f"{PAYLOAD_BYTES_MAX}"
+                f"{RECORD_BYTES_MAX}"
             )
         return payload
 
-    def schemas(self) -> bytes:
-        """Return the records of all schemas so far: how a log starts that carries on another one."""
-        return b"".join(
-            self._pack([SCHEMA, schema_id, names]) for names, schema_id in self._schemas.items()
-        )
+    def beginning(self, time: float, facts: Mapping[str, Any]) -> Iterator[bytes]:
+        """Yield the payloads that a log starts with: facts about its process, all schemas so far."""
+        records = [self.record(RUN, time, facts)]
+        size = len(records[0])
+        for names, schema_id in self._schemas.items():
+            schema: bytes = self._pack([SCHEMA, schema_id, names])
+            if size + len(schema) > PAYLOAD_BYTES_MAX:
+                yield b"".join(records)
+                records, size = [], 0
+            records.append(schema)
+            size += len(schema)
+        yield b"".join(records)
 
     def checkpoint(self, previous: int, **final: Any) -> bytes:
         """Return the payload of a checkpoint, or with `state` and `exit_code` of a final chunk.
@@ -204,15 +217,16 @@ class RecordEncoder:
 
     def _settle_last_row(self) -> None:
         if self._last_row:
-            values = self._last_row[4:]
+            # From its bytes: a list in the row may have changed in the hands of its owner since.
+            values = decode_records(self._last_row)[-1][4:]
             row = dict(zip(self._last_names, values, strict=True))
             self._summary.observe(row)
             if self._life is not self._summary:
                 self._life.observe(row)
-            self._last_row = []
+            self._last_row = b""
 
-    def _introduce(self, names: tuple[str, ...], row: list[Any]) -> bytes:
-        """Return a row with its schema before it, twice per schema."""
+    def _with_schema(self, names: tuple[str, ...], row: list[Any]) -> bytes:
+        """Return a row with its schema before it, and put the schema's id into the row."""
         schema_id = self._schemas.get(names)
         if schema_id is None:
             for name in names:
@@ -221,12 +235,15 @@ class RecordEncoder:
             schema_id = len(self._schemas)
         row[1] = schema_id
         payload: bytes = self._pack([SCHEMA, schema_id, names]) + self._pack(row)
+        return payload
+
+    def _count_schema(self, names: tuple[str, ...], schema_id: int) -> None:
+        """Note that a schema goes out with a row; after the second time rows go without it."""
         self._schemas[names] = schema_id
         times = self._times_written[schema_id] = self._times_written.get(schema_id, 0) + 1
         if times == SCHEMA_WRITTEN_TIMES:
             self._settled[names] = schema_id
             del self._times_written[schema_id]
-        return payload
 
 
 def decode_records(payload: bytes) -> list[list[Any]]:
@@ -279,6 +296,8 @@ def check_record(record: Any) -> None:
         raise RecordError(f"a {KIND_NAMES[kind]} record has the wrong shape")
     if kind == SCHEMA and not all(isinstance(name, str) for name in record[2]):
         raise RecordError("a schema's names are not strings")
+    if kind == SCHEMA and len(set(record[2])) != len(record[2]):
+        raise RecordError("a schema names a value twice")
 
 
 def decode_map(payload: bytes) -> dict[str, Any]:
@@ -339,10 +358,12 @@ def _unpack_many(payload: bytes) -> Iterable[Any]:
         raise RecordError("a chunk's payload ends in the middle of a record")
 
 
-def _row_fault(data: Mapping[str, Any], step: int) -> RecordError:
+def _row_fault(data: Mapping[str, Any], step: int, time: float) -> RecordError:
     """Name the value of a row that cannot be packed."""
-    if not isinstance(step, int):
+    if type(step) is not int:
         return RecordError(f"the step {step!r} is not an int")
+    if type(time) is not float and type(time) is not int:
+        return RecordError(f"the time {time!r} of step {step} is not a number of seconds")
     for name, value in data.items():
         if not isinstance(name, str):
             return RecordError(f"the key {name!r} is not a string")

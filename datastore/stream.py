@@ -97,8 +97,9 @@ class Stream:
         try:
             log.append(RECORDS, payload)
         except OSError as error:
+            place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
             self.abandon(log, error)
-            self._hold_without_file(payload, rows)
+            self._count_lost(self._unsynced.hold(payload, rows, *place, is_taken=False))
             return
         self.is_dirty = True
         lost = self._unsynced.hold(payload, rows, log.log_id, log.seq - 1)
@@ -139,7 +140,7 @@ class Stream:
         self._checkpoint_due = log.offset + gap
 
     def _hold_without_file(self, payload: bytes, rows: int) -> None:
-        self._count_lost(self._unsynced.hold(payload, rows, None, 0))
+        self._count_lost(self._unsynced.hold(payload, rows, None, 0, is_taken=False))
 
     def _count_lost(self, rows: int) -> None:
         if rows and not self.lost_rows:
@@ -172,7 +173,6 @@ class Stream:
         self._carried_chunk_bytes = self._limits.carried_chunk_bytes
         self._checkpoint_at = 0
         self._checkpoint_due = log.offset + self._limits.checkpoint_bytes_min
-        self._reopen_backoff_s = self._limits.reopen_backoff_first_s
 
     def try_reopen(self) -> None:
         """Begin the next log where there is none and the backoff has passed."""
@@ -181,23 +181,25 @@ class Stream:
         try:
             self.open()
         except OSError as error:
-            self._reopen_at = self._clock.monotonic() + self._reopen_backoff_s
-            self._reopen_backoff_s = min(2 * self._reopen_backoff_s, self._limits.reopen_backoff_max_s)
+            self._back_off()
             self._tell_trouble(error)
-            return
-        if self._is_trouble_told:
-            self._is_trouble_told = False
-            lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
-            self._on_problem(f"{self._directory} takes data again, in {self.log_name}: {lost}")
+
+    def hasten(self) -> None:
+        """Let the next try to begin a log be made at once: the run is about to end."""
+        self._reopen_at = self._clock.monotonic()
 
     def abandon(self, log: LogWriter, error: OSError) -> None:
-        """Never touch a failed file again."""
+        """Never touch a failed file again; the next one may be begun at once."""
         if self.log is log:
             self.failed.append(log)
             self.log = None
             self._reopen_at = self._clock.monotonic()
             self._tell_trouble(error)
             self._on_failure()
+
+    def _back_off(self) -> None:
+        self._reopen_at = self._clock.monotonic() + self._reopen_backoff_s
+        self._reopen_backoff_s = min(2 * self._reopen_backoff_s, self._limits.reopen_backoff_max_s)
 
     def _create_next(self, now: float) -> LogWriter:
         """Create the next log; other processes may be faster with the next names."""
@@ -224,14 +226,21 @@ class Stream:
         if self.lost_rows:
             facts["lost_rows"] = self.lost_rows
         encoder = self._encoder
-        log.append(RECORDS, encoder.record(RUN, now, facts) + encoder.schemas())
+        for start in encoder.beginning(now, facts):
+            log.append(RECORDS, start)
         carried: list[Held] = []
         try:
             for batch in self._unsynced.batches(bytes_max=self._carried_chunk_bytes):
                 note = encoder.record(RUN, now, {"supersedes": superseded_ranges(batch)})
                 payload = note + b"".join(held[0] for held in batch)
-                log.append(RECORDS, payload)
-                carried.append((payload, sum(held[1] for held in batch), log.log_id, log.seq - 1))
+                rows = sum(held[1] for held in batch)
+                try:
+                    log.append(RECORDS, payload)
+                except OSError:
+                    in_doubt = (payload, rows, log.log_id, log.seq, False)
+                    carried += [in_doubt] if log.may_hold(payload) else batch
+                    raise
+                carried.append((payload, rows, log.log_id, log.seq - 1, True))
         finally:
             # Where the next batch failed, the file after this one supersedes what this one took.
             self._unsynced.put_back(carried)
@@ -257,9 +266,20 @@ class Stream:
         return self.log
 
     def end_sync(self, log: LogWriter, failure: OSError | None) -> None:
-        """Let go of what is on the disk now; a log whose sync failed is abandoned."""
+        """Let go of what is on the disk now; a log whose sync failed is abandoned.
+
+        Only a sync ends trouble: a disk that takes writes and refuses to sync them, as NFS over quota
+        does, would else be given file after file.
+        """
         if self.log is not log:
             return  # It was abandoned meanwhile: all of it was carried over, or waits to be.
         self._unsynced.end_sync(is_synced=failure is None)
         if failure is not None:
             self.abandon(log, failure)
+            self._back_off()
+            return
+        self._reopen_backoff_s = self._limits.reopen_backoff_first_s
+        if self._is_trouble_told:
+            self._is_trouble_told = False
+            lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
+            self._on_problem(f"{self._directory} takes data again, in {self.log_name}: {lost}")

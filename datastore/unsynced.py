@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Iterator
 
-Held = tuple[bytes, int, bytes | None, int]
-"""Payload, rows in it, and the chunk that holds it: log id and sequence number; None, 0 for none."""
+Held = tuple[bytes, int, bytes | None, int, bool]
+"""Payload, rows in it, the chunk that may hold it: log id and sequence number, None and 0 for none;
+and whether that chunk is known to be in the kernel."""
 
 
 class Unsynced:
@@ -22,15 +23,17 @@ class Unsynced:
     @property
     def rows(self) -> int:
         """How many rows are held."""
-        return sum(rows for _, rows, _, _ in (*self._syncing, *self._queue))
+        return sum(rows for _, rows, *_ in (*self._syncing, *self._queue))
 
-    def hold(self, payload: bytes, rows: int, log_id: bytes | None, seq: int) -> int:
+    def hold(
+        self, payload: bytes, rows: int, log_id: bytes | None, seq: int, *, is_taken: bool = True
+    ) -> int:
         """Keep records; return how many rows were lost because the bound was reached.
 
         At the bound the oldest that a file has at least in the kernel are let go. Where no file has
         any of them the new ones are lost: what is there first stays.
         """
-        self._queue.append((payload, rows, log_id, seq))
+        self._queue.append((payload, rows, log_id, seq, is_taken))
         self._bytes += len(payload)
         return self._keep_bound() if self._bytes > self._bytes_max else 0
 
@@ -50,8 +53,7 @@ class Unsynced:
     def batches(self, *, bytes_max: int) -> Iterator[list[Held]]:
         """Yield all that is held, in order, in lists of up to `bytes_max` of payload.
 
-        What is yielded is still held until the next list is asked for; `put_back` puts something in
-        its place afterwards.
+        What is yielded is no longer held; `put_back` puts something in its place afterwards.
         """
         self.end_sync(is_synced=False)
         while self._queue:
@@ -62,10 +64,10 @@ class Unsynced:
                     break
                 batch.append(held)
                 size += len(held[0])
-            yield batch
             for _ in batch:
                 self._queue.popleft()
             self._bytes -= size
+            yield batch
 
     def put_back(self, batch: list[Held]) -> None:
         """Hold records again, before all that is held."""
@@ -76,7 +78,7 @@ class Unsynced:
         lost = 0
         while self._bytes > self._bytes_max:
             queue = self._syncing or self._queue
-            if queue[0][2] is not None:
+            if queue[0][4]:
                 gone = queue.popleft()
             else:
                 gone = self._queue.pop()
@@ -88,7 +90,7 @@ class Unsynced:
 def superseded_ranges(batch: list[Held]) -> list[list[str | int]]:
     """Return the chunks that a batch was in, as `[[log id, first seq, end seq], ...]`."""
     ranges: list[list[str | int]] = []
-    for _, _, log_id, seq in batch:
+    for _, _, log_id, seq, _ in batch:
         if log_id is None:
             continue
         if ranges and ranges[-1][0] == log_id.hex() and ranges[-1][2] == seq:

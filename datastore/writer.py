@@ -4,6 +4,7 @@ Here are the lock, the background thread that syncs, and what a fork does; the f
 stream's business.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -15,7 +16,8 @@ from typing import Any, Literal
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import WriterBusyError, WriterClosedError
-from tidelog.datastore.layout import MAIN
+from tidelog.datastore.format import PAYLOAD_BYTES_MAX
+from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.records import (
@@ -36,8 +38,9 @@ DURABILITIES: tuple[Durability, ...] = ("process", "power", "buffered")
 
 
 def tell_on_stderr(problem: str) -> None:
-    """Print a problem as one line that names its source."""
-    print(f"tidelog: {problem}", file=sys.stderr)
+    """Print a problem as one line that names its source; a stderr that is gone is no problem of ours."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"tidelog: {problem}", file=sys.stderr)
 
 
 class Writer:
@@ -66,11 +69,13 @@ class Writer:
     ) -> None:
         """Make the directory and the next log of the stream.
 
-        Raises OSError where that cannot be done, ValueError for an unknown durability; after this no
-        method raises for the disk.
+        Raises OSError where that cannot be done, ValueError for an unknown durability or stream;
+        after this no method raises for the disk.
         """
         if durability not in DURABILITIES:
             raise ValueError(f"durability {durability!r} is none of {', '.join(DURABILITIES)}")
+        if LogName.parse(str(LogName(stream, 1))) is None:
+            raise ValueError(f"stream {stream!r} names no log; use small letters, then digits: rank3")
         self.directory = Path(directory).absolute()
         self.stream = stream
         self._disk = disk or Disk()
@@ -82,6 +87,7 @@ class Writer:
         self._is_buffered = durability == "buffered"
         self._is_synced_at_once = durability == "power"
         self._is_closed = False
+        self._ending = ("finished", 0)
         self._start_life(RecordEncoder(), forked_from=None)
         self._disk.make_directory(self.directory)
         self._stream.open()
@@ -90,7 +96,8 @@ class Writer:
     def _start_life(self, encoder: RecordEncoder, *, forked_from: str | None) -> None:
         """Set up all that belongs to one process: the lock, the thread, the log."""
         self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()  # Held around fdatasync and close of a descriptor.
+        # Held around the syncs that run beside appends, and around close of a descriptor.
+        self._sync_lock = threading.RLock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_ready = False  # Open, with the background thread running.
@@ -140,7 +147,8 @@ class Writer:
     @property
     def is_busy(self) -> bool:
         """Whether this very thread is in the middle of a call: a signal handler interrupted it."""
-        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return] # As Condition does.
+        # As threading.Condition asks.
+        return self._lock._is_owned() or self._sync_lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -215,8 +223,9 @@ class Writer:
                 return
             self._is_closed = True
             self._is_ready = False
+            self._ending = (state, exit_code)
             stream = self._stream
-            if stream.forked_from is None or stream.log is not None:
+            if stream.forked_from is None or stream.log is not None or self._buffer:
                 ending: dict[str, Any] = {"code": exit_code, "reason": reason}
                 if stream.lost_rows:
                     ending["lost_rows"] = stream.lost_rows
@@ -224,9 +233,10 @@ class Writer:
                 self._flush_buffer()
                 stream.append_final(state=state, exit_code=exit_code)
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._finish_unsynced(state=state, exit_code=exit_code)
+        if self._thread is None:
+            self._finish_unsynced()
+        elif not self._is_finished_by(self._thread):
+            return
         with self._lock:
             if stream.log is not None:
                 stream.failed.append(stream.log)
@@ -266,6 +276,8 @@ class Writer:
             self._sync_in_place()
 
     def _buffer_up(self, payload: bytes, rows: int) -> None:
+        if self._buffer_bytes + len(payload) > PAYLOAD_BYTES_MAX:
+            self._flush_buffer()  # Both together are more than a chunk holds.
         self._buffer.append(payload)
         self._buffer_bytes += len(payload)
         self._buffer_rows += rows
@@ -290,6 +302,10 @@ class Writer:
         """Sync beside appends: the lock is not held while the disk works."""
         with self._sync_lock:
             with self._lock:
+                if self._is_synced_at_once:
+                    # Of two syncs at once one can be told of a failure, the other nothing.
+                    self._sync_in_place()
+                    return
                 log = self._stream.begin_sync()
             if log is not None:
                 failure = _try_sync(log)
@@ -314,17 +330,21 @@ class Writer:
             self._wake.clear()
             with self._lock:
                 self._flush_buffer()
+                was_without_file = stream.log is None
                 stream.try_reopen()
             self._close_failed()
             now = self._clock.monotonic()
             if stream.is_dirty:
                 last_beat = now
-                if now - synced_at >= limits.sync_interval_s or not self._is_buffered:
+                is_due = now - synced_at >= limits.sync_interval_s or was_without_file
+                if is_due or not self._is_buffered:
                     self._sync_beside()
                     synced_at = now
             elif now - last_beat >= limits.heartbeat_s and not self._is_closed:
                 with self._lock:
-                    self._take(self._encoder.record(RUN, self._now(), {}))
+                    if not self._is_closed:  # Nothing follows a final chunk.
+                        self._take(self._encoder.record(RUN, self._now(), {}))
+        self._finish_unsynced()
 
     def _close_failed(self) -> None:
         """Close failed files outside of the calls that failed: close(2) may wait for a network."""
@@ -336,15 +356,28 @@ class Writer:
                 except OSError as error:
                     self._on_problem(f"{log.path} could not be closed: {error.strerror or error}")
 
-    def _finish_unsynced(self, *, state: str, exit_code: int) -> None:
+    def _is_finished_by(self, thread: threading.Thread) -> bool:
+        """Let the background thread do the last sync: there is no deadline for an fdatasync."""
+        patience_s = self._limits.close_patience_s + self._limits.sync_patience_s
+        thread.join(patience_s)
+        if thread.is_alive():
+            self._on_problem(
+                f"the disk of {self.path} has not answered for {patience_s:g} s: what was logged last "
+                "is in the kernel, and may not be on the disk yet"
+            )
+        return not thread.is_alive()
+
+    def _finish_unsynced(self) -> None:
         """Bring the last records to the disk, with some patience for one that is in trouble."""
         stream = self._stream
         deadline = self._clock.monotonic() + self._limits.close_patience_s
+        with self._lock:
+            stream.hasten()
         while True:
             with self._lock:
                 if stream.log is None and stream.has_unsynced:
                     stream.try_reopen()
-                    stream.append_final(state=state, exit_code=exit_code)
+                    stream.append_final(state=self._ending[0], exit_code=self._ending[1])
             self._sync_beside()
             with self._lock:
                 if not stream.has_unsynced:

@@ -332,12 +332,50 @@ def test_a_file_that_fails_while_its_sync_hangs_is_carried_over_once(
     assert disk.is_waiting.wait(10)
     disk.fail("write", errno.EIO)
     log_rows(writer, 4, 5)
-    problems.seen("takes data again")
+    problems.seen("cannot be written")
+    while disk.calls["create"] < 2:
+        threading.Event().wait(0.001)
     disk.release()
     syncing.join()
     log_rows(writer, 5, 8)
     writer.close()
     assert list(range(8)) == rows_of(tmp_path)
+
+
+def test_a_disk_that_takes_writes_and_refuses_syncs_gets_few_files(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """Only a sync ends trouble, so the backoff grows: an NFS over quota fails in this way."""
+    limits = WriterLimits(
+        sync_interval_s=0.001,
+        reopen_backoff_first_s=0.05,
+        reopen_backoff_max_s=10,
+        close_patience_s=0.01,
+    )
+    disk.fail("fdatasync", errno.EDQUOT, times=None)
+    writer = writer_of(tmp_path, disk, problems, limits)
+    for _ in range(100):
+        log_rows(writer, 0, 1)
+        threading.Event().wait(0.005)
+    assert 2 <= disk.calls["create"] <= 6
+    assert 1 == len(problems)
+    disk.heal()
+    writer.close()
+    assert 100 == len(rows_of(tmp_path))
+
+
+def test_a_row_that_is_refused_for_its_size_leaves_its_schema_unwritten(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """The next row of these names brings the schema along, however often one was refused."""
+    writer = writer_of(tmp_path, disk, problems)
+    for _ in range(3):
+        with pytest.raises(RecordError, match="limit is"):
+            writer.log_row({"text": "x" * 2**24}, step=0)
+    writer.log_row({"text": "short"}, step=1)
+    with Reader(tmp_path) as run:
+        assert (["short"], []) == (list(run.history()["text"]), run.damage)
+    writer.close()
 
 
 def test_close_has_patience_but_not_for_ever(
@@ -499,7 +537,7 @@ def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
         ({1: 2}, 0, "key 1 is not a string"),
         ({"a": 1}, "7", "step '7' is not an int"),
         ({"a": 1}, 2**70, "step or time is out of range"),
-        ({"a": "x" * (17 << 20)}, 0, "limit is 16777216"),
+        ({"a": "x" * (17 << 20)}, 0, "limit is 16711680"),
     ],
 )
 def test_a_row_that_no_record_can_hold_leaves_no_trace(
