@@ -158,7 +158,7 @@ class Agent:
 
     async def _try(self, task: Task) -> None:
         try:
-            done = await self._uploader.upload(task)
+            self._finish(task, await self._uploader.upload(task))
         except SetbackError as error:
             self._fail(task, error.setback)
         except asyncio.CancelledError:
@@ -166,16 +166,10 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
-        else:
-            self._finish(task, done)
         self._wake.set()
 
     def _finish(self, task: Task, done: Done) -> None:
         self.last_acknowledged = self._clock.monotonic()
-        outage = self.planner.outage
-        if self.planner.done(task, has_more=done.has_more) and outage is not None:
-            lasted_s = self._clock.monotonic() - outage.since
-            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
         self.progress.bytes_sent += done.bytes_sent
         if task.kind == LOG:
             self.losses.note(task, done)
@@ -191,6 +185,11 @@ class Agent:
         self._want_files(task.run, done.entries)
         for parked, reason in done.parked.items():
             self._park(parked, reason)
+        # Last: whatever failed above, the task is still under way and becomes one that waits.
+        outage = self.planner.outage
+        if self.planner.done(task, has_more=done.has_more) and outage is not None:
+            lasted_s = self._clock.monotonic() - outage.since
+            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
 
     def _fail(self, task: Task, setback: Setback) -> None:
         was_up = self.planner.outage is None
@@ -202,19 +201,27 @@ class Agent:
         self.planner.failed(task, setback, self._clock.monotonic())
         if self.planner.outage is not None:
             if was_up:
-                self._tell(f"{setback.reason}; trying again until it works")
+                is_refused = setback.course is Course.REFUSED
+                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
             self._tell(f"{task}: {setback.reason}; trying again")
 
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
-        self._state.park(self.target.name, task, reason)
-        self._tell(f"{task} is parked: {reason}; `syncd retry` tries it again")
+        self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
+        self._tell(f"{task} is parked: {reason}")
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
             self.planner.unpark(task)
-            self._state.unpark(self.target.name, task)
+            self._write_down(task, lambda: self._state.unpark(self.target.name, task))
+
+    def _write_down(self, task: Task, write: Callable[[], None]) -> None:
+        """Keep what is parked over a restart; a full disk must not end the uploads over that."""
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
+            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:

@@ -6,6 +6,7 @@ pass for a hub, and a key must not travel to where nobody sent it.
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -170,6 +171,8 @@ class HttpTarget:
         """Return what is held of a run."""
         answer = await self._ask("GET", run_path(run.project, run.name))
         if answer is None:
+            # Below a wrong address nothing is held either: only a hub can say that it lacks a run.
+            await self.check()
             return None
         document = _document(answer)
         try:
@@ -224,11 +227,25 @@ class HttpTarget:
     async def _ask(self, method: str, address: str) -> Answer | None:
         """Call, with None for what is not held."""
         try:
-            return await self._call(method, address)
+            return await self._request(method, address)
         except _NotHeldError:
             return None
 
     async def _call(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Call an address that every hub has."""
+        try:
+            return await self._request(method, address, body=body, headers=headers)
+        except _NotHeldError as error:
+            raise outage(f"{self.name} is not the address of a hub: {error}") from error
+
+    async def _request(
         self,
         method: str,
         address: str,
@@ -333,10 +350,16 @@ def _not_a_hub(status: int, reason: str) -> SetbackError:
 
 
 def _said(error: Exception) -> str:
+    """Return what the system said, without the library's words around it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"it does not speak TLS as we do ({error.os_error.strerror}); is it an http:// address?"
     if isinstance(error, aiohttp.ClientConnectorError):
-        error = error.os_error
-    text = error.strerror if isinstance(error, OSError) else None
-    return text or str(error) or type(error).__name__
+        number, text = error.os_error.errno, error.os_error.strerror
+        # The system's numbers are positive, the resolver's negative.
+        return os.strerror(number) if number is not None and number > 0 else text or str(error)
+    return str(error) or type(error).__name__
 
 
 def refused(reason: str) -> SetbackError:

@@ -73,10 +73,12 @@ def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now:
         # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
         reason = f"something that is not a tidelog hub answered with status {kind.status}"
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
-    reason = f"{kind.title}: {problem.detail}"
+    # An answer to HEAD has no body and thus no detail: the title stands in for it.
+    reason = kind.title if problem.detail == kind.title else f"{kind.title}: {problem.detail}"
     wait_s = parse_retry_after(retry_after, now)
     if kind == UNAUTHORIZED:
-        return Setback(Course.REFUSED, f"{reason}; run `syncd login`", wait_s)
+        remedy = "" if "syncd login" in reason else "; run `syncd login`"
+        return Setback(Course.REFUSED, reason + remedy, wait_s)
     if kind in (OFFSET_MISMATCH, DIFFERENT_LOG):
         return Setback(Course.ASK, reason)
     if kind.status in (429, 503, 507):

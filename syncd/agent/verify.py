@@ -4,7 +4,6 @@ Never changes anything, and believes nothing that it remembers: both ends read t
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotALogError
+from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.replica import ListedFile, ListedLog, Replica
 from tidelog.datastore.scan import Damage, TornTail
 from tidelog.syncd.agent.home import digest_file, ledger_at_home, walk_log
@@ -31,11 +31,15 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunAtHome:
-    """A run as it lies on this machine's disk, every byte of it read."""
+    """A run as it lies on this machine's disk, every byte of it read.
+
+    `strangers` are files that are named like logs and are none.
+    """
 
     run: Run
     logs: Sequence[ListedLog]
     tails: Sequence[Damage | TornTail]
+    strangers: Sequence[str]
     ledger: Mapping[str, FileEntry]
     files: Mapping[str, ListedFile | None]
 
@@ -112,11 +116,18 @@ def read_home(run: Run, names: Sequence[str], disk: Disk) -> RunAtHome:
     replica = Replica(os.path.dirname(os.path.dirname(run.path)), disk=disk)
     listed: list[ListedLog] = []
     tails: list[Damage | TornTail] = []
+    strangers: list[str] = []
     named: set[str] = set()
     for name in names:
         end = disk.stat(os.path.join(run.path, name)).st_size
-        with contextlib.suppress(NotALogError):
+        try:
             listed.append(replica.list_log(run.project, run.name, name, end=end))
+        except NotALogError:
+            if end >= FILE_HEADER_BYTES:
+                strangers.append(name)
+            elif end:
+                tails.append(TornTail(name, 0, end))
+            continue
         walked = walk_log(run, name, disk)
         named.update(entry.path for entry in walked.entries)
         if walked.tail is not None:
@@ -128,16 +139,21 @@ def read_home(run: Run, names: Sequence[str], disk: Disk) -> RunAtHome:
         else None
         for path, entry in ledger.items()
     }
-    return RunAtHome(run, listed, tails, ledger, files)
+    return RunAtHome(run, listed, tails, strangers, ledger, files)
 
 
 def compare(home: RunAtHome, held: RunContents | None) -> list[Difference]:
     """Name every difference between a run here and at the target."""
+    found = [
+        Difference(name, "it is not a log: it neither starts like one nor holds a chunk")
+        for name in home.strangers
+    ]
     if held is None:
-        return [Difference("", "the target holds nothing of this run")]
+        if home.logs or home.ledger:
+            found.append(Difference("", "the target holds nothing of this run"))
+        return found
     by_id = {log.log_id: log for log in held.logs}
     by_name = {log.name: log for log in held.logs}
-    found: list[Difference] = []
     for log in home.logs:
         there = by_id.get(log.log_id)
         if there is None:

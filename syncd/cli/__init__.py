@@ -1,5 +1,6 @@
 """The command `syncd`: one file per subcommand, loaded when it is called; none is defined here."""
 
+import os
 from importlib import import_module
 from typing import ClassVar, NoReturn
 
@@ -9,6 +10,7 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import SyncdError
 
 CANNOT_START = 2
+INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -39,6 +41,14 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake of ours, not of a caller
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; Ctrl-C ends it with the code that shells give, wherever it comes."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("syncd: interrupted", err=True)
+            raise SystemExit(INTERRUPTED) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without importing them."""
         del ctx
@@ -63,4 +73,12 @@ def main() -> NoReturn:
     except (SyncdError, DatastoreError) as error:
         click.echo(f"syncd: {error}", err=True)
         raise SystemExit(CANNOT_START) from None
+    except OSError as error:
+        click.echo(f"syncd: {': '.join(_words(error))}", err=True)
+        raise SystemExit(CANNOT_START) from None
     raise SystemExit(0)
+
+
+def _words(error: OSError) -> list[str]:
+    """Return what the system refused, and why."""
+    return [os.fsdecode(error.filename)] * bool(error.filename) + [error.strerror or str(error)]

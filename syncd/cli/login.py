@@ -73,7 +73,8 @@ def _read_key(key_file: str | None, address: Address, disk: Disk) -> str:
         try:
             return disk.read(key_file).decode()
         except (OSError, ValueError) as error:
-            raise CannotStartError(f"{key_file} cannot be read: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise CannotStartError(f"{key_file} cannot be read: {reason}") from error
     if not sys.stdin.isatty():
         raise CannotStartError("no terminal to ask for the key: say `--key-file -` and pipe it in")
     answer: str = click.prompt(f"API key for {address.url}", hide_input=True, err=True)

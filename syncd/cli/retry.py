@@ -33,6 +33,8 @@ def command(*, is_all: bool, is_json: bool) -> None:
     request = {"command": "retry", "parked": is_all}
     answer = ask_daemon(state_directory(os.environ), request, disk=Disk())
     if answer is None:
+        if is_json:
+            print_json({"type": "retry", "running": False})
         say("no daemon runs; `syncd sync PATH` tries everything again")
         raise SystemExit(UNREACHABLE)
     if is_json:

@@ -123,16 +123,20 @@ def _take(directory: Path, disk: Disk) -> Lock:
     try:
         lock = acquire(directory, disk)
     except OSError as error:
-        raise CannotStartError(
-            f"the state cannot be kept in {directory}: {error.strerror}; set XDG_STATE_HOME to a folder "
-            "that you can write"
-        ) from error
+        raise _no_state(directory, error) from error
     if lock is None:
         holder = holder_of(directory, disk)
         who = f"process {holder.pid}" if holder is not None else "another process"
         say(f"syncd: {who} is the daemon of {directory} already; `syncd status` asks it")
         raise SystemExit(BAD_USAGE)
     return lock
+
+
+def _no_state(directory: Path, error: OSError) -> CannotStartError:
+    return CannotStartError(
+        f"the state cannot be kept in {directory}: {error.strerror}; set XDG_STATE_HOME to a folder "
+        "that you can write"
+    )
 
 
 def _default_root(disk: Disk) -> str:
@@ -149,7 +153,10 @@ def _start_in_background(
     # Said here, where a person can read it, and not in the daemon's log.
     address = find_address(to, os.environ, disk)
     open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=AgentSettings())
-    process = _detach(roots, address, directory, disk, retry_max_s)
+    try:
+        process = _detach(roots, address, directory, disk, retry_max_s)
+    except OSError as error:
+        raise _no_state(directory, error) from error
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if _hand_over(roots, directory, disk):

@@ -136,7 +136,7 @@ def _report(ending: Ending, agent: Agent, paths: Sequence[str], to: str | None) 
     endings = {
         Ending.WHOLE: f"all of it is acknowledged: {facts}; `syncd verify {arguments}` proves it",
         Ending.DAMAGED: f"all that is whole is acknowledged: {facts}; the damage was there before",
-        Ending.PARKED: f"not all of it could be sent: {facts}",
+        Ending.PARKED: f"not all of it could be sent: {facts}; mend what is parked, then sync again",
         Ending.STUCK: f"not all of it could be sent: {facts}",
         Ending.REFUSED: f"the target refuses the key{reason}",
         Ending.UNREACHABLE: f"the target was not reached in time{reason}; {facts}",

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -17,7 +18,7 @@ from tidelog.syncd.agent.retry import Course, SetbackError
 from tidelog.syncd.agent.selection import select_logs
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.verify import Verdict, bytes_of, logs_by_run, verify_run
-from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
+from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, to_option
 
 READING_TIMEOUT_S = 3600.0
@@ -49,21 +50,16 @@ def command(paths: tuple[str, ...], to: str | None, *, is_json: bool) -> None:
     try:
         verdicts = asyncio.run(_verify(address, logs, disk))
     except SetbackError as error:
-        say(f"syncd: {error}")
         is_away = error.setback.course in (Course.OUTAGE, Course.AGAIN)
+        if is_json:
+            print_json(
+                _document(address, [], state="unreachable" if is_away else "refused", reason=error)
+            )
+        say(f"syncd: {error}")
         raise SystemExit(UNREACHABLE if is_away else PARKED) from None
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
     is_equal = all(verdict.is_equal for verdict in verdicts)
     if is_json:
-        print_json(
-            {
-                "type": "verify",
-                "target": address.url,
-                "equal": is_equal,
-                "runs": [verdict.document() for verdict in verdicts],
-            }
-        )
+        print_json(_document(address, verdicts, state="equal" if is_equal else "different"))
     else:
         _print(verdicts, address)
     raise SystemExit(WHOLE if is_equal else PARKED)
@@ -79,6 +75,19 @@ async def _verify(address: Address, logs: Mapping[Run, Sequence[str]], disk: Dis
         await target.close()
 
 
+def _document(
+    address: Address, verdicts: Sequence[Verdict], *, state: str, reason: Exception | None = None
+) -> dict[str, Any]:
+    return {
+        "type": "verify",
+        "target": address.url,
+        "equal": state == "equal",
+        "state": state,
+        "reason": str(reason) if reason else None,
+        "runs": [verdict.document() for verdict in verdicts],
+    }
+
+
 def _print(verdicts: Sequence[Verdict], address: Address) -> None:
     for verdict in verdicts:
         home = verdict.home
@@ -92,12 +101,13 @@ def _print(verdicts: Sequence[Verdict], address: Address) -> None:
             click.echo(f"  {item + ': ' if item else ''}{reason}")
         for damage in verdict.damage:
             click.echo(
-                f"  {damage.log}: damaged from byte {damage.offset} on for {damage.length} bytes "
-                f"({damage.chunks} chunks lost)"
+                f"  {damage.log}: damaged from byte {damage.offset} on for "
+                f"{counted(damage.length, 'byte')} ({counted(damage.chunks, 'chunk')} lost)"
             )
         for tail in verdict.torn_tails:
             click.echo(
-                f"  {tail.log}: torn tail of {tail.length} bytes at {tail.offset}, which stays here"
+                f"  {tail.log}: torn tail of {counted(tail.length, 'byte')} at {tail.offset}, "
+                "which stays here"
             )
     equal = sum(verdict.is_equal for verdict in verdicts)
     click.echo(f"{equal} of {counted(len(verdicts), 'run')} equal to {address.url}")

@@ -115,6 +115,44 @@ def test_an_unreachable_hub_is_exit_code_3(tmp_path: Path) -> None:
     assert (2, True) == (without_key.returncode, "syncd login --hub" in without_key.stderr)
 
 
+def test_json_is_printed_whatever_happens(tmp_path: Path) -> None:
+    """One document on stdout, also where no hub and no daemon answers."""
+    root, to = RunSpec(tmp_path / "root").finish().path, ("--to", "http://127.0.0.1:9", "--json")
+    verified = run_syncd("verify", root, *to, TIDELOG_API_KEY="k")
+    document = json.loads(verified.stdout)
+    assert ("verify", False, "unreachable") == tuple(document[n] for n in ("type", "equal", "state"))
+    assert "Connection refused" in document["reason"]
+    synced = run_syncd("sync", root, *to, "--timeout", "0.2", TIDELOG_API_KEY="k")
+    assert "unreachable" == json.loads(synced.stdout)["state"]
+    assert {"type": "retry", "running": False} == json.loads(run_syncd("retry", "--json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        (["start"], "XDG_STATE_HOME"),
+        (["start", "--background"], "XDG_STATE_HOME"),
+        (["login", "--hub", "http://127.0.0.1:9", "--key-file", "-"], "XDG_CONFIG_HOME"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_folder_that_cannot_be_made_is_named(arguments: list[str], variable: str) -> None:
+    """Exit code 2 and one sentence."""
+    places = {"TIDELOG_HUB": "http://127.0.0.1:9", "TIDELOG_API_KEY": "k", variable: "/dev/null"}
+    done = run_syncd(*arguments, stdin="tide_x", **places)
+    assert (2, True) == (done.returncode, "/dev/null" in done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sync_says_the_same_as_a_verify_of_a_log_without_a_byte(tmp_path: Path) -> None:
+    """Nothing to send, nothing that differs."""
+    run, to = RunSpec(tmp_path / "root"), ("--to", f"file://{tmp_path}/usb")
+    (run.path / run.name).write_bytes(b"")
+    synced, verified = run_syncd("sync", run.path, *to), run_syncd("verify", run.path, *to)
+    assert (0, 0) == (synced.returncode, verified.returncode), verified.stdout
+    assert "0 bytes" not in synced.stderr
+
+
 def test_ctrl_c_ends_a_sync_with_130(tmp_path: Path) -> None:
     """One line, no traceback."""
     RunSpec(tmp_path / "root").finish()
