@@ -133,8 +133,10 @@ def read_stretch(window: bytes, at: int, seq: int, tag: int) -> Stretch | None:
         return None
     size = CHUNK_HEADER_BYTES + header.length
     count = min((len(window) - at) // size, ROWS_MAX)
+    if not count or not header.length:
+        return None
     found = _layout(window[at : at + size])
-    if found is None or not count:
+    if found is None:
         return None
     schema_id, layout = found
     method = _method(layout)
@@ -169,7 +171,7 @@ def _layout(chunk: bytes) -> tuple[int, _Layout] | None:
         length, at = int.from_bytes(chunk[at + 1 : at + 3], "big"), at + 3
     else:
         return None
-    if length < 4 or chunk[at] != ROW:
+    if length < 4 or at >= len(chunk) or chunk[at] != ROW:
         return None
     at += 1
     found: list[_Value] = []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from log_spec import LogSpec
 
 from tidelog.datastore.columns import Columns
-from tidelog.datastore.format import encode_chunk
+from tidelog.datastore.format import RECORDS, encode_chunk
 from tidelog.datastore.gather import gather
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.merge import RowMerger
@@ -149,3 +149,19 @@ def test_a_column_mapping_behaves_like_one() -> None:
     assert "a" in columns
     with pytest.raises(KeyError, match="there are: _step, a"):
         columns["b"]
+
+
+def test_a_log_that_is_cut_anywhere_behind_a_stretch_is_read(tmp_path: Path) -> None:
+    """A torn tail of every length: inside the header, right behind it, inside the payload."""
+    log = uniform(12)
+    for size in range(log.ends[9], len(log.data)):
+        assert_same(log.data[:size], tmp_path / "main.0001.tlog", must_gather=True)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x94", b"\xdc\x00", b"\xdc\x00\x05", b"\x95\x01\x00"])
+def test_a_chunk_that_ends_where_a_row_would_go_on_is_damage(payload: bytes, tmp_path: Path) -> None:
+    """Its CRCs hold, and it comes where a stretch is looked for: skipped, as the plain merge does."""
+    log = uniform(8)
+    log.chunk(RECORDS, payload)
+    log.row({"loss": 0.5, "n": 1, "nan": math.nan}, step=9)
+    assert_same(log.data, tmp_path / "main.0001.tlog", must_gather=True)
