@@ -345,5 +345,26 @@ def test_a_bug_in_one_task_does_not_end_the_others(tmp_path: Path) -> None:
     assert "TypeError" in told[0]
 
 
+def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp_path: Path) -> None:
+    """What is parked then is parked as long as this process lives, and told."""
+    root, told = tmp_path / "root", []
+    RunSpec(root).media("a.png").media("b.png").finish()
+    (root / "mnist/r1/media/images/a.png").unlink()
+
+    class FullState(MemoryState):
+        def park(self, target: str, task: Task, reason: str) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target, FullState(), told)
+        agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
+        await agent.run(until_idle=True)
+        assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert "No space left" in told[0]
+    assert "mnist/r1/media/images/b.png" in tree(tmp_path / "data")
+
+
 def _run(run: RunSpec) -> Run:
     return Run(str(run.path), run.path.parent.name, run.path.name)
