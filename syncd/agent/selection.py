@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import InvalidNameError, NotARunError
+from tidelog.datastore.find import find_runs
 from tidelog.datastore.layout import LogName
 from tidelog.datastore.names import check_name
+from tidelog.syncd.agent.home import logs_at_home
 from tidelog.syncd.agent.plan import Run
 
 
@@ -25,41 +27,16 @@ def select_logs(path: str, disk: Disk) -> list[SelectedLog]:
     """
     # Through links: `latest` is a link, and a run's place gives it its name.
     path = os.path.realpath(path)
-    folder, name = os.path.split(path)
-    if disk.is_file(path):
-        if LogName.parse(name) is None:
-            raise NotARunError(f"{path} is not a log: logs are named like main.0001.tlog")
-        return [SelectedLog(_run_at(folder), name)]
-    if not disk.is_directory(path):
-        raise NotARunError(f"{path} is not there")
-    logs = _logs_in(path, disk)
-    if logs:
-        return logs
-    below = _folders_in(path, disk)
-    logs = [log for folder in below for log in _logs_in(folder, disk)]
-    if logs:
-        return logs
-    deeper = [folder for project in below for folder in _folders_in(project, disk)]
-    logs = [log for folder in deeper for log in _logs_in(folder, disk)]
-    if not logs:
-        raise NotARunError(f"{path} is no run, project or root: there is no log in it")
+    logs = []
+    for found in find_runs(path, disk=disk):
+        if disk.is_file(found):
+            if LogName.parse(found.name) is None:
+                raise NotARunError(f"{found} is not a log: logs are named like main.0001.tlog")
+            logs.append(SelectedLog(_run_at(str(found.parent)), found.name))
+        else:
+            run = _run_at(str(found))
+            logs += [SelectedLog(run, name) for name in logs_at_home(run, disk)]
     return logs
-
-
-def _logs_in(path: str, disk: Disk) -> list[SelectedLog]:
-    names = [e.name for e in disk.list(path) if e.is_file and LogName.parse(e.name) is not None]
-    if not names:
-        return []
-    run = _run_at(path)
-    return [SelectedLog(run, name) for name in names]
-
-
-def _folders_in(path: str, disk: Disk) -> list[str]:
-    return [
-        os.path.join(path, entry.name)
-        for entry in disk.list(path)
-        if entry.is_directory and not entry.name.startswith(".")
-    ]
 
 
 def _run_at(path: str) -> Run:

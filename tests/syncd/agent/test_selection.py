@@ -28,6 +28,20 @@ def test_a_log_a_run_a_project_and_a_root_are_told_apart(tmp_path: Path) -> None
     assert ["mnist/r2/main.0001.tlog"] == shown(tmp_path / "latest")
 
 
+def test_a_stray_log_hides_no_run(tmp_path: Path) -> None:
+    """A log in a root or a project is one more run, and what a run saved is none."""
+    run = RunSpec(tmp_path, "mnist", "r1")
+    expected = [f"mnist/r1/{run.name}"]
+    (run.path / "files").mkdir()
+    for path in (tmp_path, tmp_path / "mnist", run.path / "files"):
+        (path / "main.0007.tlog").write_bytes(run.log.data)
+    name = f"{tmp_path.parent.name}/{tmp_path.name}"
+    stray = f"{tmp_path.name}/mnist/main.0007.tlog"
+    assert [f"{name}/main.0007.tlog", stray, *expected] == shown(tmp_path)
+    assert [stray, *expected] == shown(tmp_path / "mnist")
+    assert expected == shown(tmp_path / "mnist/r1")
+
+
 def test_what_holds_no_log_is_said_to_hold_none(tmp_path: Path) -> None:
     """A typo is no empty success."""
     (tmp_path / "empty").mkdir()
