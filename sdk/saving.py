@@ -1,16 +1,18 @@
 """`save()`: copies files into the run directory and names them in the ledger."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from typing import Any
 
-from tidelog.datastore.disk import COPY_BYTES, Disk
+from tidelog.datastore.disk import COPY_BYTES, TEMPORARY_SUFFIX, Disk
 from tidelog.datastore.layout import FILES_DIRECTORY
 from tidelog.sdk.naming import file_path_fault, safe_name
 from tidelog.sdk.notices import Notices, shown
 
 FILES_PER_CALL_MAX = 10_000
+TWINS_MAX = 10_000
 
 
 class FileSaver:
@@ -22,13 +24,14 @@ class FileSaver:
         self._directory = os.path.realpath(directory)
         self._disk = disk
         self._notices = notices
+        self._sources: dict[str, str] = {}
 
     def save(self, pattern: str, *, base_path: str | None, policy: str) -> list[dict[str, Any]]:
         """Return the ledger's entries of the files that are in place now."""
         entries = []
         for source, root in self._find(pattern, base_path):
-            relative = self._name_below(source, root)
             try:
+                relative = self._free_name(self._name_below(source, root), source)
                 entry = self._take(source, relative)
             except OSError as error:
                 self._notices.tell(
@@ -45,8 +48,9 @@ class FileSaver:
         found: list[tuple[str, str]] = []
         # A pattern or folder above the run would copy the run into itself.
         is_above = not self._is_own(os.path.dirname(pattern))
-        for match in [pattern] if self._disk.is_there(pattern) else self._disk.glob(pattern):
-            root = base_path or (os.path.dirname(match) if os.path.isabs(match) else ".")
+        is_literal = self._disk.is_there(pattern)
+        root = base_path or _root_of(pattern, is_literal=is_literal)
+        for match in [pattern] if is_literal else self._disk.glob(pattern):
             for path in self._below(match):
                 if is_above and path != pattern and self._is_own(path):
                     continue
@@ -97,14 +101,34 @@ class FileSaver:
         if name.startswith(".." + os.sep):
             name = os.path.basename(source)
         name = name.replace(os.sep, "/")
-        fault = file_path_fault(name)
+        fault = file_path_fault(name) or _unfinished_fault(name)
         if fault is None:
             return name
         safe = "/".join(safe_name(part, default="file") for part in name.split("/"))
         if file_path_fault(safe) is not None:
             safe = safe_name(os.path.basename(source), default="file")
+        if _unfinished_fault(safe):
+            safe = "/".join(_UNFINISHED.sub("_", part) for part in safe.split("/"))
         self._notices.tell("save name", f"{fault}; it is saved as {shown(safe)}")
         return safe
+
+    def _free_name(self, name: str, source: str) -> str:
+        """Return `name`, with a number where a file from another place has it; again it is the same."""
+        if os.path.realpath(source) == os.path.join(self._directory, FILES_DIRECTORY, name):
+            return name
+        stem, suffix = os.path.splitext(name)
+        source = os.path.abspath(source)
+        for number in range(1, TWINS_MAX):
+            free = name if number == 1 else f"{stem}-{number}{suffix}"
+            if self._sources.setdefault(free, source) == source:
+                if free != name:
+                    self._notices.tell(
+                        "save twin",
+                        f"{source} is saved as {shown(free)}: another file is {shown(name)} already; "
+                        "give base_path= to keep their folders",
+                    )
+                return free
+        return name
 
     def _take(self, source: str, relative: str) -> dict[str, Any]:
         if not stat.S_ISREG(self._disk.stat(source).st_mode):
@@ -130,3 +154,23 @@ class FileSaver:
         finally:
             self._disk.close(fd)
         return digest.hexdigest(), size
+
+
+_UNFINISHED = re.compile(r"\.(?=tmp$)")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def _root_of(pattern: str, *, is_literal: bool) -> str:
+    """Return the folder that names in the run start from: the working directory for all below it.
+
+    For a pattern beside or above it that is where the pattern begins to vary.
+    """
+    fixed = os.path.dirname(pattern if is_literal else _MAGIC.split(pattern, maxsplit=1)[0])
+    is_outside = os.path.isabs(pattern) or os.path.normpath(fixed).split(os.sep)[0] == os.pardir
+    return fixed if is_outside else os.curdir
+
+
+def _unfinished_fault(path: str) -> str | None:
+    if not any(part.endswith(TEMPORARY_SUFFIX) for part in path.split("/")):
+        return None
+    return f"file path {shown(path)} ends in {TEMPORARY_SUFFIX}, the mark of an unfinished file"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.datastore.places import check_upload_path
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.saving import FileSaver
 
@@ -80,6 +81,58 @@ def test_what_cannot_be_read_does_not_stop_the_others(
     Path("d3.txt").write_text("x")
     assert ["files/d3.txt"] == save(saver, "d?.txt")
     assert "could not copy d1.txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("above", ["..", "ABSOLUTE"])
+def test_names_start_where_the_pattern_begins_to_vary(
+    saver: FileSaver, tmp_path: Path, above: str
+) -> None:
+    """What a pattern finds in folders of different names keeps these names, so nothing is lost."""
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "best.pt").write_text(name)
+    above = above.replace("ABSOLUTE", str(tmp_path))
+    assert ["files/a/best.pt", "files/b/best.pt"] == save(saver, f"{above}/data/*/best.pt")
+    assert ["files/a/best.pt", "files/b/best.pt"] == save(saver, f"{above}/data/**/best.pt")
+    assert ["files/best.pt"] == save(saver, f"{above}/data/a/*.pt")
+
+
+def test_files_of_one_name_from_different_folders_are_all_kept(
+    saver: FileSaver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The later one gets a number, which is told; each file keeps its name when it is saved again."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.pt").write_text(name)
+    for _ in range(2):
+        assert ["files/x.pt"] == save(saver, "../a/x.pt")
+        assert ["files/x-2.pt"] == save(saver, str(tmp_path / "b/x.pt"))
+    assert ["files/x.pt"] == save(saver, "run/files/x.pt")
+    assert "a" == Path("run/files/x.pt").read_text()
+    assert "b" == Path("run/files/x-2.pt").read_text()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "b/x.pt is saved as 'x-2.pt'" in line
+
+
+def test_a_link_that_moves_on_keeps_its_name(saver: FileSaver) -> None:
+    """`latest.pt` points to another file in each epoch, and is one file of the run."""
+    for name in ("1.pt", "2.pt"):
+        Path(name).write_text(name)
+        Path("latest.pt").unlink(missing_ok=True)
+        os.symlink(name, "latest.pt")
+        assert ["files/latest.pt"] == save(saver, "latest.pt")
+    assert "2.pt" == Path("run/files/latest.pt").read_text()
+
+
+def test_a_name_that_hubs_refuse_is_made_to_fit(
+    saver: FileSaver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`.tmp` at the end of a name marks unfinished files, which are never uploaded."""
+    Path("d.tmp").mkdir()
+    Path("d.tmp/x.tmp").write_text("x")
+    assert ["files/d_tmp/x_tmp"] == save(saver, "d.tmp/x.tmp")
+    check_upload_path("files/d_tmp/x_tmp")
+    assert "saved as 'd_tmp/x_tmp'" in capsys.readouterr().err
 
 
 class LockedDisk(Disk):
