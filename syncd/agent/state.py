@@ -1,6 +1,7 @@
 """What the agent remembers: cursors, files still to send, what is parked, which roots it watches.
 
-It is a cache of the target's truth: who loses it pays one question per file, and nothing else.
+Cursors and queued files are a cache of the target's truth: who loses them pays one question per file.
+The roots and what is parked are nowhere else, so only a state that is broken for sure is begun anew.
 `MemoryState` lives as long as a command; `LmdbState` survives the daemon.
 """
 
@@ -24,6 +25,7 @@ from tidelog.syncd.errors import CannotStartError
 _CURSORS, _FILES, _PARKED, _ROOTS = b"cursors", b"files", b"parked", b"roots"
 _TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS)
 _KEY_BYTES = 20
+_BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 
 
 class State(Protocol):
@@ -176,18 +178,19 @@ class LmdbState(_Book):
         path = directory / "state"
         try:
             disk.make_directory(path, mode=0o700)
-            self._environment = _open(path, bytes_max)
-        except lmdb.Error:
-            # A cache that cannot be read is thrown away; the target knows what it holds.
-            for name in ("data.mdb", "lock.mdb"):
-                disk.remove(path / name)
-            self._environment = _open(path, bytes_max)
-        except OSError as error:
+            try:
+                self._environment = _open(path, bytes_max)
+            except _BROKEN:
+                # The target knows what it holds; the roots must be named again.
+                for name in ("data.mdb", "lock.mdb"):
+                    disk.remove(path / name)
+                self._environment = _open(path, bytes_max)
+            self._handles = {name: self._environment.open_db(name, create=True) for name in _TABLES}
+        except (OSError, lmdb.Error) as error:
             raise CannotStartError(
                 f"the state cannot be kept in {directory}: {error}; set XDG_STATE_HOME to a folder "
                 "that you can write"
             ) from error
-        self._handles = {name: self._environment.open_db(name, create=True) for name in _TABLES}
 
     def __enter__(self) -> Self:
         return self

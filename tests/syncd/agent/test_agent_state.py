@@ -11,6 +11,7 @@ from tidelog.syncd.agent.lock import Holder, acquire, holder_of
 from tidelog.syncd.agent.plan import LOG, Run, Task
 from tidelog.syncd.agent.state import LmdbState, MemoryState
 from tidelog.syncd.bodies import FileEntry
+from tidelog.syncd.errors import CannotStartError
 
 TARGET, OTHER = "http://hub", "file:///usb"
 RUN = Run("/root/mnist/r1", "mnist", "r1")
@@ -103,6 +104,16 @@ def test_a_state_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
         assert state.cursor(TARGET, TASK) is None
         state.advance(TARGET, TASK, CURSOR, [])
         assert CURSOR == state.cursor(TARGET, TASK)
+
+
+def test_a_state_that_is_only_in_want_of_memory_is_kept(tmp_path: Path) -> None:
+    """The roots in it are nowhere else."""
+    with open_state(tmp_path) as state:
+        state.add_root("/data/tidelog")
+    with pytest.raises(CannotStartError, match="the state cannot be kept in"):
+        LmdbState(tmp_path, disk=Disk(), bytes_max=1 << 60)
+    with open_state(tmp_path) as state:
+        assert ["/data/tidelog"] == state.roots()
 
 
 def test_only_one_process_holds_the_lock(tmp_path: Path) -> None:
