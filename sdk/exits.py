@@ -1,5 +1,8 @@
 """How the process ends: its exit code is known to the run before the interpreter is gone.
 
+That is so for `sys.exit(3)`, for an exception and for a `with` block. `raise SystemExit(3)` without
+these two looks like a script that went well: Python calls no hook for it.
+
 Hooks are chained, never replaced for good: what was there before is called, and put back when the
 last run is finished.
 """
@@ -23,6 +26,7 @@ class ExitWatch:
         self._progress = progress
         self._code = 0
         self._reason = ""
+        self._is_certain = False
         self._progress_at_code: object = None
         self._is_registered = False
         self._is_hooked = False
@@ -45,30 +49,35 @@ class ExitWatch:
         if self._is_hooked and sys.excepthook == self._see_exception and sys.exit == self._see_exit:
             sys.excepthook, sys.exit = self._excepthook, self._exit
             self._is_hooked = False
-        self._code, self._reason = 0, ""
+        self._code, self._reason, self._is_certain = 0, "", False
 
     def ending(self) -> tuple[int, str]:
         """Return exit code and reason as far as they are known.
 
-        A `sys.exit` after which the run went on was caught by somebody, and is forgotten.
+        A `sys.exit` after which the run went on was caught by somebody, and is forgotten. After an
+        uncaught exception other threads may well go on: it counts.
         """
-        if self._code and self._progress() != self._progress_at_code:
+        if not self._is_certain and self._code and self._progress() != self._progress_at_code:
             return 0, ""
         return self._code, self._reason
 
-    def _note(self, code: int, reason: str) -> None:
-        self._code, self._reason = code, reason
+    def _note(self, code: int, reason: str, *, is_certain: bool) -> None:
+        self._code, self._reason, self._is_certain = code, reason, is_certain
         self._progress_at_code = self._progress()
 
     def _see_exception(
         self, kind: type[BaseException], value: BaseException, trace: TracebackType | None
     ) -> None:
-        self._note(*exit_of(value))
+        # The interpreter sets last_value; others call the hook for an exception that they caught. After
+        # one at a prompt the session goes on.
+        is_uncaught = getattr(sys, "last_value", None) is value
+        is_prompt = hasattr(sys, "ps1") or bool(sys.flags.interactive)
+        self._note(*exit_of(value), is_certain=is_uncaught and not is_prompt)
         self._excepthook(kind, value, trace)
 
     def _see_exit(self, status: Any = None, /) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._note(*exit_of(SystemExit(status)))
+            self._note(*exit_of(SystemExit(status)), is_certain=False)
         self._exit(status)
 
 

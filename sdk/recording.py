@@ -217,10 +217,12 @@ class Run:
                 if step >= self._curves.due_step:
                     self._sample(step)
                 return
+            if self._writer is not None and self._writer.is_busy and isinstance(data, Mapping):
+                data = dict(data)  # It is recorded later: the caller may change its own.
         except (RecordError, Unrecordable):
             pass  # One of the values is not so plain: find out which, with the step that was taken.
         except WriterBusyError:
-            data = dict(data)  # It is recorded later: the caller may change its own.
+            data = dict(data)  # As above.
         except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
             self._tell_failure("log", error)
             return

@@ -121,6 +121,10 @@ def _clean_into(
                 continue
             key = str(key)
         name = prefix + (key if key.isascii() else _text(key))
+        if name in row:
+            faults.append(
+                Fault("key twice", f"log() was given {shown(name)} twice: the later value was recorded")
+            )
         turn = _SCALAR_TYPES.get(type(value))
         if turn is not None:
             row[name] = turn(value)

@@ -77,6 +77,19 @@ def test_offline_opens_no_socket(run_script: RunScript) -> None:
             1,
             "import threading\nthreading.Thread(target=time.sleep, args=(.1,)).start()\n1 / 0",
         ),
+        (
+            "failed",
+            1,
+            (
+                "import threading\nwork = lambda: time.sleep(.2) or run.log({'a': 2})\n"
+                "threading.Thread(target=work).start()\n1 / 0"
+            ),
+        ),
+        (
+            "finished",
+            0,
+            "try:\n    1 / 0\nexcept Exception:\n    sys.excepthook(*sys.exc_info())\nrun.log({'a': 2})",
+        ),
     ],
 )
 def test_the_exit_of_the_script_is_the_exit_of_the_run(

@@ -1,6 +1,7 @@
 import errno
 import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,44 @@ def test_threads_lose_nothing_and_share_no_step(run: Run) -> None:
     assert {(t, i) for t in range(8) for i in range(500)} == {
         (d["thread"], d["index"]) for _, d in found
     }
+
+
+class InterruptedDisk(Disk):
+    """A disk in the middle of whose next write a signal handler is called."""
+
+    handler: Callable[[], None] | None = None
+
+    def write(self, fd: int, data: bytes) -> int:
+        handler, self.handler = self.handler, None
+        if handler is not None:
+            handler()
+        return super().write(fd, data)
+
+
+@pytest.mark.parametrize("value", [1.0, np.float32(1)])
+@pytest.mark.parametrize("commit", [True, False])
+def test_what_a_signal_handler_logs_is_what_it_was_then(
+    tmp_path: Path, value: object, *, commit: bool
+) -> None:
+    """The row waits for the interrupted call, and the handler may change its dict meanwhile."""
+    disk = InterruptedDisk()
+    arguments = {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
+    run = Current(disk=disk, environ={}).init(arguments)
+    run._chores.wait(10)  # type: ignore[union-attr]
+
+    def handle() -> None:
+        data = {"inner": value}
+        with run._deferred._lock:  # The thread that makes the call comes after the change.
+            run.log(data, commit=commit)
+            data["inner"] = "changed"
+
+    disk.handler = handle
+    run.log({"outer": 1})
+    for thread in threading.enumerate():
+        if thread.name == "tidelog-deferred":
+            thread.join(10)
+    assert [{"outer": 1}, {"inner": 1.0}] == [data for _, data in rows(run)]
+    run.finish()
 
 
 class FailingDisk(Disk):

@@ -113,6 +113,14 @@ def test_nested_maps_are_flattened_with_dots() -> None:
     assert ({"a.b.c": 1, "a.d": 2.0, "e": 3}, []) == (row, faults)
 
 
+def test_a_key_that_comes_twice_is_told() -> None:
+    """A nested key and one with a dot may be the same: the later value counts."""
+    row, faults = clean_row({"a": {"b": 1}, "a.b": 2, "c": {"d": 3}})
+    assert {"a.b": 2, "c.d": 3} == row
+    (fault,) = faults
+    assert "'a.b' twice" in fault.text
+
+
 def test_a_map_that_holds_itself_ends() -> None:
     """Depth is bounded, so a cycle is a fault of that value and no endless loop."""
     cycle: dict[str, object] = {"x": 1}
