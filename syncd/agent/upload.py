@@ -238,14 +238,31 @@ class Uploader:
             else:
                 done.parked[file_task(run, entry.path)] = fault
         if files:
-            stored = await self._target.put_batch(run, files)
+            stored = await self._put_batch(run, files, done.parked)
             done.delivered = [*done.delivered, *(e for e in batch if e.path in stored)]
-            done.bytes_sent = sum(len(file.data) for file in files)
+            done.bytes_sent = sum(len(file.data) for file in files if file.path in stored)
         self._state.delivered(self._target.name, run, done.delivered)
         if not done.delivered and not done.parked:
             raise SetbackError(Setback(Course.AGAIN, f"the target stored no file of {run}"))
         done.has_more = len(waiting) > len(done.delivered) + len(done.parked)
         return done
+
+    async def _put_batch(
+        self, run: Run, files: Sequence[SmallFile], parked: dict[Task, str]
+    ) -> set[str]:
+        """Store files and return their paths, less those that were refused: these go to `parked`."""
+        try:
+            return await self._target.put_batch(run, files)
+        except SetbackError as error:
+            if error.setback.course is not Course.PARK:
+                raise
+            if len(files) == 1:
+                parked[file_task(run, files[0].path)] = error.setback.reason
+                return set()
+        # A body is refused as a whole: halve it until the file that cannot be stored is alone.
+        half = len(files) // 2
+        first = await self._put_batch(run, files[:half], parked)
+        return first | await self._put_batch(run, files[half:], parked)
 
     def _is_small(self, run: Run, entry: FileEntry) -> bool:
         is_small = entry.size <= self._settings.small_file_bytes_max

@@ -345,6 +345,22 @@ def test_a_bug_in_one_task_does_not_end_the_others(tmp_path: Path) -> None:
     assert "TypeError" in told[0]
 
 
+def test_one_refused_file_keeps_no_other_at_home(open_any: OpenTarget, tmp_path: Path) -> None:
+    """A file below the name of another file cannot be stored: it alone is parked."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).saved("a", 10).finish(), MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        (run.path / "files/a").unlink()
+        run.new_log("main.0002.tlog").saved("b", 20).saved("a/b", 30).saved("c", 40).finish()
+        _, agent = await sync(target, root, state)
+        assert ["files/a/b"] == [task.name for task in agent.planner.parked]
+
+    on_target(open_any, data, work)
+    assert {"mnist/r1/files/b", "mnist/r1/files/c"} <= tree(data).keys()
+
+
 def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp_path: Path) -> None:
     """What is parked then is parked as long as this process lives, and told."""
     root, told = tmp_path / "root", []
