@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import WriterBusyError, WriterClosedError
+from tidelog.datastore.errors import InvalidNameError, WriterBusyError, WriterClosedError
 from tidelog.datastore.format import PAYLOAD_BYTES_MAX
 from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.limits import WriterLimits
@@ -74,6 +74,11 @@ class Writer:
         """
         if durability not in DURABILITIES:
             raise ValueError(f"durability {durability!r} is none of {', '.join(DURABILITIES)}")
+        if LogName.parse(str(LogName(stream, 1))) is None:
+            raise InvalidNameError(
+                f"stream {stream!r} cannot name a log that a reader finds; use letters a to z, "
+                "then digits, such as main or rank3"
+            )
         if LogName.parse(str(LogName(stream, 1))) is None:
             raise ValueError(f"stream {stream!r} names no log; use small letters, then digits: rank3")
         self.directory = Path(directory).absolute()

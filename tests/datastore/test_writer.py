@@ -525,6 +525,14 @@ def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("stream", ["Main", "rank-1", "../main", "a b", "", "3", "main.0001"])
+def test_a_stream_that_no_reader_would_find_is_refused(stream: str, tmp_path: Path) -> None:
+    """The message names the value and the form; nothing was made."""
+    with pytest.raises(ValueError, match="cannot name a log that a reader finds"):
+        Writer(tmp_path / "run", stream=stream)
+    assert not (tmp_path / "run").exists()
+
+
 # -- what a caller gets wrong -----------------------------------------------------------------------
 
 
