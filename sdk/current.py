@@ -13,7 +13,7 @@ from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.exits import FAILED, ExitWatch
-from tidelog.sdk.facts import git_facts, package_version, process_facts
+from tidelog.sdk.facts import git_facts, package_version, script_facts
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.ranks import find_rank
@@ -66,7 +66,7 @@ class Current:
         """Begin a run, or go on with one. Never raises: what is wrong is said, and made to work."""
         config, reinit, resume = (arguments.pop(key, None) for key in ("config", "reinit", "resume"))
         policy = REINITS.get(reinit, RETURN_PREVIOUS) if _is_hashable(reinit) else RETURN_PREVIOUS
-        if self.run is not None and self.run._pid != os.getpid():
+        if self.run is not None and self.run.is_inherited:
             self.run = None  # A forked child's own run is not its parent's.
         if self.run is not None and policy == RETURN_PREVIOUS:
             self.notices.tell(
@@ -96,7 +96,7 @@ class Current:
         """End every run at the end of the process, with its exit code; a child's only in its own log."""
         code, reason = self._exits.ending()
         for run in list(self._open):
-            run._finish(code, reason)
+            run.end(code, reason)
 
     def config(self) -> RecordedMapping:
         """Return the current run's config; before `init()` one that is nobody's."""
@@ -150,7 +150,7 @@ class Current:
             on_finish=self._forget,
         )
         if writer is not None:
-            plan.facts |= {**process_facts(), "start_time": self._clock.now()}
+            plan.facts |= {**script_facts(), "start_time": self._clock.now()}
             if plan.is_name_given or not (earlier.is_resumed or plan.rank.number):
                 plan.facts["name"] = plan.name
             writer.log_run(plan.facts)
@@ -274,13 +274,13 @@ class Current:
         def write_run_json() -> None:
             from tidelog.sdk.derived import write_run_json as write
 
-            if not run._is_finished:
+            if not run.is_finished:
                 write(plan.directory, plan.facts, run.config.as_dict(), disk=self._disk)
 
         def reap_syncd() -> None:
             for code in [wait() for wait in waiting]:
                 if code:
-                    run._notices.tell(
+                    run.notices.tell(
                         "syncd",
                         f"syncd did not start (exit code {code}): the run is recorded and not uploaded "
                         "yet; run `syncd start` to see why",

@@ -12,7 +12,7 @@ SECRET_WORDS = ("key", "token", "secret", "password", "passwd", "credential", "a
 HIDDEN = "***"
 
 
-def process_facts() -> dict[str, Any]:
+def script_facts() -> dict[str, Any]:
     """Return what can be told at once and for free."""
     main = sys.modules.get("__main__")
     return {

@@ -77,7 +77,7 @@ class Run:
         self._plan = plan
         self._writer = writer
         self._earlier = earlier
-        self._notices = notices or Notices()
+        self.notices = notices or Notices()
         self._disk = disk
         self._clock = clock or Clock()
         self._on_finish = on_finish
@@ -92,12 +92,12 @@ class Run:
         self._steps = _steps_from(earlier.next_step)
         self._log_row: Callable[..., None] = _ignore if writer is None else writer.log_row
         self._images = ImageStore(plan.directory, disk=disk)
-        self._files = FileSaver(plan.directory, disk=disk, notices=self._notices)
+        self._files = FileSaver(plan.directory, disk=disk, notices=self.notices)
         self._config = RecordedMapping(
-            held=earlier.config, title="config", record=self._log_config, notices=self._notices
+            held=earlier.config, title="config", record=self._log_config, notices=self.notices
         )
         self._summary = SummaryMapping(
-            computed=self._computed_summary, record=self._log_summary, notices=self._notices
+            computed=self._computed_summary, record=self._log_summary, notices=self.notices
         )
         self.tags: tuple[str, ...] = tuple(as_tags(plan.facts.get("tags")))
         _runs.add(self)
@@ -116,7 +116,7 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         code, reason = exit_of(error)
-        self._finish(code, reason)
+        self.end(code, reason)
 
     # -- what it is ------------------------------------------------------------------------------
 
@@ -169,6 +169,16 @@ class Run:
     def disabled(self) -> bool:
         """Whether nothing is recorded."""
         return self._plan.mode == DISABLED
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, so that nothing more is recorded."""
+        return self._is_finished
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process is a forked child of the one that began the run."""
+        return os.getpid() != self._pid
 
     @property
     def step(self) -> int:
@@ -245,7 +255,7 @@ class Run:
                 name, step_metric=step_metric, summary=summary, goal=goal, unknown=unknown
             )
             for fault in faults:
-                self._notices.tell(*fault)
+                self.notices.tell(*fault)
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure("define_metric", error)
             return
@@ -270,7 +280,7 @@ class Run:
             pattern = os.fspath(glob_or_path)
             base = None if base_path is None else os.fspath(base_path)
             if policy not in POLICIES:
-                self._notices.tell(
+                self.notices.tell(
                     "policy",
                     f"save(policy={shown(policy)}) is none of {', '.join(POLICIES)}: saved now",
                 )
@@ -297,11 +307,22 @@ class Run:
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001 - wandb's signature
         """End the run: what was logged is on the disk when this returns. Again is without effect."""
         code = exit_code if isinstance(exit_code, int) else 0
-        self._finish(code, f"finish({code})" if code else "", quiet=quiet)
+        self.end(code, f"finish({code})" if code else "", quiet=quiet)
+
+    def end(self, code: int, reason: str, *, quiet: bool | None = None) -> None:
+        """End the run with an exit code, and for people the reason of it, such as "ValueError: x"."""
+        with self._lock:
+            if self._is_finished:
+                return
+            self._is_finished = True
+        if self._writer is not None and self._writer.is_busy:
+            self._put_off("finish", lambda: self._finish_now(code, reason, quiet))
+        else:
+            self._finish_now(code, reason, quiet)
 
     def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
-        self._chores = Chores(chores, afterwards=afterwards, notices=self._notices)
+        self._chores = Chores(chores, afterwards=afterwards, notices=self.notices)
 
     # -- how a row gets there --------------------------------------------------------------------
 
@@ -313,7 +334,7 @@ class Run:
         if not isinstance(data, Mapping):
             as_map = to_map(data) if data is not None else None
             if as_map is None:
-                self._notices.tell(
+                self.notices.tell(
                     "data",
                     f'log({shown(data)}) was left out: it takes a dict, such as log({{"loss": 0.3}})',
                 )
@@ -322,7 +343,7 @@ class Run:
         number = self._take_step(step, commit=commit)
         row, faults = clean_row(data, lambda key, image: self._store_image(key, image, number))
         for fault in faults:
-            self._notices.tell(fault.kind, f"{fault.text} (the rest of the row was recorded)")
+            self.notices.tell(fault.kind, f"{fault.text} (the rest of the row was recorded)")
         if row or not data:
             self._write(row, number)
         if number >= self._curves.due_step:
@@ -330,7 +351,7 @@ class Run:
 
     def _store_image(self, key: str, image: Image, step: int) -> Media:
         for argument in image.unknown:
-            self._notices.tell(
+            self.notices.tell(
                 f"image {argument}",
                 f"Image({argument}=...) is not supported and has no effect: draw it into the image",
             )
@@ -341,7 +362,7 @@ class Run:
             try:
                 number = clean_step(step)
             except Unrecordable as error:
-                self._notices.tell(error.kind, str(error))
+                self.notices.tell(error.kind, str(error))
             else:
                 self._advance_to(number + commit)
                 return number
@@ -360,7 +381,7 @@ class Run:
             self._log_row(row, step=step)
         except RecordError as error:
             if len(row) < 2:
-                self._notices.tell("row", f"log() left out {', '.join(map(shown, row))}: {error}")
+                self.notices.tell("row", f"log() left out {', '.join(map(shown, row))}: {error}")
                 return
             items = list(row.items())
             self._write(dict(items[: len(items) // 2]), step)
@@ -410,31 +431,21 @@ class Run:
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def _finish(self, code: int, reason: str, *, quiet: bool | None = None) -> None:
-        with self._lock:
-            if self._is_finished:
-                return
-            self._is_finished = True
-        if self._writer is not None and self._writer.is_busy:
-            self._put_off("finish", lambda: self._finish_now(code, reason, quiet))
-        else:
-            self._finish_now(code, reason, quiet)
-
     def _finish_now(self, code: int, reason: str, quiet: bool | None) -> None:  # noqa: FBT001 - as above.
         try:
-            self._end(code, reason, is_quiet=self._plan.is_quiet if quiet is None else quiet)
+            self._write_end(code, reason, is_quiet=self._plan.is_quiet if quiet is None else quiet)
         except Exception as error:  # noqa: BLE001 - as above.
             self._tell_failure("finish", error)
         finally:
             if self._on_finish is not None:
                 self._on_finish(self)
 
-    def _end(self, code: int, reason: str, *, is_quiet: bool) -> None:
+    def _write_end(self, code: int, reason: str, *, is_quiet: bool) -> None:
         writer = self._writer
         if writer is None:
             return
         state = "failed" if code else "finished"
-        if os.getpid() != self._pid:
+        if self.is_inherited:
             # A forked child ends its own log; the run goes on in the process that began it.
             writer.close(state=state, exit_code=code, reason=reason)
             return
@@ -463,7 +474,7 @@ class Run:
             facts = {**self._plan.facts, "state": state, "exit_code": code}
             write_run_json(directory, facts, self._config.as_dict(), disk=self._disk)
         except OSError as error:
-            self._notices.tell(
+            self.notices.tell(
                 "derived",
                 f"run.json and summary.json of {directory} could not be written: {error}; they are "
                 "copies for people to read, the log has everything",
@@ -480,7 +491,7 @@ class Run:
             media_bytes=self._images.size_bytes,
             files=self._files.count,
             file_bytes=self._files.size_bytes,
-            warnings=self._notices.counts,
+            warnings=self.notices.counts,
         )
         return end_block(
             ending,
@@ -502,13 +513,13 @@ class Run:
         if isinstance(error, WriterClosedError):
             self._tell_closed(where)
             return
-        self._notices.tell(
+        self.notices.tell(
             f"{where} failed",
             f"{where} could not record something ({type(error).__name__}: {error}); training goes on",
         )
 
     def _tell_closed(self, where: str) -> None:
-        self._notices.tell(
+        self.notices.tell(
             "finished",
             f"{where} after finish() of run {self.name}: nothing more is recorded in it; call "
             "sdk.init() to begin another run",
