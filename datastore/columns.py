@@ -80,12 +80,21 @@ class Columns:
         return f"<Columns of {self._rows} rows: {', '.join(self._columns)}>"
 
 
+FLOAT_INT_MAX = 2**53
+"""Up to here every int is a float as well."""
+
+
+def _has_inexact(values: Sequence[Any]) -> bool:
+    """Tell whether an int among the values would change as a float."""
+    return any(type(value) is int and abs(value) > FLOAT_INT_MAX for value in values)
+
+
 def make_column(values: Sequence[Any]) -> Any:
     """Return values as a column of the narrowest type that fits them all."""
     kinds = set(map(type, values))
     has_gaps = not kinds.isdisjoint((type(None), type(MISSING)))
     kinds -= {type(None), type(MISSING)}
-    is_float = float in kinds and kinds <= {float, int}
+    is_float = float in kinds and kinds <= {float, int} and not (int in kinds and _has_inexact(values))
     if has_gaps:
         gap = math.nan if is_float else None
         values = [gap if value is None or value is MISSING else value for value in values]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidelog.datastore.columns import MISSING, make_column
+from tidelog.datastore.columns import FLOAT_INT_MAX, MISSING, make_column
 from tidelog.datastore.log_reader import LogReader, LogWalk
 from tidelog.datastore.records import ROW
 from tidelog.datastore.stretch import Stretch, read_stretch
@@ -118,6 +118,8 @@ class Gathered:
         kinds = {values.dtype for _, values in pieces}
         if kinds <= {np.dtype(np.float64), np.dtype(np.int64)}:
             if np.dtype(np.float64) in kinds:
+                if any(_has_inexact(values) for _, values in pieces):
+                    return self._slow_column(pieces)
                 column = np.full(self._rows, np.nan)
             elif held == self._rows:
                 column = np.empty(self._rows, np.int64)
@@ -229,6 +231,13 @@ def _piece(values: Sequence[Any]) -> Array:
         return np.fromiter(values, dtype=object, count=len(values))
     column: Array = make_column(values)
     return column
+
+
+def _has_inexact(values: Array) -> bool:
+    """Tell whether an int among the values would change as a float."""
+    if values.dtype != np.int64:
+        return False
+    return bool((values > FLOAT_INT_MAX).any() or (values < -FLOAT_INT_MAX).any())
 
 
 def _joined(pieces: list[Array], dtype: npt.DTypeLike) -> Array:

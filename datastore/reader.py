@@ -90,8 +90,9 @@ class Reader:
 
     @property
     def id(self) -> str:
-        """The run's id: what its records say, else the directory's name."""
-        return str(self.metadata.get("id") or self._directory.name)
+        """The run's id: its directory's name; of a lone log what its records say, if they do."""
+        recorded = self.metadata.get("id") if self._is_one_log else None
+        return str(recorded or self._directory.name)
 
     @property
     def project(self) -> str | None:
@@ -126,7 +127,9 @@ class Reader:
     @property
     def summary(self) -> dict[str, Any]:
         """Key -> the value that stands for the run: set by hand, else computed from its rows."""
-        return Summary().combined(digest.summary for digest in self._digests()).values()
+        # A forked child's log comes after its parent's, and its rows before the parent's last ones.
+        digests = sorted(self._digests(), key=lambda digest: "forked_from" not in digest.facts)
+        return Summary().combined(digest.summary for digest in digests).values()
 
     @property
     def state(self) -> State:
@@ -220,7 +223,8 @@ class Reader:
             patterns = [keys] if isinstance(keys, str) else list(keys)
             names = [n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns)]
         columns = {"_step": rows.step_column, "_time": rows.time_column}
-        columns |= {name: rows.column(name) for name in names}
+        # These two keep their meaning, whatever somebody logged under the same names.
+        columns |= {name: rows.column(name) for name in names if name not in columns}
         return Columns(columns, rows=len(rows.step_column))
 
     def metric(self, name: str) -> Series:

@@ -114,9 +114,10 @@ class Stream:
             self._append_checkpoint(self.log, FINAL, state=state, exit_code=exit_code)
 
     def give_up(self) -> None:
-        """Count what is still held as lost, and say so."""
-        self.lost_rows += self._unsynced.rows
-        self._on_problem(f"{self._directory} still takes no data: {self.lost_rows} rows are lost")
+        """Count what no file holds as lost, and say so."""
+        self.lost_rows += self._unsynced.rows_nowhere
+        lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "its last rows may be lost"
+        self._on_problem(f"{self._directory} still takes no data: {lost}")
 
     def _begin(self, payload: bytes, rows: int) -> LogWriter | None:
         """Begin the log of a stream that has none yet, with its first record."""

@@ -32,10 +32,8 @@ class Summary:
         aggregate = definition.get("summary")
         if aggregate == "best":
             aggregate = "min" if definition.get("goal") == "minimize" else "max"
-        if aggregate in AGGREGATES and aggregate != "last":
-            self._rules[name] = aggregate
-        else:
-            self._rules.pop(name, None)
+        # "last" is kept as well: it may be the exception from a pattern.
+        self._rules[name] = aggregate if aggregate in AGGREGATES else "last"
         self._rule_of_key.clear()
 
     def follow_rules_of(self, other: "Summary") -> None:

@@ -21,9 +21,9 @@ class Unsynced:
         return len(self._syncing) + len(self._queue)
 
     @property
-    def rows(self) -> int:
-        """How many rows are held."""
-        return sum(rows for _, rows, *_ in (*self._syncing, *self._queue))
+    def rows_nowhere(self) -> int:
+        """How many of the rows held are in no file, as far as is known."""
+        return sum(rows for _, rows, _, _, is_taken in (*self._syncing, *self._queue) if not is_taken)
 
     def hold(
         self, payload: bytes, rows: int, log_id: bytes | None, seq: int, *, is_taken: bool = True
@@ -43,11 +43,12 @@ class Unsynced:
         self._queue = deque()
 
     def end_sync(self, *, is_synced: bool) -> None:
-        """Let go of what was marked, or keep it where the sync failed."""
+        """Let go of what was marked; where the sync failed keep all, and count on no file for it."""
         if is_synced:
             self._bytes -= sum(len(held[0]) for held in self._syncing)
         else:
-            self._queue.extendleft(reversed(self._syncing))
+            self._rejoin()
+            self._queue = deque((*held[:4], False) for held in self._queue)
         self._syncing = deque()
 
     def batches(self, *, bytes_max: int) -> Iterator[list[Held]]:
@@ -55,7 +56,7 @@ class Unsynced:
 
         What is yielded is no longer held; `put_back` puts something in its place afterwards.
         """
-        self.end_sync(is_synced=False)
+        self._rejoin()
         while self._queue:
             batch: list[Held] = []
             size = 0
@@ -73,6 +74,10 @@ class Unsynced:
         """Hold records again, before all that is held."""
         self._queue.extendleft(reversed(batch))
         self._bytes += sum(len(held[0]) for held in batch)
+
+    def _rejoin(self) -> None:
+        self._queue.extendleft(reversed(self._syncing))
+        self._syncing = deque()
 
     def _keep_bound(self) -> int:
         lost = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from log_spec import TIME, LogSpec, log_of_every_kind
+from log_spec import LOG_ID, TIME, LogSpec, log_of_every_kind
 
 from tidelog.datastore import Reader, Writer
 from tidelog.datastore.disk import Disk
@@ -242,7 +242,7 @@ def test_a_run_is_told_whole(tmp_path: Path) -> None:
     """Metadata, metrics, media, files, times; what the records do not say comes from the names."""
     run_of(tmp_path / "r9", main_1=log_of_every_kind())
     with Reader(tmp_path / "r9") as run:
-        assert ("r1", "mnist", "r1") == (run.id, run.project, run.name)
+        assert ("r9", "mnist", "r9") == (run.id, run.project, run.name)
         assert {"summary": "max", "goal": "maximize"} == run.metrics["val/*"]
         assert ["media/images/a_0.png"] * 3 == [media.path for media in run.media("images")]
         assert ("sieben", {"width": 8}) == (run.media()[0].caption, run.media()[0].details)
@@ -382,3 +382,32 @@ def test_a_closed_reader_tells_what_it_knew(tmp_path: Path) -> None:
     run.close()
     run.close()
     assert (3, {"i": 2}, "finished") == (run.rows, run.summary, run.state)
+
+
+def test_a_forked_child_does_not_have_the_last_word(tmp_path: Path) -> None:
+    """Its log comes second and its rows come before the parent's last one."""
+    parent, child = LogSpec(), LogSpec(log_id=bytes(16))
+    parent.row({"a": 1}, step=0).row({"a": 3}, step=1)
+    child.record(RUN, TIME, {"forked_from": LOG_ID.hex()}).row({"a": "child"}, step=1)
+    run_of(tmp_path / "r", main_1=parent, main_2=child)
+    with Reader(tmp_path / "r") as run:
+        assert {"a": 3} == run.summary
+
+
+def test_step_and_time_keep_their_meaning_whatever_is_logged(tmp_path: Path) -> None:
+    """`_step` and `_time` are the reader's; a value of that name is in the records."""
+    log = LogSpec().row({"a": 1}, step=0).row({"_step": 99, "_time": 5, "a": 2}, step=7)
+    run_of(tmp_path / "r", main_1=log)
+    with Reader(tmp_path / "r") as run:
+        assert [0, 7] == list(run.history()["_step"])
+        assert [TIME, TIME] == list(run.history()["_time"])
+        assert [99] == list(run.metric("_step").value)
+
+
+def test_a_metric_may_be_the_exception_from_a_pattern(tmp_path: Path) -> None:
+    """`last` is kept as a rule where a pattern says otherwise."""
+    log = LogSpec().record(METRIC, "*", {"summary": "min"}).record(METRIC, "loss", {"summary": "last"})
+    log.row({"loss": 1, "other": 1}, step=0).row({"loss": 5, "other": 5}, step=1)
+    run_of(tmp_path / "r", main_1=log)
+    with Reader(tmp_path / "r") as run:
+        assert {"loss": 5, "other": 1} == run.summary

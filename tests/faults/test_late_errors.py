@@ -158,6 +158,6 @@ def test_a_value_that_changes_after_it_was_logged_is_recorded_as_it_was(tmp_path
 def test_a_stream_must_name_a_log(tmp_path: Path) -> None:
     """Else its file would lie elsewhere, or no reader would find it."""
     for stream in ("../x", "Main", "", "3", "a.b"):
-        with pytest.raises(ValueError, match="names no log"):
+        with pytest.raises(ValueError, match="name a log"):
             Writer(tmp_path / "run", stream=stream)
     assert [] == list(tmp_path.iterdir())
