@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.settings import SettingsError
 from tidelog.syncd.agent.plan import Run
 from tidelog.syncd.agent.retry import Course, Setback, SetbackError, judge_problem, outage
 from tidelog.syncd.agent.settings import AgentSettings
@@ -30,6 +31,7 @@ from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     PROBLEM_TYPE_PREFIX,
     PROBLEMS,
+    CannotStartError,
     ProblemError,
     ProtocolError,
 )
@@ -256,7 +258,10 @@ class HttpTarget:
         """Send one request and return its answer; everything else becomes a SetbackError."""
         settings = self._settings
         if not self._key:
-            self._key = self._read_key()
+            try:
+                self._key = self._read_key()
+            except (CannotStartError, SettingsError) as error:
+                raise refused(str(error)) from error
         sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
         if body is not None:
             # Of an empty body too: a large file may lack nothing but its last word.

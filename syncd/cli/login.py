@@ -9,7 +9,9 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
+from tidelog.syncd.agent.control import ask_daemon
 from tidelog.syncd.agent.credentials import FILE, Address, parse_address, store
+from tidelog.syncd.agent.lock import state_directory
 from tidelog.syncd.agent.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.cli.console import PARKED, say
@@ -51,6 +53,10 @@ def command(hub: str | None, key_file: str | None) -> None:
         say(f"warning: the key could not be tried: {error}")
     path = store(address, key, os.environ, disk)
     say(f"stored the key for {address.url} in {path}; next: `syncd start` or `syncd sync PATH`")
+    daemon = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=disk)
+    if daemon is not None and daemon.get("target") != address.url:
+        pid = daemon.get("pid")
+        say(f"warning: daemon {pid} uploads to {daemon.get('target')} until you stop it: `kill {pid}`")
 
 
 async def _try_key(address: Address, key: str) -> None:

@@ -148,7 +148,7 @@ def _start_in_background(
     roots: Sequence[str], to: str | None, directory: Path, disk: Disk, retry_max_s: float
 ) -> None:
     """Hand the roots to a daemon; where none answers, start one and hand them over to that."""
-    if _hand_over(roots, directory, disk):
+    if _hand_over(roots, to, directory, disk):
         return
     # Said here, where a person can read it, and not in the daemon's log.
     address = find_address(to, os.environ, disk)
@@ -159,7 +159,7 @@ def _start_in_background(
         raise _no_state(directory, error) from error
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if _hand_over(roots, directory, disk):
+        if _hand_over(roots, to, directory, disk):
             return
         if process.poll() not in (None, BAD_USAGE):
             break  # With exit code 2 another daemon was faster: it will answer.
@@ -167,9 +167,17 @@ def _start_in_background(
     raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why")
 
 
-def _hand_over(roots: Sequence[str], directory: Path, disk: Disk) -> bool:
-    if ask_daemon(directory, {"command": "status"}, disk=disk) is None:
+def _hand_over(roots: Sequence[str], to: str | None, directory: Path, disk: Disk) -> bool:
+    answer = ask_daemon(directory, {"command": "status"}, disk=disk)
+    if answer is None:
         return False
+    is_named = to is not None or "hub" in read_settings(os.environ, disk=disk)
+    target, pid = answer.get("target"), answer.get("pid")
+    if is_named and (wanted := find_address(to, os.environ, disk).url) != target:
+        raise CannotStartError(
+            f"process {pid} is the daemon of {directory} and uploads to {target}, not to {wanted}: "
+            f"stop it with `kill {pid}`, then run the command again"
+        )
     return all(
         ask_daemon(directory, {"command": "watch", "root": root}, disk=disk) is not None
         for root in roots

@@ -224,6 +224,8 @@ def test_background_starts_one_daemon_and_hands_roots_to_it(
             assert 0 == done.returncode, done.stderr
         first = status()
         assert [str(one), str(two)] == sorted(first["roots"])  # type: ignore[call-overload]
+        other = run_syncd("start", "--background", "--root", one, "--to", f"file://{tmp_path}/usb")
+        assert (2, True) == (other.returncode, f"uploads to {hub.url}, not to file:" in other.stderr)
         deadline = time.monotonic() + DEADLINE_S
         while len(tree(tmp_path / "data")) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)

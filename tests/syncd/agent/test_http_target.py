@@ -14,6 +14,7 @@ from tidelog.syncd.agent.http_target import HttpTarget
 from tidelog.syncd.agent.plan import Run
 from tidelog.syncd.agent.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.target import Piece
+from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.server import HubServer, Listen
 
 RUN = Run("/x", "mnist", "r1")
@@ -71,6 +72,21 @@ def test_a_hub_without_tls_is_told_from_one_that_is_away(tmp_path: Path) -> None
     assert "TLS" in setback.reason
     assert "http://" in setback.reason
     assert ssl.SSLError.__name__ not in setback.reason
+
+
+def test_a_key_that_went_away_is_a_refused_one(tmp_path: Path) -> None:
+    """It is the target's trouble, told once, and not each item's."""
+
+    def read_key() -> str:
+        raise CannotStartError("no API key for http://hub")
+
+    async def work() -> Setback:
+        target = HttpTarget("http://127.0.0.1:9", read_key=read_key, settings=SETTINGS, clock=Clock())
+        with pytest.raises(SetbackError) as caught:
+            await target.check()
+        return caught.value.setback
+
+    assert Setback(Course.REFUSED, "no API key for http://hub") == asyncio.run(work())
 
 
 @pytest.mark.parametrize(
