@@ -1,14 +1,12 @@
 """run.json and summary.json: copies for human eyes, made from what the log says."""
 
-import json
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from tidelog.datastore.as_json import dumps
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import RUN_JSON, SUMMARY_JSON
-from tidelog.datastore.records import Histogram, Media
 
 
 def write_run_json(
@@ -24,20 +22,5 @@ def write_summary_json(directory: str, summary: Mapping[str, Any], *, disk: Disk
 
 
 def _write(path: str, values: Mapping[str, Any], disk: Disk) -> None:
-    text = json.dumps(as_json(values), indent=2, ensure_ascii=False, allow_nan=False)
+    text = dumps(values, indent=2)
     disk.replace(path, (text + "\n").encode("utf-8", "backslashreplace"))
-
-
-def as_json(value: Any) -> Any:
-    """Return `value` as JSON can hold it; NaN and infinities, which it has no number for, as text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
-    if isinstance(value, Media):
-        return as_json(value.fields())
-    if isinstance(value, Histogram):
-        return as_json(value.fields)
-    return value

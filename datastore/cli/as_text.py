@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tidelog.datastore.cli.as_json import dumps
+from tidelog.datastore.as_json import dumps
 from tidelog.datastore.records import Histogram, Media
 
 VALUE_CHARACTERS_MAX = 60

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from tidelog.datastore.cli.as_json import dumps
+from tidelog.datastore.as_json import dumps
 from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.reader import Reader

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tidelog.datastore.cli.as_json import dumps, plain
+from tidelog.datastore.as_json import dumps, plain
 from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.find import find_runs

@@ -2,8 +2,8 @@
 
 import click
 
+from tidelog.datastore.as_json import dumps
 from tidelog.datastore.check import RunCheck, check_run
-from tidelog.datastore.cli.as_json import dumps
 from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import find_runs

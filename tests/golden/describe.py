@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tidelog.datastore import Reader
-from tidelog.datastore.cli.as_json import plain
+from tidelog.datastore.as_json import plain
 from tidelog.datastore.log_reader import LogReader
 
 

@@ -1,4 +1,5 @@
 import errno
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from tidelog.datastore import Reader
+from tidelog.datastore.as_json import plain
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.sdk.current import Current
 from tidelog.sdk.media import Image
@@ -215,6 +217,17 @@ def test_the_end_of_the_run_is_recorded_with_its_reason(begin: Any) -> None:
         with Reader(run.dir) as reader:
             assert (state, code) == (reader.state, reader.exit_code)
             assert not reader.torn_tails
+
+
+def test_the_copies_for_people_say_values_as_datastore_show_does(run: Run) -> None:
+    """NaN, the infinities, and what JSON has no word for."""
+    run.config["limit"] = math.inf
+    run.log({"nan": math.nan, "low": -math.inf})
+    run.finish()
+    assert "Infinity" == json.loads((run.dir / "run.json").read_text())["config"]["limit"]
+    with Reader(run.dir) as reader:
+        summary = json.loads((run.dir / "summary.json").read_text())
+        assert {"nan": "NaN", "low": "-Infinity"} == summary == plain(reader.summary)
 
 
 def test_threads_lose_nothing_and_share_no_step(run: Run) -> None:
