@@ -66,10 +66,11 @@ class Agent:
         chance: Callable[[], float],
         tell: Tell,
         on_final: Callable[[Run, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.target = target
         self.planner = Planner(settings, chance=chance)
-        self.progress = Progress()
+        self.progress = progress or Progress()
         self.losses = Losses()
         self.last_acknowledged = clock.monotonic()
         self._state = state

@@ -26,16 +26,20 @@ class Progress:
     """What was found and what the target holds of it.
 
     `chunks` counts the chunks of logs that were walked over, which in logs of the default durability is
-    one for every call of `log()`.
+    one for every call of `log()`. Without `keeps_items` there are the two counts alone: a daemon of
+    months must not remember every file that it sent.
     """
 
     chunks: int = 0
     bytes_sent: int = 0
+    keeps_items: bool = True
     _logs: dict[Task, _Log] = field(default_factory=dict)
     _files: dict[tuple[Run, str], _File] = field(default_factory=dict)
 
     def found_log(self, task: Task, size: int) -> None:
         """Note a log, or that it has grown."""
+        if not self.keeps_items:
+            return
         log = self._logs.setdefault(task, _Log(size))
         log.is_done = log.is_done and size == log.size
         log.size = size
@@ -43,12 +47,14 @@ class Progress:
     def advanced(self, task: Task, offset: int, chunks: int, *, is_done: bool) -> None:
         """Note that the target holds a log up to `offset`."""
         self.chunks += chunks
+        if not self.keeps_items:
+            return
         log = self._logs.setdefault(task, _Log(offset))
         log.offset, log.is_done = offset, is_done
 
     def found_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         """Note files of the ledger."""
-        for entry in entries:
+        for entry in entries if self.keeps_items else ():
             self._files[run, entry.path] = _File(entry.size)
 
     def holds_file(self, run: Run, path: str, held: int) -> None:
@@ -59,7 +65,7 @@ class Progress:
 
     def delivered(self, run: Run, entries: Iterable[FileEntry]) -> None:
         """Note files that the target holds."""
-        for entry in entries:
+        for entry in entries if self.keeps_items else ():
             self._files[run, entry.path] = _File(entry.size, entry.size, is_done=True)
 
     @property

@@ -17,6 +17,7 @@ from tidelog.syncd.agent.agent import Agent, Tell
 from tidelog.syncd.agent.control import ControlServer
 from tidelog.syncd.agent.inventory import Inventory, Look
 from tidelog.syncd.agent.plan import Task
+from tidelog.syncd.agent.progress import Progress
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.state import LmdbState
 from tidelog.syncd.agent.target import Target
@@ -56,6 +57,7 @@ class Service:
             chance=chance,
             tell=tell,
             on_final=self._inventory.note_final,
+            progress=Progress(keeps_items=False),
         )
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max

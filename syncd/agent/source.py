@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from tidelog.datastore.append import log_id_of
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import NotALogError
 from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, TornTail, identify
 from tidelog.syncd.agent.cursor import Cursor
@@ -45,6 +46,16 @@ class LogSource:
 
     def __repr__(self) -> str:
         return f"<LogSource {self.path}, held up to {self.held}>"
+
+    def is_still_there(self) -> bool:
+        """Tell whether the file at the path is still this log, and no other that took its place."""
+        with self._reading() as read_at:
+            try:
+                identity = identify(read_at, log=self.task.name)
+            except NotALogError:
+                return False
+            log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
+        return (identity.tag, log_id) == (self._tag, self.log_id)
 
     def next_range(self, cursor: Cursor) -> LogRange:
         """Return what follows a cursor and may travel."""

@@ -103,6 +103,10 @@ class Uploader:
 
     async def _upload_log(self, task: Task) -> Done:
         source = self._sources.get(task)
+        if source is not None:
+            self._sources.move_to_end(task)
+            if not await asyncio.to_thread(source.is_still_there):
+                source = None
         if source is None:
             try:
                 source = await asyncio.to_thread(

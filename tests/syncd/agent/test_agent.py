@@ -361,6 +361,28 @@ def test_one_refused_file_keeps_no_other_at_home(open_any: OpenTarget, tmp_path:
     assert {"mnist/r1/files/b", "mnist/r1/files/c"} <= tree(data).keys()
 
 
+def test_a_log_that_took_another_ones_place_is_sent_as_what_it_is(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Also by an agent that has known the old one, and beside the old one's bytes."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).rows(5)
+    home = Run(str(root / "mnist/r1"), "mnist", "r1")
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target)
+        agent.found([FoundLog(home, run.name, len(run.log.data), True)])
+        await agent.run(until_idle=True)
+        other = RunSpec(tmp_path / "other", seed=2).rows(50)
+        (run.path / run.name).write_bytes(other.log.data)
+        agent.found([FoundLog(home, run.name, len(other.log.data), True)])
+        await agent.run(until_idle=True)
+        assert {} == agent.planner.parked
+        assert {run.log.data, other.log.data} == set(tree(data).values())
+
+    on_target(open_any, data, work)
+
+
 def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp_path: Path) -> None:
     """What is parked then is parked as long as this process lives, and told."""
     root, told = tmp_path / "root", []
