@@ -1,7 +1,7 @@
 """The hub and the key that `syncd login` stored; the one place that decides which key goes where.
 
 A stored key goes to the hub that it was stored for, and to no other: a settings file in a folder that
-somebody sent must not be able to send it elsewhere.
+somebody sent must not be able to send it elsewhere, nor the key of the environment.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import config_directory, read_settings
+from tidelog.datastore.settings import PROJECT_FILE, config_directory, read_settings
 from tidelog.syncd.errors import CannotStartError
 
 CONFIG_NAME = "config.toml"
@@ -26,6 +26,8 @@ class Address(NamedTuple):
     url: str
     scheme: str
     path: str
+    is_from_folder: bool = False
+    """Whether the settings file of the working directory named it, and no one else."""
 
 
 def parse_address(text: str) -> Address:
@@ -52,10 +54,12 @@ def parse_address(text: str) -> Address:
 def find_address(to: str | None, environ: Mapping[str, str], disk: Disk) -> Address:
     """Return the target: the flag, else the settings. Raises CannotStartError where there is none."""
     setting = read_settings(environ, disk=disk).get("hub")
-    text = to or (setting.value if setting else None)
-    if not text:
+    if to:
+        return parse_address(to)
+    if setting is None:
         raise CannotStartError("no target to upload to: run `syncd login --hub URL`, or say `--to URL`")
-    return parse_address(text)
+    address = parse_address(setting.value)
+    return address._replace(is_from_folder=setting.origin == PROJECT_FILE)
 
 
 def find_key(address: Address, environ: Mapping[str, str], disk: Disk) -> str:
@@ -67,9 +71,14 @@ def find_key(address: Address, environ: Mapping[str, str], disk: Disk) -> str:
             "TIDELOG_API_KEY"
         )
     path = config_directory(environ) / CONFIG_NAME
-    if setting.origin == str(path):
-        stored = _stored(path, disk).get("hub")
-        if not isinstance(stored, str) or parse_address(stored).url != address.url:
+    stored = _stored(path, disk).get("hub")
+    if not _is_same(stored, address):
+        if address.is_from_folder and setting.origin not in (str(path), PROJECT_FILE):
+            raise CannotStartError(
+                f"{PROJECT_FILE} in this folder names {address.url}, and may not have the key of "
+                f"{setting.origin} sent there: say `--to {address.url}`, or set TIDELOG_HUB"
+            )
+        if setting.origin == str(path):
             raise CannotStartError(
                 f"the API key in {path} was stored for {stored}, not for {address.url}: run "
                 f"`syncd login --hub {address.url}`, or set TIDELOG_API_KEY"
@@ -86,6 +95,13 @@ def store(address: Address, key: str, environ: Mapping[str, str], disk: Disk) ->
     disk.make_directory(path.parent, mode=0o700)
     disk.replace(path, f"{text}\n".encode(), mode=0o600)
     return path
+
+
+def _is_same(stored: object, address: Address) -> bool:
+    try:
+        return isinstance(stored, str) and parse_address(stored).url == address.url
+    except CannotStartError:
+        return False
 
 
 def _stored(path: Path, disk: Disk) -> dict[str, object]:

@@ -62,6 +62,12 @@ def test_a_settings_file_of_a_folder_cannot_send_the_key_elsewhere(
     assert "http://theirs" == address.url
     with pytest.raises(CannotStartError, match="not for http://theirs"):
         find_key(address, environ, Disk())
+    environ["TIDELOG_API_KEY"] = "tide_env"
+    with pytest.raises(CannotStartError, match=r"TIDELOG_API_KEY sent there: say `--to http://theirs`"):
+        find_key(address, environ, Disk())
+    assert "tide_env" == find_key(find_address("http://theirs", environ, Disk()), environ, Disk())
+    Path(".tidelog.toml").write_text('hub = "http://mine"\n')
+    assert "tide_env" == find_key(find_address(None, environ, Disk()), environ, Disk())
 
 
 def test_without_hub_or_key_the_next_command_is_named(tmp_path: Path) -> None:
