@@ -1,6 +1,7 @@
 """Images: from what people have in hand to a file below the run directory, stored once per content."""
 
 import os
+import stat
 from typing import Any
 
 from tidelog.datastore.disk import Disk
@@ -115,7 +116,11 @@ class ImageStore:
 
 def _encode(data: Any, mode: str | None, disk: Disk) -> Encoded:
     if isinstance(data, (str, os.PathLike)):
-        size = disk.stat(data).st_size
+        status = disk.stat(data)
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            # A pipe would wait for its writer, and a device may never end.
+            raise ValueError(f"{os.fspath(data)} is no regular file; give the path of an image")
         if size > FILE_BYTES_MAX:
             raise ValueError(
                 f"{os.fspath(data)} has {size_text(size)}; the limit for an image is "

@@ -10,6 +10,7 @@ Entropy = Callable[[int], bytes]
 
 RUN_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 RUN_ID_LETTERS_COUNT = 6
+DIGEST_DIGITS = 8
 
 ADJECTIVES = """
 amber brave breezy bright brisk calm clear coral crisp deep dusky eager early fair fleet
@@ -69,6 +70,15 @@ def safe_name(name: object, *, default: str) -> str:
     text = "".join(c if _fits(c) else "-" for c in str(name)[:NAME_BYTES_MAX])
     text = text.encode()[:NAME_BYTES_MAX].decode(errors="ignore").lstrip(".-").rstrip(". -")
     return text if name_fault("name", text) is None else default
+
+
+def distinct_name(safe: str, name: object) -> str:
+    """Return a safe name with a few digits of what it was made from, so that no two become one."""
+    import hashlib  # Loads OpenSSL, and only a bad name needs it.
+
+    digest = hashlib.sha256(str(name).encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+    room = NAME_BYTES_MAX - len(digest) - 1
+    return f"{safe.encode()[:room].decode(errors='ignore').rstrip('. -')}-{digest}"
 
 
 def _fits(character: str) -> bool:

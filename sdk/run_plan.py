@@ -10,7 +10,14 @@ from typing import Any
 
 from tidelog.datastore.settings import Setting
 from tidelog.datastore.writer import DURABILITIES, Durability
-from tidelog.sdk.naming import Entropy, make_run_id, make_run_name, name_fault, safe_name
+from tidelog.sdk.naming import (
+    Entropy,
+    distinct_name,
+    make_run_id,
+    make_run_name,
+    name_fault,
+    safe_name,
+)
 from tidelog.sdk.notices import shown
 from tidelog.sdk.ranks import Rank
 
@@ -85,7 +92,7 @@ def make_plan(
     chosen = _merge(given, settings, notices)
     has_hub = "hub" in settings
     mode = _choose_mode(chosen.get("mode"), notices, has_hub=has_hub)
-    run_id = _checked("run id", chosen.get("id"), notices)
+    run_id = _checked("run id", chosen.get("id") or None, notices)
     name = _checked("run name", chosen.get("name"), notices)
     project = _checked("project", chosen.get("project"), notices)
     durability: Any = chosen.get("durability") or "process"
@@ -181,6 +188,8 @@ def _checked(kind: str, name: object, notices: list[tuple[str, str]]) -> str | N
     if fault is None:
         return str(name)
     safe = safe_name(name, default="unnamed")
+    if kind == "run id":
+        safe = distinct_name(safe, name)  # Two ids must never become one run.
     notices.append((kind, f"{fault}; the run is recorded under {shown(safe)}"))
     return safe
 

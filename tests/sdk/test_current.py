@@ -97,8 +97,14 @@ def test_a_run_that_cannot_be_read_back_is_resumed_all_the_same(begin: Any, caps
     assert again.dir == run.dir
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "nul\0nul", "n" * 300, "", 7, "-x", "trailing."])
-@pytest.mark.parametrize("what", ["project", "name", "id"])
+BAD_NAMES = ["a/b", "..", "nul\0nul", "n" * 300, "", 7, "-x", "trailing."]
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    # An empty id is none: the run gets one of its own.
+    [(w, n) for w in ("project", "name", "id") for n in BAD_NAMES if (w, n) != ("id", "")],
+)
 def test_a_bad_name_is_told_and_a_safe_one_is_used(
     begin: Any, capsys: Lines, tmp_path: Path, what: str, name: Any
 ) -> None:

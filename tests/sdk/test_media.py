@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,12 @@ def test_tensors_and_figures_are_images(tmp_path: Path, store: ImageStore) -> No
     narrow = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     np.testing.assert_array_equal(narrow.transpose(1, 2, 0), pixels(tmp_path, store, Tensor(narrow)))
     np.testing.assert_array_equal(narrow, pixels(tmp_path, store, narrow))
+
+
+def test_an_image_from_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
+    """Neither may hold up training."""
+    os.mkfifo(tmp_path / "pipe")
+    store = ImageStore(tmp_path, disk=Disk())
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ValueError, match="no regular file"):
+            store.store("a", Image(path), step=0)

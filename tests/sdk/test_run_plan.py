@@ -78,7 +78,7 @@ def test_arguments_win_over_settings() -> None:
     [
         ({"project": "a-b"}, "project 'a/b' holds '/'", {"project": "a/b"}),
         ({"project": "unnamed"}, "project '..' means a directory", {"project": ".."}),
-        ({"run_id": "a-b"}, "run id 'a\\x00b' holds '\\x00'", {"id": "a\0b"}),
+        ({"run_id": "a-b-59b271ae"}, "run id 'a\\x00b' holds '\\x00'", {"id": "a\0b"}),
         ({"name": "n" * 128}, "has 300 bytes", {"name": "n" * 300}),
         ({"project": "7"}, "is of type int", {"project": 7}),
         ({"mode": "offline"}, "mode 'onlin' is none of", {"mode": "onlin"}),
@@ -110,3 +110,12 @@ def test_ranks_that_share_a_run_id_share_the_directory() -> None:
     assert (3, 8) == (third.facts["rank"], third.facts["world_size"])
     ((_, text),) = plan({}, Rank(3, 8)).notices
     assert "TIDELOG_RUN_ID" in text
+
+
+def test_two_ids_that_do_not_fit_never_become_one_run() -> None:
+    """What is made from an id carries digits of the whole of it; an empty id is none."""
+    ids = ["x" * 200 + "seed1", "x" * 200 + "seed2", ".x", "-x", "x.", "x", "a/b", "a:b", ".", ".."]
+    made = [plan(id=run_id).run_id for run_id in ids]
+    assert len(ids) == len(set(made))
+    assert "x" == made[ids.index("x")]
+    assert plan().run_id == plan(id="").run_id
