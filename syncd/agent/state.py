@@ -7,7 +7,9 @@ The roots and what is parked are nowhere else, so only a state that is broken fo
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -37,8 +39,18 @@ class State(Protocol):
     def advance(self, target: str, task: Task, cursor: Cursor, entries: Iterable[FileEntry]) -> None:
         """Move a log's cursor and queue the files that its records name, both or neither."""
 
-    def files(self, target: str, run: Run) -> list[FileEntry]:
-        """Return the files of a run that are still to send."""
+    def files(
+        self,
+        target: str,
+        run: Run,
+        *,
+        limit: int | None = None,
+        is_wanted: Callable[[FileEntry], bool] | None = None,
+    ) -> list[FileEntry]:
+        """Return the files of a run that are still to send, the first so many that are wanted."""
+
+    def file(self, target: str, run: Run, path: str) -> FileEntry | None:
+        """Return one of them, None where it is not to send."""
 
     def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
         """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
@@ -56,13 +68,16 @@ class State(Protocol):
         """Return what is parked, with the reasons."""
 
 
+Items = Generator[tuple[bytes, bytes], None, None]
+
+
 class Table(Protocol):
     """A sorted map of bytes to bytes: one of LMDB's, or a dict."""
 
     def get(self, key: bytes) -> bytes | None: ...
     def put(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...
-    def items(self, prefix: bytes) -> list[tuple[bytes, bytes]]: ...
+    def items(self, prefix: bytes) -> Items: ...
 
 
 class _Tables(Protocol):
@@ -97,11 +112,26 @@ class _Book:
                 value = msgpack.packb([target, task.run, entry], unicode_errors="surrogateescape")
                 tables[_FILES].put(_file_key(target, task.run, entry.path), value)
 
-    def files(self, target: str, run: Run) -> list[FileEntry]:
-        """Return the files of a run that are still to send."""
+    def files(
+        self,
+        target: str,
+        run: Run,
+        *,
+        limit: int | None = None,
+        is_wanted: Callable[[FileEntry], bool] | None = None,
+    ) -> list[FileEntry]:
+        """Return the files of a run that are still to send, the first so many that are wanted."""
+        key = _key(target, run.path)
+        # The items are closed before the transaction is: their cursor must not outlive that.
+        with self._tables() as tables, closing(tables[_FILES].items(key)) as items:
+            entries = (FileEntry(*_unpack(value)[2]) for _, value in items)
+            return list(islice((e for e in entries if is_wanted is None or is_wanted(e)), limit))
+
+    def file(self, target: str, run: Run, path: str) -> FileEntry | None:
+        """Return one of them, None where it is not to send."""
         with self._tables() as tables:
-            values = tables[_FILES].items(_key(target, run.path))
-        return [FileEntry(*_unpack(value)[2]) for _, value in values]
+            value = tables[_FILES].get(_file_key(target, run, path))
+        return None if value is None else FileEntry(*_unpack(value)[2])
 
     def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
         """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
@@ -236,15 +266,13 @@ class _LmdbTable:
     def delete(self, key: bytes) -> None:
         self._transaction.delete(key, db=self._db)
 
-    def items(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        found = []
+    def items(self, prefix: bytes) -> Items:
         with self._transaction.cursor(db=self._db) as cursor:
             if cursor.set_range(prefix) if prefix else cursor.first():
                 for key, value in cursor:
                     if not key.startswith(prefix):
                         break
-                    found.append((key, value))
-        return found
+                    yield key, value
 
 
 class _DictTables:
@@ -271,8 +299,8 @@ class _DictTable:
     def delete(self, key: bytes) -> None:
         self._values.pop(key, None)
 
-    def items(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        return sorted(item for item in self._values.items() if item[0].startswith(prefix))
+    def items(self, prefix: bytes) -> Items:
+        yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
 
 
 def _open(path: Path, bytes_max: int) -> Any:

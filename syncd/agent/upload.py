@@ -223,7 +223,13 @@ class Uploader:
 
     async def _upload_small(self, task: Task) -> Done:
         run, settings = task.run, self._settings
-        waiting = [e for e in self._state.files(self._target.name, run) if self._is_small(run, e)]
+        # One more than can go, to know whether there is more.
+        waiting = self._state.files(
+            self._target.name,
+            run,
+            limit=settings.batch_files_max + 1,
+            is_wanted=lambda entry: self._is_small(run, entry),
+        )
         tried = waiting[: settings.batch_files_max]
         faults = {file_task(run, e.path): fault for e in tried if (fault := fault_of(e))}
         asked = [entry for entry in tried if file_task(run, entry.path) not in faults]
@@ -289,7 +295,7 @@ class Uploader:
     async def _upload_large(self, task: Task) -> Done:
         run = task.run
         known = self._held_files.get(task)
-        entry = self._entry(run, task.name)
+        entry = self._state.file(self._target.name, run, task.name)
         if entry is None:
             return Done()
         if (wrong := fault_of(entry)) is not None:
@@ -317,15 +323,11 @@ class Uploader:
             self._held_files.popitem(last=False)
         return Done(has_more=True, offset=held, bytes_sent=len(data))
 
-    def _entry(self, run: Run, path: str) -> FileEntry | None:
-        entries = self._state.files(self._target.name, run)
-        return next((entry for entry in entries if entry.path == path), None)
-
     def _deliver(self, task: Task, entry: FileEntry, bytes_sent: int) -> Done:
         self._held_files.pop(task, None)
         self._state.delivered(self._target.name, task.run, [entry])
         # A newer version of the file may have been queued meanwhile.
-        has_more = self._entry(task.run, task.name) is not None
+        has_more = self._state.file(self._target.name, task.run, task.name) is not None
         return Done(has_more=has_more, offset=entry.size, bytes_sent=bytes_sent, delivered=[entry])
 
     def _is_superseded(self, run: Run, entry: FileEntry) -> bool:

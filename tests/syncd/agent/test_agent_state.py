@@ -53,6 +53,17 @@ def test_files_are_queued_with_the_cursor_and_the_last_entry_wins(
     assert [] == state.runs_with_files(OTHER)
 
 
+def test_the_queue_is_asked_for_one_file_or_a_few(state: MemoryState | LmdbState) -> None:
+    """A run may have very many; those that are not wanted do not count."""
+    entries = [FileEntry(f"files/{n}", n, "0" * 64) for n in range(9)]
+    state.advance(TARGET, TASK, CURSOR, entries)
+    assert entries[7] == state.file(TARGET, RUN, "files/7")
+    assert state.file(TARGET, RUN, "files/9") is None
+    assert state.file(OTHER, RUN, "files/7") is None
+    odd = state.files(TARGET, RUN, limit=3, is_wanted=lambda entry: entry.size % 2 == 1)
+    assert [True] * 3 == [entry.size % 2 == 1 for entry in odd]
+
+
 def test_a_delivery_does_not_take_away_a_newer_version(state: MemoryState | LmdbState) -> None:
     """What was logged while the older version travelled is still to send."""
     state.advance(TARGET, TASK, CURSOR, [SECOND])
