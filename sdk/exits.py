@@ -8,6 +8,7 @@ last run is finished.
 """
 
 import atexit
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class ExitWatch:
     def start(self) -> None:
         """Hook into the ways in which a script ends; again is without effect."""
         if not self._is_registered:
-            atexit.register(self._at_exit)
+            atexit.register(self._finish_at_exit)
             self._is_registered = True
         if not self._is_hooked:
             self._excepthook, sys.excepthook = sys.excepthook, self._see_exception
@@ -61,6 +62,12 @@ class ExitWatch:
             return 0, ""
         return self._code, self._reason
 
+    def _finish_at_exit(self) -> None:
+        is_interrupted = self._is_certain and self._code == INTERRUPTED
+        self._at_exit()
+        if is_interrupted:
+            _remember_interrupt()
+
     def _note(self, code: int, reason: str, *, is_certain: bool) -> None:
         self._code, self._reason, self._is_certain = code, reason, is_certain
         self._progress_at_code = self._progress()
@@ -79,6 +86,16 @@ class ExitWatch:
         if threading.current_thread() is threading.main_thread():
             self._note(*exit_of(SystemExit(status)), is_certain=False)
         self._exit(status)
+
+
+def _remember_interrupt() -> None:
+    """Let the interpreter die by SIGINT, as it would without us, so that shells and schedulers see it.
+
+    CPython keeps in a flag that a KeyboardInterrupt was not caught (Modules/main.c). Code that runs from
+    a string clears it, as every import of a module with named tuples does; such code sets it as well.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102 - a constant.
 
 
 def exit_of(error: BaseException | None) -> tuple[int, str]:

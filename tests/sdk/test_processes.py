@@ -104,6 +104,18 @@ def test_the_exit_of_the_script_is_the_exit_of_the_run(
     assert result.returncode == (-signal.SIGINT if code == 130 else code)
 
 
+def test_a_ctrl_c_is_seen_by_shells_whatever_is_imported_at_the_end(run_script: RunScript) -> None:
+    """The process dies by SIGINT, although code that ran from a string cleared the interpreter's mark."""
+    result = run_script(
+        """
+        sys.excepthook = lambda *args: exec("pass")
+        run = sdk.init(project="p", dir=ROOT, mode="offline")
+        raise KeyboardInterrupt
+        """
+    )
+    assert -signal.SIGINT == result.returncode
+
+
 def test_hooks_of_others_are_called_and_put_back(run_script: RunScript) -> None:
     """What was there before init is there after finish, and was called in between."""
     result = run_script(
