@@ -67,12 +67,17 @@ def stored(data: Path) -> dict[str, bytes]:
     return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PATCH", "POST"])
-@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    ("fault", "method"),
+    [
+        pytest.param(fault, method, id=f"{fault.name}-{method}")
+        for fault in Fault
+        for method in ("HEAD", "PATCH", "POST")
+        if (fault, method) != (Fault.GARBLE_BODY, "HEAD")  # A HEAD has no body.
+    ],
+)
 def test_each_fault_at_each_kind_of_request(fault: Fault, method: str, tmp_path: Path) -> None:
     """Twice in a row, then the network works."""
-    if fault is Fault.GARBLE_BODY and method == "HEAD":
-        pytest.skip("a HEAD has no body")
     root, data = make_root(tmp_path / "root"), tmp_path / "data"
     proxy = asyncio.run(upload_through([Order(method, fault)] * 2, root, data))
     assert [fault] * 2 == proxy.broken

@@ -105,7 +105,7 @@ def test_the_exit_of_the_script_is_the_exit_of_the_run(
 
 
 def test_a_ctrl_c_is_seen_by_shells_whatever_is_imported_at_the_end(run_script: RunScript) -> None:
-    """The process dies by SIGINT, although code that ran from a string cleared the interpreter's mark."""
+    """The process dies by SIGINT, although code run from a string cleared the interpreter's mark."""
     result = run_script(
         """
         sys.excepthook = lambda *args: exec("pass")
