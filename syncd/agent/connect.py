@@ -1,12 +1,16 @@
 """Open the target that an address names. Loads the HTTP client only where one is needed."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.credentials import FILE, Address, find_key
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target import Target
+
+if TYPE_CHECKING:
+    from tidelog.syncd.agent.root_target import Begun
 
 
 def open_target(
@@ -16,12 +20,16 @@ def open_target(
     disk: Disk,
     clock: Clock,
     settings: AgentSettings,
+    begun: "Begun | None" = None,
 ) -> Target:
-    """Return the target. Raises CannotStartError where it needs a key and there is none."""
+    """Return the target. Raises CannotStartError where it needs a key and there is none.
+
+    `begun` remembers whether the root of a `file://` address was there before.
+    """
     if address.scheme == FILE:
         from tidelog.syncd.agent.root_target import RootTarget
 
-        return RootTarget(address.url, address.path, disk=disk)
+        return RootTarget(address.url, address.path, disk=disk, begun=begun)
     find_key(address, environ, disk)
     from tidelog.syncd.agent.http_target import HttpTarget
 

@@ -9,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
@@ -24,13 +24,25 @@ LOCK_NAME = ".tidelog.lock"
 Answer = TypeVar("Answer")
 
 
-class RootTarget:
-    """Another root as a target."""
+class Begun(Protocol):
+    """Remembers, over restarts, which targets were seen to be there."""
 
-    def __init__(self, name: str, path: str, *, disk: Disk) -> None:
+    def is_begun(self, target: str) -> bool:
+        """Tell whether `begin` was called for a target."""
+
+    def begin(self, target: str) -> None:
+        """Remember that a target was seen to be there."""
+
+
+class RootTarget:
+    """Another root as a target. Once it was seen, it is never made anew: its disk may be unmounted."""
+
+    def __init__(self, name: str, path: str, *, disk: Disk, begun: Begun | None = None) -> None:
         self.name = name
         self._path = path
         self._disk = disk
+        self._begun = begun
+        self._is_begun = begun is not None and begun.is_begun(name)
         self._replica = Replica(path, disk=disk, is_shared=True)
 
     def __repr__(self) -> str:
@@ -40,7 +52,7 @@ class RootTarget:
         """Return how far a log is held under this name."""
 
         def held() -> HeldLog | None:
-            if not self._disk.is_directory(self._path):
+            if not self._is_begun and not self._disk.is_directory(self._path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
             with self._locked():
@@ -139,9 +151,17 @@ class RootTarget:
         parent = os.path.dirname(self._path)
         if not self._disk.is_directory(parent):
             raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
+        lock = os.path.join(self._path, LOCK_NAME)
+        if self._is_begun and not self._disk.is_file(lock):
+            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
+            reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
+            raise FileNotFoundError(errno.ENOENT, reason)
         self._disk.make_directory(self._path)
-        fd = self._disk.open_update(os.path.join(self._path, LOCK_NAME))
+        fd = self._disk.open_update(lock)
         try:
+            if not self._is_begun and self._begun is not None:
+                self._begun.begin(self.name)
+            self._is_begun = True
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
         finally:

@@ -24,8 +24,8 @@ from tidelog.syncd.agent.plan import Run, Task
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
-_CURSORS, _FILES, _PARKED, _ROOTS = b"cursors", b"files", b"parked", b"roots"
-_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS)
+_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
+_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN)
 _KEY_BYTES = 20
 _BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 
@@ -167,6 +167,16 @@ class _Book:
         return {
             Task(Run(*run), kind, name): reason for at, run, kind, name, reason in values if at == target
         }
+
+    def is_begun(self, target: str) -> bool:
+        """Tell whether `begin` was called for a target."""
+        with self._tables() as tables:
+            return tables[_BEGUN].get(_key(target)) is not None
+
+    def begin(self, target: str) -> None:
+        """Remember that a target was seen to be there."""
+        with self._tables(write=True) as tables:
+            tables[_BEGUN].put(_key(target), target.encode(errors="surrogateescape"))
 
     def roots(self) -> list[str]:
         """Return the roots that are watched."""

@@ -96,9 +96,11 @@ async def _serve(
 
     log = logging.getLogger("tidelog.syncd")
     clock = Clock()
-    target = open_target(address, environ=os.environ, disk=disk, clock=clock, settings=settings)
     socket = socket_path(directory, os.environ)
     with LmdbState(directory, disk=disk, bytes_max=settings.state_bytes_max) as state:
+        target = open_target(
+            address, environ=os.environ, disk=disk, clock=clock, settings=settings, begun=state
+        )
         service = Service(
             target,
             state,

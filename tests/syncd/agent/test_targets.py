@@ -1,5 +1,6 @@
 """The contract of targets: one suite that a hub and another root both pass."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from agent_targets import OpenTarget, on_target
 from log_spec import LOG_ID, LogSpec, log_of_every_kind
 from run_spec import tree
 
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.agent.plan import Run
 from tidelog.syncd.agent.retry import Course, SetbackError
+from tidelog.syncd.agent.root_target import RootTarget
+from tidelog.syncd.agent.state import MemoryState
 from tidelog.syncd.agent.target import Piece, Target
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
@@ -50,6 +54,32 @@ def test_a_log_arrives_byte_for_byte(open_any: OpenTarget, tmp_path: Path) -> No
 
     on_target(open_any, tmp_path, work)
     assert LOG.data == tree(tmp_path)[f"{RUN.project}/{RUN.name}/{NAME}"]
+
+
+def test_a_root_that_was_unmounted_is_an_outage(tmp_path: Path) -> None:
+    """Its mount point is a folder like any other, and must take no run, also after a restart."""
+    data, state, name = tmp_path / "usb", MemoryState(), f"file://{tmp_path}/usb"
+
+    async def work() -> None:
+        target = RootTarget(name, str(data), disk=Disk(), begun=state)
+        assert await target.held_log(RUN, NAME) is None
+        await target.append(RUN, NAME, piece(0, len(LOG.data)))
+        data.rename(tmp_path / "away")
+        data.mkdir()
+        for each in (target, RootTarget(name, str(data), disk=Disk(), begun=state)):
+            with pytest.raises(SetbackError) as caught:
+                await each.held_log(RUN, NAME)
+            assert Course.OUTAGE is caught.value.setback.course
+            with pytest.raises(SetbackError, match="mount its disk"):
+                await each.append(RUN, NAME, piece(0, len(LOG.data)))
+        assert [] == list(data.iterdir())
+        data.rmdir()
+        (tmp_path / "away").rename(data)
+        held = await target.held_log(RUN, NAME)
+        assert held is not None
+        assert len(LOG.data) == held.offset
+
+    asyncio.run(work())
 
 
 def test_the_same_append_twice_has_the_effect_of_one(open_any: OpenTarget, tmp_path: Path) -> None:
