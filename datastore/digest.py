@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 from tidelog.datastore.format import FINAL, Chunk
-from tidelog.datastore.log_reader import Content
 from tidelog.datastore.records import (
     CONFIG,
     EXIT,
@@ -14,6 +13,7 @@ from tidelog.datastore.records import (
     RUN,
     SCHEMA,
     SUMMARY,
+    Content,
     Media,
 )
 from tidelog.datastore.summary import Summary

@@ -7,14 +7,11 @@ from typing import Any, Literal
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DamagedLogError, RecordError
 from tidelog.datastore.format import CHECKPOINT, FILE_HEADER_BYTES, FINAL, RECORDS, Chunk
-from tidelog.datastore.records import ROW, SCHEMA, check_record, decode_map, decode_records
+from tidelog.datastore.records import ROW, SCHEMA, Content, check_record, decode_map, decode_records
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, Identity, Scanner, TornTail, identify
 
 Recovery = Literal["skip_damage", "tolerate_tail", "strict"]
 RECOVERIES: tuple[Recovery, ...] = ("skip_damage", "tolerate_tail", "strict")
-
-Content = list[list[Any]] | dict[str, Any] | None
-"""The records of a records chunk, the map of a checkpoint or final, None for an unknown type."""
 
 
 class LogReader:

@@ -252,7 +252,8 @@ class Reader:
     def follow(self, *, interval_s: float = FOLLOW_INTERVAL_S) -> Iterator[Record]:
         """Yield every record so far, then each new one as it is written, until the run has ended.
 
-        Ends behind the final chunk, or once the writer is known to be dead; `state` says which.
+        Ends behind the final chunk, or once the writer is known to be dead; `state` says which. Where a
+        writer's file failed, records that it wrote again to the next file come again.
         """
         positions: dict[str, LogWalk] = {}
         while True:

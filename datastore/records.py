@@ -47,6 +47,10 @@ SCHEMA_WRITTEN_TIMES = 2
 RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024
 
 
+Content = list[list[Any]] | dict[str, Any] | None
+"""The records of a records chunk, the map of a checkpoint or final, None for an unknown type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """A file that belongs to a row: what it is, where it lies below the run directory, its digest."""
