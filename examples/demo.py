@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tidelog.datastore import Reader
+from tidelog.datastore import NotARunError, Reader
 from tidelog.datastore.find import find_runs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,11 +122,11 @@ class Demo:
 
     def rows_on_hub(self, run: str) -> int:
         """Return how many rows of a run the hub's folder holds now."""
-        path = HUB / "digits" / run
-        if not path.is_dir():
-            return 0
-        with Reader(path) as reader:
-            return reader.rows
+        try:
+            with Reader(HUB / "digits" / run) as reader:
+                return reader.rows
+        except NotARunError:
+            return 0  # Nothing of it has arrived yet.
 
 
 def main() -> int:

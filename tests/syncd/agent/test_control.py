@@ -1,6 +1,7 @@
 """The control socket: who may speak, and what happens to nonsense."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,16 @@ def test_the_socket_of_a_daemon_that_died_is_replaced(tmp_path: Path) -> None:
     """SIGKILL leaves it behind."""
     path = tmp_path / "agent.sock"
 
-    async def work() -> None:
-        for _ in range(2):
-            server = ControlServer(path, answer, disk=Disk(), line_bytes_max=1000)
-            await server.start()
-            assert server._server is not None
-            server._server.close()  # As a kill would: the name stays.
-            assert path.exists()
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
 
+    async def work() -> None:
+        server = ControlServer(path, answer, disk=Disk(), line_bytes_max=1000)
+        await server.start()
+        assert b"{" == (await exchange(path, b'{"command": "x"}\n'))[:1]
+        await server.close()
+
+    assert path.exists()
     asyncio.run(work())
 
 
