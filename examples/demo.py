@@ -5,6 +5,7 @@ syncd uploads it live, kills syncd in the middle, takes the hub away and brings 
 that the hub holds exactly what the disk holds.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -140,6 +141,7 @@ def main() -> int:
         folder.mkdir(parents=True)
     with ExitStack() as stack:
         demo = Demo(stack)
+        stack.callback(end_other_daemon, demo)
         say("1", "Train offline: no hub is running, and a socket would end the training.")
         train_offline(demo)
         say("2", "Start a hub with a fresh key, and syncd. Train a second run and watch it arrive live.")
@@ -324,6 +326,13 @@ def end(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def end_other_daemon(demo: Demo) -> None:
+    """End the daemon that an online run started by itself, where ours was gone at that moment."""
+    status = demo.run(str(BIN / "syncd"), "status", "--json")
+    if status.returncode == 0:
+        os.kill(json.loads(status.stdout)["pid"], signal.SIGTERM)
 
 
 def read(path: Path) -> str:
