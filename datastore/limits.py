@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+HEARTBEAT_S = 60.0
+"""A writer that lives says so once in this time; readers on other machines count on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
@@ -14,7 +17,7 @@ class WriterLimits:
     carried_chunk_bytes: int = 8 * 1024 * 1024
     checkpoint_bytes_min: int = 64 * 1024
     checkpoint_growth: int = 16
-    heartbeat_s: float = 60.0
+    heartbeat_s: float = HEARTBEAT_S
     reopen_backoff_first_s: float = 0.1
     reopen_backoff_max_s: float = 30.0
     close_patience_s: float = 2.0

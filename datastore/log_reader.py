@@ -46,13 +46,7 @@ class LogReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset`; fewer only at the end of the file."""
-        data = self._disk.pread(self._fd, size, offset)
-        while data and len(data) < size:
-            more = self._disk.pread(self._fd, size - len(data), offset + len(data))
-            if not more:
-                break
-            data += more
-        return data
+        return self._disk.read_at(self._fd, offset, size)
 
     @property
     def is_open(self) -> bool:

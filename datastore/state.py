@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from tidelog.datastore.limits import HEARTBEAT_S
+
 State = Literal["running", "finished", "failed", "crashed", "unknown"]
 
 HEARTBEATS_MISSED_MAX = 3
-HEARTBEAT_S = 60.0
 
 
 class Machine(NamedTuple):

@@ -33,6 +33,7 @@ PURE = (
     "tidelog.datastore.errors",
     "tidelog.datastore.format",
     "tidelog.datastore.layout",
+    "tidelog.datastore.limits",
     "tidelog.datastore.merge",
     "tidelog.datastore.names",
     "tidelog.datastore.records",

@@ -26,6 +26,9 @@ class BytesDisk:
     def pread(self, fd: int, size: int, offset: int) -> bytes:
         return self.data[offset : offset + size]
 
+    def read_at(self, fd: int, offset: int, size: int) -> bytes:
+        return self.data[offset : offset + size]
+
     def size(self, fd: int) -> int:
         return len(self.data)
 
