@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tidelog.datastore.columns import Columns, Series
-    from tidelog.datastore.digest import MediaFile, SavedFile
+    from tidelog.datastore.digest import MediaFile
     from tidelog.datastore.errors import (
         DamagedLogError,
         DatastoreError,
         InvalidNameError,
         NotALogError,
         NotARunError,
+        ReaderClosedError,
         RecordError,
         UnsupportedVersionError,
         WriterClosedError,
     )
     from tidelog.datastore.limits import WriterLimits
+    from tidelog.datastore.outline import SavedFile
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
     from tidelog.datastore.scan import Damage, TornTail
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "columns": ("Columns", "Series"),
-    "digest": ("MediaFile", "SavedFile"),
+    "digest": ("MediaFile",),
     "limits": ("WriterLimits",),
     "errors": (
         "DamagedLogError",
@@ -37,10 +39,12 @@ _HOMES = {
         "InvalidNameError",
         "NotALogError",
         "NotARunError",
+        "ReaderClosedError",
         "RecordError",
         "UnsupportedVersionError",
         "WriterClosedError",
     ),
+    "outline": ("SavedFile",),
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
     "scan": ("Damage", "TornTail"),
@@ -52,15 +56,16 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "Columns",
     "Series",
     "MediaFile",
-    "SavedFile",
     "DamagedLogError",
     "DatastoreError",
     "InvalidNameError",
     "NotALogError",
     "NotARunError",
+    "ReaderClosedError",
     "RecordError",
     "UnsupportedVersionError",
     "WriterClosedError",
+    "SavedFile",
     "Reader",
     "Histogram",
     "Media",

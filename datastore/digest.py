@@ -1,22 +1,10 @@
-"""What one log says about its run, gathered chunk by chunk. No I/O."""
+"""What one log holds, known only to those who read all of it: its rows and its media. No I/O."""
 
 from typing import Any, NamedTuple
 
-from tidelog.datastore.format import FINAL, Chunk
-from tidelog.datastore.records import (
-    CONFIG,
-    EXIT,
-    FILE,
-    KIND_NAMES,
-    METRIC,
-    ROW,
-    RUN,
-    SCHEMA,
-    SUMMARY,
-    Content,
-    Media,
-)
-from tidelog.datastore.summary import Summary
+from tidelog.datastore.format import Chunk
+from tidelog.datastore.outline import LogOutline
+from tidelog.datastore.records import KIND_NAMES, Content, Media
 
 
 class MediaFile(NamedTuple):
@@ -36,103 +24,38 @@ class MediaFile(NamedTuple):
     details: dict[str, Any]
 
 
-class SavedFile(NamedTuple):
-    """A file that `save()` copied into the run; `path` is relative to the run directory."""
-
-    path: str
-    size: int
-    sha256: str
-    policy: str
-
-
-class LogDigest:
-    """Config, summary, ledger and ending of one log so far."""
+class LogDigest(LogOutline):
+    """The outline of a log, its ledger of media, and how many rows could be read."""
 
     def __init__(self) -> None:
-        self.facts: dict[str, Any] = {}
-        self.config: dict[str, Any] = {}
-        self.metrics: dict[str, dict[str, Any]] = {}
-        self.summary = Summary()
+        super().__init__()
         self.media: list[MediaFile] = []
-        self.files: dict[str, SavedFile] = {}
-        self.supersedes: list[tuple[str, int, int]] = []
-        self.ending: dict[str, Any] | None = None
-        self.final: dict[str, Any] | None = None
-        self.rows = 0
-        self.last_step: int | None = None
-        self.first_time: float | None = None
-        self.last_time: float | None = None
+        self.rows_read = 0
         self.unknown_records = 0
 
     def take(self, chunk: Chunk, content: Content, schemas: dict[int, tuple[str, ...]]) -> None:
         """Take one decoded chunk into account."""
-        if isinstance(content, dict):
-            if "summary" in content:
-                self.summary.restore(content)  # What was lost to damage before it counts as well.
-            if chunk.type == FINAL:
-                self.final = content
-        elif content is None:
+        if content is None:
             self.unknown_records += 1
-        else:
-            for record in content:
-                if record[0] == ROW:
-                    self._take_row(record, schemas[record[1]])
-                else:
-                    self._take_record(record)
+        super().take(chunk, content, schemas)
 
-    def _take_row(self, record: list[Any], names: tuple[str, ...]) -> None:
-        self.rows += 1
-        self.last_step = record[2]
-        self._see(record[3])
-        values = dict(zip(names, record[4:], strict=True))
-        self.summary.observe(values)
+    def take_row(self, record: list[Any], names: tuple[str, ...]) -> dict[str, Any]:
+        """Take one row and the media that it mentions."""
+        values = super().take_row(record, names)
+        self.rows_read += 1
         for key, value in values.items():
             if isinstance(value, Media):
                 self.media.append(_media_file(key, record[2], value))
             elif isinstance(value, list):
                 listed = (item for item in value if isinstance(item, Media))
                 self.media.extend(_media_file(key, record[2], item) for item in listed)
+        return values
 
-    def _take_record(self, record: list[Any]) -> None:
-        kind = record[0]
-        if kind == SCHEMA:
-            return
-        if kind == METRIC:
-            self.metrics.setdefault(record[1], {}).update(record[2])
-            self.summary.define(record[1], record[2])
-            return
-        if kind not in KIND_NAMES:
+    def take_record(self, record: list[Any]) -> None:
+        """Take one record that is no row, be it of a kind that is newer than this."""
+        if record[0] not in KIND_NAMES:
             self.unknown_records += 1
-            return
-        self._see(record[1])
-        if kind == RUN:
-            self._take_facts(record[2])
-        elif kind == CONFIG:
-            self.config.update(record[2])
-        elif kind == SUMMARY:
-            self.summary.set_by_hand(record[2])
-        elif kind == FILE:
-            self._take_file(record[2])
-        elif kind == EXIT:
-            self.ending = record[2]
-
-    def _take_facts(self, facts: dict[str, Any]) -> None:
-        superseded = facts.pop("supersedes", None)
-        for entry in superseded if isinstance(superseded, list) else []:
-            if isinstance(entry, list) and [type(part) for part in entry] == [str, int, int]:
-                self.supersedes.append((entry[0], entry[1], entry[2]))
-        self.facts.update(facts)
-
-    def _take_file(self, entry: dict[str, Any]) -> None:
-        path, size, sha256 = entry.get("path"), entry.get("size"), entry.get("sha256")
-        if isinstance(path, str) and isinstance(size, int) and isinstance(sha256, str):
-            policy = entry.get("policy")
-            self.files[path] = SavedFile(path, size, sha256, str(policy or "now"))
-
-    def _see(self, time: float) -> None:
-        if self.first_time is None:
-            self.first_time = time
-        self.last_time = time
+        super().take_record(record)
 
 
 def _media_file(key: str, step: int, media: Media) -> MediaFile:

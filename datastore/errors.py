@@ -8,6 +8,7 @@ DatastoreError
 ├── RecordError              a value that no record can hold (also a ValueError)
 ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
 ├── AppendRefusedError       bytes that do not continue a replica
+├── ReaderClosedError        something that was not read yet was asked for after `close()`
 ├── WriterBusyError          a signal handler used a writer in the middle of another call
 └── WriterClosedError        a writer was used after `close()`
 """
@@ -39,6 +40,10 @@ class RecordError(DatastoreError, ValueError):
 
 class DamagedLogError(DatastoreError):
     """A log has damage (or, in strict mode, a torn tail) and the recovery mode says to raise."""
+
+
+class ReaderClosedError(DatastoreError):
+    """A reader was asked after it was closed for something that it had not read before."""
 
 
 class WriterBusyError(DatastoreError):

@@ -49,6 +49,19 @@ def sorted_logs(names: list[str]) -> list[LogName]:
     return sorted(logs, key=lambda log: (rank.get(log.stream, 1), _natural(log.stream), log[1:]))
 
 
+def missing_logs(names: list[str]) -> list[str]:
+    """Return the names of logs that must have been there: each stream counts from 1 without gaps."""
+    held: dict[str, set[int]] = {}
+    for log in sorted_logs(names):
+        held.setdefault(log.stream, set()).add(log.number)
+    return [
+        str(LogName(stream, number))
+        for stream, numbers in held.items()
+        for number in range(1, max(numbers))
+        if number not in numbers
+    ]
+
+
 def next_log(names: list[str], stream: str) -> LogName:
     """Return the name of the log that follows all logs of a stream among `names`."""
     numbers = [log.number for log in sorted_logs(names) if log.stream == stream]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import DamagedLogError, RecordError
+from tidelog.datastore.errors import DamagedLogError, ReaderClosedError, RecordError
 from tidelog.datastore.format import CHECKPOINT, FILE_HEADER_BYTES, FINAL, RECORDS, Chunk
 from tidelog.datastore.records import ROW, SCHEMA, Content, check_record, decode_map, decode_records
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, Identity, Scanner, TornTail, identify
@@ -45,7 +45,14 @@ class LogReader:
         return f"<LogReader {self.path}>"
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes from `offset`; fewer only at the end of the file."""
+        """Return up to `size` bytes from `offset`; fewer only at the end of the file.
+
+        Raises ReaderClosedError after `close()`.
+        """
+        if self._fd < 0:
+            raise ReaderClosedError(
+                f"{self.path} was closed before this part of it was read: ask while it is open"
+            )
         return self._disk.read_at(self._fd, offset, size)
 
     @property

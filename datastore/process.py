@@ -1,9 +1,12 @@
 """What a log says of the process that writes it, so that a reader can tell whether it still lives."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidelog.datastore.disk import Disk
+
+if TYPE_CHECKING:
+    from tidelog.datastore.state import Machine
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -51,3 +54,13 @@ def is_pid_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def this_machine(disk: Disk) -> "Machine":
+    """Return the machine that asks, as `state.infer_state` wants to know it."""
+    from tidelog.datastore.state import Machine  # Those who write never ask.
+
+    def is_alive(pid: int, started: int | None) -> bool:
+        return is_pid_alive(pid) if started is None else pid_started(pid, disk) == started
+
+    return Machine(os.uname().nodename, boot_id(disk), is_alive)

@@ -40,6 +40,13 @@ KIND_NAMES = {
 MEDIA_EXTENSION: Final = 1
 HISTOGRAM_EXTENSION: Final = 2
 
+SUPERSEDES = "supersedes"
+"""The fact of a run record that names the chunks of failed logs which its own chunk holds again."""
+
+# Kinds that say something about the run as a whole; a checkpoint names the chunks that hold them. The
+# summary set by hand is in the checkpoint itself.
+NOTED_KINDS = frozenset((RUN, CONFIG, METRIC, FILE, EXIT))
+
 # A schema is written with the first two rows that use it, so that no single chunk holds a name alone.
 SCHEMA_WRITTEN_TIMES = 2
 
@@ -96,6 +103,7 @@ class RecordEncoder:
     def __init__(self) -> None:
         self.rows = 0
         self.last_step: int | None = None
+        self.last_time: float | None = None  # Of the last record, in seconds since the epoch.
         # Of the whole life of the writer, and of the log that it writes now: the same until a file
         # fails and the next one begins.
         self._life = self._summary = Summary()
@@ -104,6 +112,7 @@ class RecordEncoder:
         # Schemas that were written often enough; the others are written again with their next row.
         self._settled: dict[tuple[str, ...], int] = {}
         self._times_written: dict[int, int] = {}
+        self._definitions: dict[str, Mapping[str, Any]] = {}
         # The last row, not yet part of the summary: only the last of equal rows counts there.
         self._last_names: tuple[str, ...] = ()
         self._last_row = b""  # Its payload.
@@ -114,6 +123,7 @@ class RecordEncoder:
         """Return an encoder for a forked process: no rows and no schemas, the same metric rules."""
         encoder = RecordEncoder()
         encoder._summary.follow_rules_of(self._summary)
+        encoder._definitions = dict(self._definitions)
         return encoder
 
     def begin_log(self, carried: list[bytes]) -> None:
@@ -147,6 +157,7 @@ class RecordEncoder:
     def define_metric(self, name: str, definition: Mapping[str, Any]) -> None:
         """Follow the definition of a metric from now on."""
         self._settle_last_row()
+        self._definitions[name] = definition
         self._life.define(name, definition)
         self._summary.define(name, definition)
 
@@ -178,6 +189,7 @@ class RecordEncoder:
         self._last_row = payload
         self.rows += 1
         self.last_step = step
+        self.last_time = time
         return payload
 
     def record(self, kind: int, *fields: Any) -> bytes:
@@ -191,30 +203,35 @@ class RecordEncoder:
                 f"a {KIND_NAMES[kind]} record of {len(payload)} bytes is over the limit of "
                 f"{RECORD_BYTES_MAX}"
             )
+        if kind != METRIC:
+            self.last_time = fields[0]
         return payload
 
     def beginning(self, time: float, facts: Mapping[str, Any]) -> Iterator[bytes]:
-        """Yield the payloads that a log starts with: facts about its process, all schemas so far."""
+        """Yield the payloads that a log starts with: facts about its process, then what was said in an
+        earlier log of the stream and holds on: how metrics are to be read, and all schemas.
+        """
         records = [self.record(RUN, time, facts)]
-        size = len(records[0])
-        for names, schema_id in self._schemas.items():
-            schema: bytes = self._pack([SCHEMA, schema_id, names])
-            if size + len(schema) > PAYLOAD_BYTES_MAX:
-                yield b"".join(records)
-                records, size = [], 0
-            records.append(schema)
-            size += len(schema)
-        yield b"".join(records)
+        records += [self.record(METRIC, *definition) for definition in self._definitions.items()]
+        records += [self._pack([SCHEMA, id_, names]) for names, id_ in self._schemas.items()]
+        start, size = 0, 0
+        for end, record in enumerate(records):
+            if size + len(record) > PAYLOAD_BYTES_MAX:
+                yield b"".join(records[start:end])
+                start, size = end, 0
+            size += len(record)
+        yield b"".join(records[start:])
 
-    def checkpoint(self, previous: int, **final: Any) -> bytes:
+    def checkpoint(self, previous: int, **more: Any) -> bytes:
         """Return the payload of a checkpoint, or with `state` and `exit_code` of a final chunk.
 
-        `previous` is the offset of the checkpoint before, 0 for none. Where schemas and summary would
-        not fit into one chunk they are left out: a reader then has them from the records alone.
+        `previous` is the offset of the checkpoint before, 0 for none; `notes`, `noted` and `last_time`
+        spare a reader all that is before it. Where schemas and summary would not fit into one chunk
+        they are left out: a reader then has them from the records alone.
         """
         self._settle_last_row()
         rows = self.rows - self._rows_before
-        counts = {"rows": rows, "last_step": self.last_step, "previous": previous, **final}
+        counts = {"rows": rows, "last_step": self.last_step, "previous": previous, **more}
         schemas = [[schema_id, names] for names, schema_id in self._schemas.items()]
         payload: bytes = self._pack({"schemas": schemas, **self._summary.state(), **counts})
         return payload if len(payload) <= PAYLOAD_BYTES_MAX else self._pack(counts)
@@ -302,6 +319,15 @@ def check_record(record: Any) -> None:
         raise RecordError("a schema's names are not strings")
     if kind == SCHEMA and len(set(record[2])) != len(record[2]):
         raise RecordError("a schema names a value twice")
+
+
+def encode_map(content: Mapping[str, Any]) -> bytes:
+    """Return a map as msgpack. Raises RecordError for a value that no record can hold."""
+    try:
+        payload: bytes = msgpack.packb(content, default=_pack_extension)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RecordError(f"a map cannot hold this: {error}") from error
+    return payload
 
 
 def decode_map(payload: bytes) -> dict[str, Any]:

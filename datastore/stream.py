@@ -14,12 +14,12 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.format import CHECKPOINT, FINAL, LOG_ID_BYTES, RECORDS
+from tidelog.datastore.format import CHECKPOINT, CHUNK_HEADER_BYTES, FINAL, LOG_ID_BYTES, RECORDS
 from tidelog.datastore.layout import next_log
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.process import process_facts
-from tidelog.datastore.records import RUN, RecordEncoder
+from tidelog.datastore.records import RUN, SUPERSEDES, RecordEncoder
 from tidelog.datastore.unsynced import Held, Unsynced, superseded_ranges
 
 
@@ -66,6 +66,10 @@ class Stream:
         self._is_trouble_told = False
         self._checkpoint_at = 0
         self._checkpoint_due = 0
+        # Where the records are that are no rows: chunks since the last checkpoint, and the last
+        # checkpoint that named any.
+        self._notes: list[int] = []
+        self._noted_at = 0
         self._reopen_at = 0.0
         self._reopen_backoff_s = limits.reopen_backoff_first_s
 
@@ -84,8 +88,11 @@ class Stream:
 
     # -- appending -------------------------------------------------------------------------------
 
-    def append(self, payload: bytes, rows: int) -> None:
-        """Append a records chunk, or hold it where no file takes it."""
+    def append(self, payload: bytes, rows: int, *, is_note: bool = False) -> None:
+        """Append a records chunk, or hold it where no file takes it.
+
+        `is_note` tells that it holds a record of NOTED_KINDS, which the next checkpoint points to.
+        """
         log = self.log
         if log is None:
             if self._is_begun:
@@ -105,6 +112,8 @@ class Stream:
         lost = self._unsynced.hold(payload, rows, log.log_id, log.seq - 1)
         if lost:
             self._count_lost(lost)
+        if is_note:
+            self._notes.append(log.offset - CHUNK_HEADER_BYTES - len(payload))
         if log.offset >= self._checkpoint_due:
             self._append_checkpoint(log, CHECKPOINT)
 
@@ -127,8 +136,9 @@ class Stream:
         return self.log
 
     def _append_checkpoint(self, log: LogWriter, chunk_type: int, **final: Any) -> None:
-        payload = self._encoder.checkpoint(self._checkpoint_at, **final)
-        at = log.offset
+        at, encoder = log.offset, self._encoder
+        notes = {"notes": self._notes, "noted": self._noted_at, "last_time": encoder.last_time}
+        payload = encoder.checkpoint(self._checkpoint_at, **notes, **final)
         try:
             log.append(chunk_type, payload)
         except OSError as error:
@@ -136,6 +146,8 @@ class Stream:
             return
         self.is_dirty = True
         self._checkpoint_at = at
+        if self._notes:
+            self._notes, self._noted_at = [], at
         limits = self._limits
         gap = max(limits.checkpoint_bytes_min, limits.checkpoint_growth * len(payload))
         self._checkpoint_due = log.offset + gap
@@ -164,7 +176,7 @@ class Stream:
         now = self._clock.now()
         log = self._create_next(now)
         try:
-            self._carry_over(log, now)
+            notes = self._carry_over(log, now)
         except OSError:
             self.failed.append(log)
             self._carried_chunk_bytes = max(1, self._carried_chunk_bytes // 2)
@@ -172,7 +184,8 @@ class Stream:
         self.log, self.log_name = log, os.path.basename(log.path)
         self.is_dirty = True
         self._carried_chunk_bytes = self._limits.carried_chunk_bytes
-        self._checkpoint_at = 0
+        self._checkpoint_at = self._noted_at = 0
+        self._notes = notes
         self._checkpoint_due = log.offset + self._limits.checkpoint_bytes_min
 
     def try_reopen(self) -> None:
@@ -220,21 +233,25 @@ class Stream:
             str(self._directory / str(log)),
         )
 
-    def _carry_over(self, log: LogWriter, now: float) -> None:
+    def _carry_over(self, log: LogWriter, now: float) -> list[int]:
+        """Write what a log begins with; return the offsets of its chunks, each of which holds notes."""
         facts = process_facts(self._disk)
         if self.forked_from is not None:
             facts["forked_from"] = self.forked_from
         if self.lost_rows:
             facts["lost_rows"] = self.lost_rows
         encoder = self._encoder
+        notes: list[int] = []
         for start in encoder.beginning(now, facts):
+            notes.append(log.offset)
             log.append(RECORDS, start)
         carried: list[Held] = []
         try:
             for batch in self._unsynced.batches(bytes_max=self._carried_chunk_bytes):
-                note = encoder.record(RUN, now, {"supersedes": superseded_ranges(batch)})
+                note = encoder.record(RUN, now, {SUPERSEDES: superseded_ranges(batch)})
                 payload = note + b"".join(held[0] for held in batch)
                 rows = sum(held[1] for held in batch)
+                notes.append(log.offset)
                 try:
                     log.append(RECORDS, payload)
                 except OSError:
@@ -247,6 +264,7 @@ class Stream:
             self._unsynced.put_back(carried)
         if self.log_name:
             encoder.begin_log([held[0] for held in carried])
+        return notes
 
     def _tell_trouble(self, error: OSError) -> None:
         if not self._is_trouble_told:

@@ -27,6 +27,7 @@ from tidelog.datastore.records import (
     EXIT,
     FILE,
     METRIC,
+    NOTED_KINDS,
     RUN,
     SUMMARY,
     RecordEncoder,
@@ -110,6 +111,7 @@ class Writer:
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
         self._buffer_rows = 0
+        self._buffer_has_note = False
         self._stream = Stream(
             self.directory,
             self.stream,
@@ -234,7 +236,7 @@ class Writer:
                 ending: dict[str, Any] = {"code": exit_code, "reason": reason}
                 if stream.lost_rows:
                     ending["lost_rows"] = stream.lost_rows
-                self._take(self._encoder.record(EXIT, self._now(), ending))
+                self._take(self._encoder.record(EXIT, self._now(), ending), is_note=True)
                 self._flush_buffer()
                 stream.append_final(state=state, exit_code=exit_code)
         self._wake.set()
@@ -258,7 +260,7 @@ class Writer:
             payload = self._encoder.record(kind, *fields)
             if then is not None:
                 then()
-            self._take(payload)
+            self._take(payload, is_note=kind in NOTED_KINDS)
 
     def _require_free(self) -> None:
         if self.is_busy:
@@ -271,29 +273,31 @@ class Writer:
             self._start_thread()
             self._is_ready = True
 
-    def _take(self, payload: bytes) -> None:
+    def _take(self, payload: bytes, *, is_note: bool = False) -> None:
         """Append a record that is no row."""
         if self._is_buffered:
-            self._buffer_up(payload, 0)
+            self._buffer_up(payload, 0, is_note=is_note)
             return
-        self._stream.append(payload, 0)
+        self._stream.append(payload, 0, is_note=is_note)
         if self._is_synced_at_once:
             self._sync_in_place()
 
-    def _buffer_up(self, payload: bytes, rows: int) -> None:
+    def _buffer_up(self, payload: bytes, rows: int, *, is_note: bool = False) -> None:
         if self._buffer_bytes + len(payload) > PAYLOAD_BYTES_MAX:
             self._flush_buffer()  # Both together are more than a chunk holds.
         self._buffer.append(payload)
         self._buffer_bytes += len(payload)
         self._buffer_rows += rows
+        self._buffer_has_note |= is_note
         if self._buffer_bytes >= self._limits.buffered_bytes_max:
             self._flush_buffer()
 
     def _flush_buffer(self) -> None:
         if self._buffer:
-            payload, rows = b"".join(self._buffer), self._buffer_rows
+            payload, rows, is_note = b"".join(self._buffer), self._buffer_rows, self._buffer_has_note
             self._buffer, self._buffer_bytes, self._buffer_rows = [], 0, 0
-            self._stream.append(payload, rows)
+            self._buffer_has_note = False
+            self._stream.append(payload, rows, is_note=is_note)
 
     # -- syncing ---------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ import lmdb
 import msgpack
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.syncd.agent.cursor import Cursor
-from tidelog.syncd.agent.filesystems import filesystem_of, is_network
 from tidelog.syncd.agent.plan import Run, Task
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable
 
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.filesystems import filesystem_of, is_network
+from tidelog.datastore.filesystems import filesystem_of, is_network
 
 WATCHED_MAX = 64
 

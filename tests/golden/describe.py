@@ -19,7 +19,7 @@ def describe(path: Path) -> dict[str, Any]:
             "id": run.id,
             "config": plain(run.config),
             "summary": plain(run.summary),
-            "final": plain(next(iter(run._logs.values())).digest.final),
+            "final": plain(next(iter(run._logs)).digest.final),
             "rows": run.rows,
             "damage": [list(found[1:]) for found in run.damage],
             "torn_tails": [list(found[1:]) for found in run.torn_tails],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tidelog.syncd.agent.filesystems import is_network, type_in
+from tidelog.datastore.filesystems import is_network, type_in
 
 MOUNTS = """\
 22 28 0:21 / /proc rw,nosuid - proc proc rw

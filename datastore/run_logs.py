@@ -1,0 +1,114 @@
+"""The logs of one run while they are open: which there are, which are missing, what they supersede."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import NotALogError, NotARunError
+from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.layout import missing_logs, sorted_logs
+from tidelog.datastore.log_reader import LogReader, Recovery
+from tidelog.datastore.open_log import OpenLog
+from tidelog.datastore.scan import Damage, TornTail
+
+
+class RunLogs:
+    """Iterates over the open logs in reading order. Each `refresh` finds those that have come since."""
+
+    def __init__(self, path: Path, *, recovery: Recovery, disk: Disk, block_bytes: int) -> None:
+        """Open what is there.
+
+        Raises NotARunError where `path` leads to no log, NotALogError where the one file that it names
+        is none, UnsupportedVersionError for a log of a newer format.
+        """
+        self.path = path
+        self.is_one_log = disk.is_file(path)
+        self.missing: list[str] = []
+        self._recovery = recovery
+        self._disk = disk
+        self._block_bytes = block_bytes
+        self._logs: dict[str, OpenLog] = {}
+        self._unborn: dict[str, TornTail | Damage] = {}
+        self._is_closed = False
+        try:
+            self._find()
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[OpenLog]:
+        return iter(list(self._logs.values()))
+
+    def __len__(self) -> int:
+        return len(self._logs)
+
+    @property
+    def directory(self) -> Path:
+        """The run directory, also where only one of its logs was asked for."""
+        path = self.path.absolute()
+        return path.parent if self.is_one_log else path
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the open logs, in reading order."""
+        return list(self._logs)
+
+    @property
+    def unborn(self) -> list[TornTail | Damage]:
+        """What there is of logs without a header: their writer died at once, or they are damaged."""
+        return list(self._unborn.values())
+
+    def refresh(self) -> None:
+        """Find new logs. One that carries on a failed log says which chunks of that it holds again."""
+        if self._is_closed:
+            return
+        self._find()
+        superseded: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        if len(self._logs) > 1:
+            for log in self:
+                for log_id, start, end in log.outline.supersedes:
+                    superseded[log_id].append((start, end))
+        for log in self:
+            if log.log_id is not None:
+                log.supersede(superseded[log.log_id])
+
+    def close(self) -> None:
+        """Close the files."""
+        self._is_closed = True
+        for log in self:
+            log.reader.close()
+
+    def _find(self) -> None:
+        if self.is_one_log:
+            if not self._logs:
+                self._open(self.path.name, self.path)
+            return
+        try:
+            names = [entry.name for entry in self._disk.list(self.path) if entry.is_file]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotARunError(
+                f"{self.path} is no run directory and no log: {error.strerror}"
+            ) from error
+        logs = [str(log) for log in sorted_logs(names)]
+        if not logs:
+            raise NotARunError(
+                f"{self.path} is no run directory: it holds no log, such as main.0001.tlog"
+            )
+        for log in logs:
+            if log not in self._logs:
+                self._unborn.pop(log, None)
+                try:
+                    self._open(log, self.path / log)
+                except NotALogError:
+                    self._unborn[log] = self._judge_unborn(log)
+        self._logs = {log: self._logs[log] for log in logs if log in self._logs}
+        self.missing = missing_logs(logs)
+
+    def _open(self, name: str, path: Path) -> None:
+        reader = LogReader(path, recovery=self._recovery, disk=self._disk, block_bytes=self._block_bytes)
+        self._logs[name] = OpenLog(name, reader)
+
+    def _judge_unborn(self, name: str) -> TornTail | Damage:
+        size = self._disk.stat(self.path / name).st_size
+        return TornTail(name, 0, size) if size < FILE_HEADER_BYTES else Damage(name, 0, size, 1)

@@ -1,0 +1,116 @@
+"""What the logs of a run say about it together: facts, config, summary, how it ended. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidelog.datastore.layout import MAIN
+from tidelog.datastore.outline import LogOutline
+from tidelog.datastore.state import Machine, State, infer_state
+from tidelog.datastore.summary import Summary
+
+FORKED_FROM = "forked_from"
+
+
+@dataclass(frozen=True, slots=True)
+class LastLife:
+    """The end of the log that decides on the state: the last one of the main process."""
+
+    final: dict[str, Any] | None
+    ending: dict[str, Any] | None
+    facts: dict[str, Any]
+    last_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutline:
+    """A run in short. `rows` counts those that were written, before merging; times are in seconds."""
+
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+    summary: dict[str, Any]
+    rows: int
+    last_step: int | None
+    times: tuple[float, float] | None
+    last_life: LastLife | None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the main process that was last to run; None while it has none."""
+        ending = self.last_life.ending if self.last_life is not None else None
+        code = ending.get("code") if ending is not None else None
+        return code if isinstance(code, int) else None
+
+    def state(self, *, now: float, machine: Machine) -> State:
+        """Return the state of the run as `machine` sees it at the time `now`."""
+        life = self.last_life
+        if life is None:
+            return "unknown"
+        return infer_state(
+            final=life.final,
+            ending=life.ending,
+            facts=life.facts,
+            last_time=life.last_time,
+            now=now,
+            machine=machine,
+        )
+
+    def as_map(self) -> dict[str, Any]:
+        """Return all of it as a map that msgpack can hold."""
+        life = self.last_life
+        return {
+            **{name: getattr(self, name) for name in self.__slots__},
+            "last_life": None
+            if life is None
+            else {each: getattr(life, each) for each in life.__slots__},
+        }
+
+    @classmethod
+    def from_map(cls, content: Mapping[str, Any]) -> "RunOutline":
+        """Return the outline that gave this map."""
+        life, times = content["last_life"], content["times"]
+        return cls(
+            **{
+                **content,
+                "times": None if times is None else (times[0], times[1]),
+                "last_life": None if life is None else LastLife(**life),
+            }
+        )
+
+
+def outline_of(logs: Sequence[tuple[str, LogOutline]]) -> RunOutline:
+    """Return the outline of a run from those of its logs, `(stream, outline)` in reading order."""
+    outlines = [outline for _, outline in logs]
+    first = [each.first_time for each in outlines if each.first_time is not None]
+    last = [each.last_time for each in outlines if each.last_time is not None]
+    # A forked child's log comes after its parent's, and its rows before the parent's last ones.
+    forked_first = sorted(outlines, key=lambda outline: FORKED_FROM not in outline.facts)
+    return RunOutline(
+        metadata=folded(each.facts for _, each in sorted(logs, key=lambda log: log[0] == MAIN)),
+        config=folded(each.config for each in outlines),
+        metrics=folded(each.metrics for each in outlines),
+        summary=Summary().combined(each.summary for each in forked_first).values(),
+        rows=sum(each.rows for each in outlines),
+        last_step=max((each.last_step for each in outlines if each.last_step is not None), default=None),
+        times=(min(first), max(last)) if first and last else None,
+        last_life=_last_life(logs),
+    )
+
+
+def folded(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one map; of a key that is in several the last value counts."""
+    whole: dict[str, Any] = {}
+    for each in maps:
+        whole.update(each)
+    return whole
+
+
+def _last_life(logs: Sequence[tuple[str, LogOutline]]) -> LastLife | None:
+    """Return the end of the main process's last log: forked children do not decide on the state."""
+    main = [outline for stream, outline in logs if stream == MAIN] or [each for _, each in logs]
+    lives = [outline for outline in main if FORKED_FROM not in outline.facts] or main
+    if not lives:
+        return None
+    life = lives[-1]
+    return LastLife(life.final, life.ending, life.facts, life.last_time)
