@@ -1,0 +1,213 @@
+"""Following a run that is being written: events, failed files, deaths, resumes, event loops."""
+
+import asyncio
+import errno
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults.faulty_disk import FaultyDisk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidelog.datastore import Reader, Record, Writer, WriterLimits
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.follow import QUIET_INTERVAL_S, Changes, Ending
+
+DELAY_S_MAX = 0.1
+
+
+def values(records: list[Record]) -> list[int]:
+    return [record.data["i"] for record in records if record.kind == "row"]
+
+
+class HandClock(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["log", "look", "fail write", "fail sync"]), max_size=40))
+def test_a_row_that_goes_to_two_files_is_yielded_once(
+    tmp_path_factory: pytest.TempPathFactory, script: list[str]
+) -> None:
+    """Whenever a file fails and whatever of it was seen before."""
+    directory, disk = tmp_path_factory.mktemp("run"), FaultyDisk()
+    limits = WriterLimits(sync_interval_s=3600, reopen_backoff_first_s=0.0, reopen_backoff_max_s=0.0)
+    writer = Writer(directory, disk=disk, limits=limits, on_problem=lambda _: None)
+    writer.log_row({"i": -1}, step=0)
+    seen: list[Record] = []
+    count = 0
+    with Reader(directory) as run:
+        following = run.follow(interval_s=0.0)
+
+        def look() -> None:
+            while len(values(seen)) < count + 1:
+                seen.append(next(following))
+
+        for act in script:
+            if act == "log":
+                writer.log_row({"i": count}, step=count)
+                count += 1
+            elif act == "look":
+                look()
+            elif act == "fail write":
+                disk.fail("write", errno.EIO)
+            else:
+                disk.fail("fdatasync", errno.EIO)
+                writer.sync()
+        writer.close()
+        seen += following
+        assert list(range(-1, count)) == values(seen)
+
+
+def test_an_event_wakes_who_waits(tmp_path: Path) -> None:
+    """Long before the next look would be due."""
+    with Changes(tmp_path, disk=FaultyDisk()) as changes:
+        changes.wait(60)  # It begins to watch.
+        path = tmp_path / "main.0001.tlog"
+        path.write_bytes(b"1")
+        began = time.monotonic()
+        changes.wait(60)
+        assert time.monotonic() - began < 5
+
+
+def test_a_directory_is_looked_at_often_until_an_event_came(tmp_path: Path) -> None:
+    """Nothing proves before that any will."""
+    with Changes(tmp_path, disk=FaultyDisk()) as changes:
+        changes.wait(0.01)
+        began = time.monotonic()
+        for _ in range(5):
+            changes.wait(0.01)
+        assert time.monotonic() - began < QUIET_INTERVAL_S
+
+
+def test_a_live_row_is_yielded_within_a_tenth_of_a_second(tmp_path: Path) -> None:
+    """From its `log_row` in another process to its record here; by the median."""
+    code = """
+        import sys, time
+        from tidelog.datastore import Writer
+        writer = Writer(sys.argv[1])
+        for i in range(25):
+            writer.log_row({"i": i, "at": time.time()}, step=i)
+            time.sleep(0.03)
+        writer.close()
+        """
+    Writer(tmp_path).close()
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "main.0002.tlog").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        delays = []
+        with Reader(tmp_path) as run:
+            for record in run.follow():
+                if record.kind == "row":
+                    delays.append(time.time() - record.data["at"])
+        assert 0 == process.wait()
+    assert 25 == len(delays)
+    assert sorted(delays)[12] < DELAY_S_MAX
+
+
+def test_afollow_lets_the_loop_go_on(tmp_path: Path) -> None:
+    """Every record once, in order, while another task runs beside it."""
+    writer = Writer(tmp_path)
+    writer.log_row({"i": 0}, step=0)
+
+    async def write() -> None:
+        for i in range(1, 30):
+            await asyncio.sleep(0.002)
+            writer.log_row({"i": i}, step=i)
+        writer.close()
+
+    async def read() -> list[Record]:
+        with Reader(tmp_path) as run:
+            return [record async for record in run.afollow()]
+
+    async def both() -> list[Record]:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            group.create_task(write())
+        return reading.result()
+
+    assert list(range(30)) == values(asyncio.run(both()))
+
+
+def test_afollow_that_is_left_ends_its_watch(tmp_path: Path) -> None:
+    """No thread stays behind."""
+    writer = Writer(tmp_path)
+    writer.log_row({"i": 0}, step=0)
+    before = threading.active_count()
+
+    async def cancelled() -> None:
+        async def read() -> None:
+            with Reader(tmp_path) as run:
+                async for _ in run.afollow():
+                    pass
+
+        task = asyncio.create_task(read())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    writer.close()
+    assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["running", "finished"], [False, True]),
+        (["crashed", "crashed", "crashed"], [False, False, True]),
+        (["crashed", "running", "crashed", "crashed"], [False, False, False, False]),
+        (["failed", "failed", "failed"], [False, False, True]),
+        (["unknown"] * 4, [False] * 4),
+    ],
+)
+def test_a_run_that_did_not_finish_is_waited_for(states: list[str], expected: list[bool]) -> None:
+    """So long as asked, from its end on, anew after each resume."""
+    clock = HandClock()
+    ending = Ending(clock, resume_patience_s=10)
+    reached = []
+    for state in states:
+        reached.append(ending.is_reached(state))  # type: ignore[arg-type]
+        clock.time += 5
+    assert expected == reached
+
+
+def test_follow_waits_for_the_resume_of_a_run_whose_writer_died(tmp_path: Path) -> None:
+    """The next process's records come behind those of the dead one."""
+    code = """
+        import os, sys
+        from tidelog.datastore import Writer
+        Writer(sys.argv[1]).log_row({"i": 0}, step=0)
+        os._exit(1)
+        """
+    code = textwrap.dedent(code)
+    assert 1 == subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode
+
+    def records() -> Iterator[Record]:
+        with Reader(tmp_path) as run:
+            assert "crashed" == run.state
+            yield from run.follow(interval_s=0.001, resume_patience_s=60)
+            assert "finished" == run.state
+
+    found = []
+    for record in records():
+        found.append(record)
+        if values(found) == [0] and record.kind == "row":
+            writer = Writer(tmp_path)
+            writer.log_row({"i": 1}, step=1)
+            writer.close()
+    assert [0, 1] == values(found)
