@@ -1,5 +1,6 @@
 """The logs of one run while they are open: which there are, which are missing, what they supersede."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,10 +99,12 @@ class RunLogs:
         for log in logs:
             if log not in self._logs:
                 self._unborn.pop(log, None)
-                try:
-                    self._open(log, self.path / log)
-                except NotALogError:
-                    self._unborn[log] = self._judge_unborn(log)
+                # A writer whose disk takes no header removes the file again.
+                with contextlib.suppress(FileNotFoundError):
+                    try:
+                        self._open(log, self.path / log)
+                    except NotALogError:
+                        self._unborn[log] = self._judge_unborn(log)
         self._logs = {log: self._logs[log] for log in logs if log in self._logs}
         self.missing = missing_logs(logs)
 

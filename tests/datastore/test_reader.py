@@ -14,7 +14,7 @@ import pytest
 from log_spec import LOG_ID, TIME, LogSpec, log_of_every_kind
 
 from tidelog.datastore import Reader, Writer
-from tidelog.datastore.disk import Disk
+from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.datastore.errors import (
     DamagedLogError,
     NotALogError,
@@ -411,3 +411,19 @@ def test_a_metric_may_be_the_exception_from_a_pattern(tmp_path: Path) -> None:
     run_of(tmp_path / "r", main_1=log)
     with Reader(tmp_path / "r") as run:
         assert {"loss": 5, "other": 1} == run.summary
+
+
+class VanishingDisk(Disk):
+    """Lists a log that is gone by the time it is opened."""
+
+    def list(self, path: StrPath) -> list[Entry]:
+        return [*super().list(path), Entry("main.0002.tlog", is_directory=False, is_file=True)]
+
+
+def test_a_log_that_is_removed_between_listing_and_opening_is_not_there(tmp_path: Path) -> None:
+    """A writer whose disk takes no header removes the file again."""
+    writer = Writer(tmp_path)
+    writer.log_row({"i": 0}, step=0)
+    writer.close()
+    with Reader(tmp_path, disk=VanishingDisk()) as run:
+        assert (["main.0001.tlog"], 1, []) == (run.logs, run.rows, run.damage)
