@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tidelog.datastore.columns import Columns, Series
     from tidelog.datastore.digest import MediaFile
     from tidelog.datastore.errors import (
+        ComparisonError,
         DamagedLogError,
         DatastoreError,
         InvalidNameError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tidelog.datastore.outline import SavedFile
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
+    from tidelog.datastore.root import Root, RunInfo, open_root
     from tidelog.datastore.scan import Damage, TornTail
     from tidelog.datastore.writer import Writer
 
@@ -34,6 +36,7 @@ _HOMES = {
     "digest": ("MediaFile",),
     "limits": ("WriterLimits",),
     "errors": (
+        "ComparisonError",
         "DamagedLogError",
         "DatastoreError",
         "InvalidNameError",
@@ -47,6 +50,7 @@ _HOMES = {
     "outline": ("SavedFile",),
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
+    "root": ("Root", "RunInfo", "open_root"),
     "scan": ("Damage", "TornTail"),
     "writer": ("Writer",),
 }
@@ -56,6 +60,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "Columns",
     "Series",
     "MediaFile",
+    "ComparisonError",
     "DamagedLogError",
     "DatastoreError",
     "InvalidNameError",
@@ -70,6 +75,9 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "Histogram",
     "Media",
     "Record",
+    "Root",
+    "RunInfo",
+    "open_root",
     "Damage",
     "TornTail",
     "Writer",

@@ -6,6 +6,7 @@ DatastoreError
 ├── UnsupportedVersionError  the log was written by a newer tidelog
 ├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
 ├── RecordError              a value that no record can hold (also a ValueError)
+├── ComparisonError          a text by which runs are to be chosen is no comparison (also a ValueError)
 ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
 ├── AppendRefusedError       bytes that do not continue a replica
 ├── ReaderClosedError        something that was not read yet was asked for after `close()`
@@ -36,6 +37,10 @@ class InvalidNameError(DatastoreError, ValueError):
 
 class RecordError(DatastoreError, ValueError):
     """A value cannot be held by any record."""
+
+
+class ComparisonError(DatastoreError, ValueError):
+    """A text is no comparison of a field of a run with a value."""
 
 
 class DamagedLogError(DatastoreError):

@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
-from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotARunError
-from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, LogName
+from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
 
 LEVELS = 3
 
@@ -20,24 +21,45 @@ def find_runs(path: StrPath, *, disk: Disk | None = None) -> list[Path]:
     path = Path(os.fspath(path))
     if disk.is_file(path):
         return [path]
-    if not disk.is_directory(path):
-        raise NotARunError(f"{path} is not there")
-    runs, level = [], [path]
-    for _ in range(LEVELS):
-        below: list[Path] = []
-        for folder in level:
-            entries = disk.list(folder)
-            is_run = any(e.is_file and LogName.parse(e.name) is not None for e in entries)
-            if is_run:
-                runs.append(folder)
-            below += [folder / e.name for e in entries if _may_hold_runs(e, is_in_run=is_run)]
-        level = below
+    runs = [Path(run.directory) for run in find_run_directories(path, disk=disk)]
     if not runs:
         raise NotARunError(f"{path} is no run, project or root: there is no log in it")
     return sorted(runs)
 
 
-def _may_hold_runs(entry: Entry, *, is_in_run: bool) -> bool:
+class FoundRun(NamedTuple):
+    """A run directory, and the names of the logs in it in reading order."""
+
+    directory: str
+    logs: list[str]
+
+
+def find_run_directories(path: Path, *, disk: Disk) -> list[FoundRun]:
+    """Return the run directories in a folder and in two levels below it.
+
+    Raises NotARunError where there is no such folder.
+    """
+    if not disk.is_directory(path):
+        raise NotARunError(f"{path} is not there")
+    runs, level = [], [os.fspath(path)]
+    for _ in range(LEVELS):
+        below: list[str] = []
+        for folder in level:
+            entries = disk.list(folder)
+            logs = sorted_logs([entry.name for entry in entries if entry.is_file])
+            if logs:
+                runs.append(FoundRun(folder, list(map(str, logs))))
+            is_in_run = bool(logs)
+            below += [
+                os.path.join(folder, entry.name)
+                for entry in entries
+                if entry.is_directory and _may_hold_runs(entry.name, is_in_run=is_in_run)
+            ]
+        level = below
+    return runs
+
+
+def _may_hold_runs(folder: str, *, is_in_run: bool) -> bool:
     """What a run saved is its own, also where it looks like a log."""
-    is_saved = is_in_run and entry.name in (MEDIA_DIRECTORY, FILES_DIRECTORY)
-    return entry.is_directory and not entry.name.startswith(".") and not is_saved
+    is_saved = is_in_run and folder in (MEDIA_DIRECTORY, FILES_DIRECTORY)
+    return not folder.startswith(".") and not is_saved

@@ -44,7 +44,11 @@ class LogName(NamedTuple):
 
 def sorted_logs(names: list[str]) -> list[LogName]:
     """Return the logs among the names of a directory in reading order: main first, monitor last."""
-    logs = [log for name in names if (log := LogName.parse(name)) is not None]
+    logs = [
+        log for name in names if name.endswith(LOG_SUFFIX) and (log := LogName.parse(name)) is not None
+    ]
+    if len(logs) < 2:
+        return logs
     rank = {MAIN: 0, MONITOR: 2}
     return sorted(logs, key=lambda log: (rank.get(log.stream, 1), _natural(log.stream), log[1:]))
 

@@ -24,7 +24,7 @@ from tidelog.datastore.process import this_machine
 from tidelog.datastore.record_stream import RecordStream
 from tidelog.datastore.records import ROW, Record
 from tidelog.datastore.run_logs import RunLogs
-from tidelog.datastore.run_outline import RunOutline, folded, outline_of
+from tidelog.datastore.run_outline import folded, project_of
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
 from tidelog.datastore.state import State
 
@@ -89,10 +89,9 @@ class Reader:
     @property
     def project(self) -> str | None:
         """The project, from the records, else from the directory above; None for a lone log."""
-        project = self.metadata.get("project")
-        if project is None and not self._logs.is_one_log:
-            project = self._logs.directory.parent.name
-        return str(project) if project else None
+        if self._logs.is_one_log:
+            return self.metadata.get("project")
+        return project_of(self.metadata, self._logs.directory) or None
 
     @property
     def name(self) -> str:
@@ -102,42 +101,42 @@ class Reader:
     @property
     def metadata(self) -> dict[str, Any]:
         """Facts about the run: host, argv, git, tags, ...; of the main process where several say."""
-        return self._outline().metadata
+        return self._logs.outline().metadata
 
     @property
     def config(self) -> dict[str, Any]:
         """The hyper-parameters, as last set."""
-        return self._outline().config
+        return self._logs.outline().config
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """What `define_metric` said, by name."""
-        return self._outline().metrics
+        return self._logs.outline().metrics
 
     @property
     def summary(self) -> dict[str, Any]:
         """Key -> the value that stands for the run: set by hand, else computed from its rows."""
-        return self._outline().summary
+        return self._logs.outline().summary
 
     @property
     def state(self) -> State:
         """`running`, `finished`, `failed`, `crashed` or `unknown`; see `state.infer_state`."""
-        return self._outline().state(now=self._clock.now(), machine=this_machine(Disk()))
+        return self._logs.outline().state(now=self._clock.now(), machine=this_machine(Disk()))
 
     @property
     def exit_code(self) -> int | None:
         """The exit code of the main process that was last to run; None while it has none."""
-        return self._outline().exit_code
+        return self._logs.outline().exit_code
 
     @property
     def last_step(self) -> int | None:
         """The highest step that any log ended at; None where there is no row."""
-        return self._outline().last_step
+        return self._logs.outline().last_step
 
     @property
     def times(self) -> tuple[float, float] | None:
         """When the first and the last record were written, in seconds since the epoch."""
-        return self._outline().times
+        return self._logs.outline().times
 
     @property
     def logs(self) -> list[str]:
@@ -276,10 +275,6 @@ class Reader:
                     await changes.wait(interval_s)
 
     # -- reading on ------------------------------------------------------------------------------
-
-    def _outline(self) -> RunOutline:
-        self._logs.refresh()
-        return outline_of([(log.stream, log.outline) for log in self._logs])
 
     def _gathered_rows(self) -> "Gathered | RowMerger":
         """Return all rows as columns: by the stretch with NumPy where that can be, else row by row."""

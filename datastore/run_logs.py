@@ -11,6 +11,7 @@ from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.layout import missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
+from tidelog.datastore.run_outline import RunOutline, outline_of
 from tidelog.datastore.scan import Damage, TornTail
 
 
@@ -73,6 +74,11 @@ class RunLogs:
         for log in self:
             if log.log_id is not None:
                 log.supersede(superseded[log.log_id])
+
+    def outline(self) -> RunOutline:
+        """Read on, and return what the logs say about the run as a whole."""
+        self.refresh()
+        return outline_of([(log.stream, log.outline) for log in self])
 
     def close(self) -> None:
         """Close the files."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from tidelog.datastore.layout import MAIN
@@ -96,6 +97,11 @@ def outline_of(logs: Sequence[tuple[str, LogOutline]]) -> RunOutline:
         times=(min(first), max(last)) if first and last else None,
         last_life=_last_life(logs),
     )
+
+
+def project_of(metadata: Mapping[str, Any], directory: PurePath) -> str:
+    """Return the project of a run: what its records say, else the folder that its directory lies in."""
+    return str(metadata.get("project") or directory.parent.name)
 
 
 def folded(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

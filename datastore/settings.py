@@ -58,10 +58,17 @@ class Setting(NamedTuple):
 
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return the folder of the user's own settings, by the XDG base directory specification."""
-    home = environ.get("XDG_CONFIG_HOME") or os.path.join(
-        environ.get("HOME") or os.path.expanduser("~"), ".config"
-    )
-    return Path(home, "tidelog")
+    return _xdg_directory(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def cache_directory(environ: Mapping[str, str]) -> Path:
+    """Return the folder for what can be made anew, by the XDG base directory specification."""
+    return _xdg_directory(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def _xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return Path(environ.get(variable) or os.path.join(home, default), "tidelog")
 
 
 def read_settings(

@@ -1,0 +1,113 @@
+"""Outlines of runs that were read before, so that a root is listed again without opening its logs.
+
+A pure cache, in the local cache folder and keyed by the root: an outline counts only while every log of
+its run has the size, time and inode that it had. Whatever is wrong with the cache, the logs are read.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import lmdb
+import msgpack
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.datastore.records import decode_map, encode_map
+from tidelog.datastore.run_outline import RunOutline
+
+Fingerprint = list[list[Any]]
+"""`[name, size, mtime in ns, inode]` of each log of a run."""
+
+BYTES_MAX = 1024 * 1024 * 1024
+LAYOUT = 1
+"""Another number for each change of what is stored: an older tidelog's catalog is then made anew."""
+
+_KEY_BYTES = 16
+
+
+class Catalog:
+    """The outlines of one root. A context manager, for one listing; without a cache it holds nothing."""
+
+    def __init__(self, directory: Path, root: Path, *, disk: Disk) -> None:
+        """Open or make the catalog of `root` below `directory`; where that cannot be, do without."""
+        self._environment: lmdb.Environment | None = None
+        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
+        path = directory / "catalogs" / f"{name}.{LAYOUT}"
+        try:
+            disk.make_directory(path, mode=0o700)
+            if not is_network(filesystem_of(str(path), disk)):  # There a memory map would break.
+                self._environment = _open(path, disk)
+        except (OSError, lmdb.Error):
+            self._environment = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._environment is not None:
+            self._environment.close()
+
+    def read(self) -> dict[bytes, bytes]:
+        """Return all that is stored, still packed, by the `key_of` its run."""
+        held: dict[bytes, bytes] = {}
+        if self._environment is not None:
+            with contextlib.suppress(lmdb.Error), self._environment.begin() as transaction:
+                held = {bytes(key): bytes(value) for key, value in transaction.cursor()}
+        return held
+
+    def write(self, fresh: Mapping[bytes, bytes], gone: Collection[bytes]) -> None:
+        """Store what was read, forget runs that are not there any more."""
+        if self._environment is None or not (fresh or gone):
+            return
+        # A full map is left as it is: what is not in it is read from the logs.
+        with contextlib.suppress(lmdb.Error), self._environment.begin(write=True) as transaction:
+            for key in gone:
+                transaction.delete(key)
+            for key, value in fresh.items():
+                transaction.put(key, value)
+
+
+def key_of(path: str) -> bytes:
+    """Return the key of a run by its path below the root."""
+    return hashlib.sha256(os.fsencode(path)).digest()[:_KEY_BYTES]
+
+
+def pack(fingerprint: Fingerprint, outline: RunOutline) -> bytes:
+    """Return what is stored of a run."""
+    packed: bytes = msgpack.packb(fingerprint)
+    return packed + encode_map(outline.as_map())
+
+
+def unpack(value: bytes, fingerprint: Fingerprint) -> RunOutline | None:
+    """Return the outline that was stored for these very logs, None where it was for others."""
+    packed: bytes = msgpack.packb(fingerprint)
+    if not value.startswith(packed):
+        return None
+    try:
+        return RunOutline.from_map(decode_map(value[len(packed) :]))
+    except (DatastoreError, KeyError, TypeError):
+        return None
+
+
+def _open(path: Path, disk: Disk) -> "lmdb.Environment":
+    try:
+        return _environment(path)
+    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PanicError):
+        for name in ("data.mdb", "lock.mdb"):
+            disk.remove(path / name)
+        return _environment(path)
+
+
+def _environment(path: Path) -> "lmdb.Environment":
+    return lmdb.open(str(path), map_size=BYTES_MAX, mode=0o600, metasync=False, lib_version=0)

@@ -1,0 +1,238 @@
+"""Many runs: a root, a project or a stick full of them, listed without reading more than their ends."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.columns import MISSING, Columns, make_column
+from tidelog.datastore.comparison import Comparison, sort_key
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.find import FoundRun, find_run_directories
+from tidelog.datastore.layout import missing_logs
+from tidelog.datastore.process import this_machine
+from tidelog.datastore.reader import Reader
+from tidelog.datastore.run_logs import RunLogs
+from tidelog.datastore.run_outline import RunOutline, outline_of, project_of
+from tidelog.datastore.scan import BLOCK_BYTES
+from tidelog.datastore.settings import cache_directory
+from tidelog.datastore.state import State
+
+if TYPE_CHECKING:
+    from tidelog.datastore.catalog import Fingerprint
+
+OnProgress = Callable[[int, int], None]
+
+FIELDS = (
+    *("project", "id", "name", "state", "exit_code", "rows", "last_step", "started", "updated"),
+    *("config", "summary", "metadata"),
+)
+SPREAD = ("config", "summary")
+"""Fields that are maps and become a column per key in a table."""
+
+GROUPING = ("group", "job_type", "tags")
+"""Of the metadata a table shows what people group runs by."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run in short, as a listing shows it.
+
+    `rows` counts those that were written, `started` and `updated` are seconds since the epoch. `fault`
+    says why a run could not be read at all; the rest is then empty.
+    """
+
+    path: Path
+    project: str
+    id: str
+    name: str
+    state: State
+    exit_code: int | None
+    rows: int
+    last_step: int | None
+    started: float | None
+    updated: float | None
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    metadata: dict[str, Any]
+    logs: list[str]
+    fault: str | None = None
+
+    @property
+    def missing_logs(self) -> list[str]:
+        """The names of logs that must have been there: a stream's numbers count from 1 without gaps."""
+        return missing_logs(self.logs)
+
+    def open(self) -> Reader:
+        """Open the run. Raises what `Reader` raises."""
+        return Reader(self.path)
+
+    def fields(self) -> dict[str, Any]:
+        """Return what comparisons and sorting may name."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+def open_root(path: StrPath, *, disk: Disk | None = None, clock: Clock | None = None) -> "Root":
+    """Return the runs in a folder and in two levels below it.
+
+    Raises NotARunError where there is no such folder, at the first listing.
+    """
+    return Root(Path(path), disk=disk or Disk(), clock=clock or Clock())
+
+
+class Root:
+    """Runs below one folder. Each listing looks anew; what it read of runs that rest is kept in a cache.
+
+    The cache lies below `$XDG_CACHE_HOME/tidelog`. Without it, or where it cannot be kept, a listing
+    takes longer and says the same.
+    """
+
+    def __init__(
+        self, path: Path, *, disk: Disk, clock: Clock, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.path = path
+        self._disk = disk
+        self._clock = clock
+        self._cache = cache_directory(environ)
+
+    def __repr__(self) -> str:
+        return f"<Root {self.path}>"
+
+    def __iter__(self) -> Iterator[RunInfo]:
+        return iter(self.runs())
+
+    def runs(
+        self,
+        *,
+        project: str | None = None,
+        state: State | Iterable[State] | None = None,
+        where: str | Iterable[str] = (),
+        sort: str | Iterable[str] = ("project", "id"),
+        on_progress: OnProgress | None = None,
+    ) -> list[RunInfo]:
+        """Return the runs, in an order.
+
+        `project` may hold `*`; `where` are comparisons that must all hold, such as `"config.lr < 1e-3"`,
+        `"summary.acc >= 0.9"`, `"metadata.tags = baseline"`, `"name ~ resnet*"`; `sort` names fields,
+        with a `-` before it the largest comes first. Fields are those of `RunInfo`. `on_progress` is
+        told how many runs of how many were read. Raises ComparisonError for a text that is no
+        comparison and NotARunError where there is no such folder.
+        """
+        wanted = [Comparison.parse(text) for text in ([where] if isinstance(where, str) else where)]
+        if project is not None:
+            wanted.append(Comparison("project", "~", project))
+        states = {state} if isinstance(state, str) else None if state is None else set(state)
+        chosen = []
+        for run in self._read(on_progress):
+            if states is None or run.state in states:
+                fields = run.fields()
+                if all(comparison.holds(fields) for comparison in wanted):
+                    chosen.append((fields, run))
+        for name in reversed([sort] if isinstance(sort, str) else list(sort)):
+            chosen = _sorted(chosen, name)
+        return [run for _, run in chosen]
+
+    def table(self, runs: Iterable[RunInfo] | None = None) -> Columns:
+        """Return one row per run: what it is, `config.*` and `summary.*`; all runs, or those given.
+
+        Config inside config is spread over columns: `config.model.depth`.
+        """
+        rows = [_flat(run) for run in (self.runs() if runs is None else runs)]
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: make_column([row.get(name, MISSING) for row in rows]) for name in names}
+        return Columns(columns, rows=len(rows))
+
+    def _read(self, on_progress: OnProgress | None) -> list[RunInfo]:
+        """Return all runs, from the cache where their logs are as they were, else from these."""
+        from tidelog.datastore.catalog import Catalog, key_of, pack, unpack
+
+        now, machine = self._clock.now(), this_machine(Disk())
+        found = find_run_directories(self.path, disk=self._disk)
+        infos: list[RunInfo] = []
+        fresh: dict[bytes, bytes] = {}
+        with Catalog(self._cache, self.path, disk=Disk()) as catalog:
+            held = catalog.read()
+            for run in found:
+                key = key_of(run.directory.removeprefix(os.fspath(self.path)))
+                fault = None
+                try:
+                    fingerprint = self._fingerprint(run)
+                    outline = unpack(held.pop(key, b""), fingerprint)
+                    if outline is None:
+                        outline = self._outline(run)
+                        fresh[key] = pack(fingerprint, outline)
+                except (DatastoreError, OSError) as error:
+                    outline, fault = outline_of([]), str(error)
+                infos.append(_info(run, outline, outline.state(now=now, machine=machine), fault))
+                if on_progress is not None:
+                    on_progress(len(infos), len(found))
+            catalog.write(fresh, held.keys())
+        return infos
+
+    def _fingerprint(self, run: FoundRun) -> "Fingerprint":
+        statuses = ((log, self._disk.stat(os.path.join(run.directory, log))) for log in run.logs)
+        return [[log, status.st_size, status.st_mtime_ns, status.st_ino] for log, status in statuses]
+
+    def _outline(self, run: FoundRun) -> RunOutline:
+        logs = RunLogs(
+            Path(run.directory), recovery="skip_damage", disk=self._disk, block_bytes=BLOCK_BYTES
+        )
+        try:
+            return logs.outline()
+        finally:
+            logs.close()
+
+
+def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None) -> RunInfo:
+    directory = Path(run.directory)
+    metadata, times = outline.metadata, outline.times or (None, None)
+    return RunInfo(
+        path=directory,
+        project=project_of(metadata, directory),
+        id=directory.name,
+        name=str(metadata.get("name") or directory.name),
+        state=state,
+        exit_code=outline.exit_code,
+        rows=outline.rows,
+        last_step=outline.last_step,
+        started=times[0],
+        updated=times[1],
+        config=outline.config,
+        summary=outline.summary,
+        metadata=metadata,
+        logs=run.logs,
+        fault=fault,
+    )
+
+
+Chosen = tuple[dict[str, Any], RunInfo]
+
+
+def _sorted(chosen: list[Chosen], name: str) -> list[Chosen]:
+    """Sort by one field, the largest first where its name has a `-` before it; who lacks it is last."""
+    is_descending = name.startswith("-")
+    keyed = [(sort_key(each[0], name.removeprefix("-")), each) for each in chosen]
+    has = sorted((k for k in keyed if k[0] is not None), key=itemgetter(0), reverse=is_descending)
+    return [each for _, each in has] + [each for key, each in keyed if key is None]
+
+
+def _flat(run: RunInfo) -> dict[str, Any]:
+    fields = run.fields()
+    metadata = fields.pop("metadata")
+    flat = {name: fields.pop(name) for name in FIELDS if name in fields and name not in SPREAD}
+    flat |= {name: metadata[name] for name in GROUPING if name in metadata}
+    for name in SPREAD:
+        flat |= _spread(name, fields[name])
+    return flat
+
+
+def _spread(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    spread: dict[str, Any] = {}
+    for key, value in values.items():
+        is_map = isinstance(value, dict) and value
+        spread |= _spread(f"{name}.{key}", value) if is_map else {f"{name}.{key}": value}
+    return spread
