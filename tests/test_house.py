@@ -169,19 +169,8 @@ def test_nothing_imports_the_checkouts_folders_by_their_bare_names() -> None:
     assert [] == wrong
 
 
-HEAVY = (
-    "numpy",
-    "psutil",
-    "lmdb",
-    "aiohttp",
-    "watchdog",
-    "PIL",
-    "click",
-    "rich",
-    "asyncio",
-    "pandas",
-    "pyarrow",
-)
+HEAVY = ("numpy", "psutil", "lmdb", "aiohttp", "watchdog", "PIL", "click", "rich", "asyncio")
+HEAVY += ("pandas", "pyarrow")
 
 
 @pytest.mark.parametrize(
