@@ -62,7 +62,8 @@ def by_type(types: dict[Any, Any]) -> dict[str, list[str]]:
 def test_pandas_gets_nullable_types_where_a_row_lacks_a_value() -> None:
     """Ints stay ints and flags stay flags, also beside a gap; what is neither is an object as it was."""
     frame = columns_of(**EVERY_KIND).to_pandas()
-    text = str(pd.Series(["x", None]).dtype)  # "str" from pandas 3 on, "object" before.
+    texts = {name: frame.dtypes[name] for name in ("text", "text_gap")}
+    assert {pd.Series(["x", None]).dtype} == set(texts.values()), "str from pandas 3 on, object before"
     assert {
         "int64": ["_step", "n"],
         "float64": ["_time", "loss"],
@@ -71,9 +72,8 @@ def test_pandas_gets_nullable_types_where_a_row_lacks_a_value() -> None:
         "UInt64": ["wide_gap"],
         "bool": ["ok"],
         "boolean": ["ok_gap"],
-        text: ["text", "text_gap"],
         "object": ["widest", "mixed", "sample", "weights", "shape", "nested", "any", "none"],
-    } == by_type(dict(frame.dtypes))
+    } == by_type(dict(frame.dtypes.drop(list(texts))))
     assert [1, pd.NA, 2**53 + 1] == frame["gap"].tolist()
     assert [2**64 - 1, pd.NA, 0] == frame["wide_gap"].tolist()
     assert EVERY_KIND["widest"] == frame["widest"].tolist()

@@ -61,6 +61,7 @@ def test_csv_reads_back_as_it_was(run: Path, tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     assert "_step _time loss n text val/acc ok sample shape".split() == names
+    assert (tmp_path / "a.csv").read_bytes().endswith(b'"[1, null]"\r\n')
     assert ["0", repr(TIME), "0.1", "1", '=1+1,"\r\n', "0.5", "", "", ""] == rows[0]
     assert ["5", repr(TIME), "nan", "9007199254740993", "", "nan", "True"] == rows[1][:7]
     assert {"_type": "media", **IMAGE.fields()} == json.loads(rows[1][7])

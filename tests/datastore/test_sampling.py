@@ -34,7 +34,8 @@ NUMBERS = (
     st.booleans(),
     st.sampled_from([0.0, -0.0, 1.0, math.nan, math.inf, -math.inf, 1.7e308, -1.7e308, 5e-324]),
 )
-LISTS = st.one_of(*(st.lists(number, min_size=1, max_size=120) for number in NUMBERS))
+SIZES = ((1, 12), (30, 120))
+LISTS = st.one_of(*(st.lists(n, min_size=low, max_size=high) for n in NUMBERS for low, high in SIZES))
 STEPS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=120, max_size=120)
 
 
