@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         DamagedLogError,
         DatastoreError,
         InvalidNameError,
+        MissingPackageError,
         NotALogError,
         NotARunError,
         ReaderClosedError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tidelog.datastore.outline import SavedFile
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
+    from tidelog.datastore.sampler import MinMaxSampler
     from tidelog.datastore.scan import Damage, TornTail
     from tidelog.datastore.writer import Writer
 
@@ -37,6 +39,7 @@ _HOMES = {
         "DamagedLogError",
         "DatastoreError",
         "InvalidNameError",
+        "MissingPackageError",
         "NotALogError",
         "NotARunError",
         "ReaderClosedError",
@@ -47,6 +50,7 @@ _HOMES = {
     "outline": ("SavedFile",),
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
+    "sampler": ("MinMaxSampler",),
     "scan": ("Damage", "TornTail"),
     "writer": ("Writer",),
 }
@@ -59,6 +63,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "DamagedLogError",
     "DatastoreError",
     "InvalidNameError",
+    "MissingPackageError",
     "NotALogError",
     "NotARunError",
     "ReaderClosedError",
@@ -70,6 +75,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "Histogram",
     "Media",
     "Record",
+    "MinMaxSampler",
     "Damage",
     "TornTail",
     "Writer",
