@@ -21,16 +21,14 @@ RUNS_SHOWN_MAX = 3
 NAMES_SHOWN_MAX = 20
 
 STEPS = re.compile(r"(-?[0-9]{1,20})?:(-?[0-9]{1,20})?")
-Steps = tuple[int | None, int | None]
 
 
-def _parse_steps(context: click.Context, option: click.Parameter, text: str | None) -> Steps:
+def _parse_steps(context: click.Context, option: click.Parameter, text: str | None) -> slice:
     found = STEPS.fullmatch(":" if text is None else text)
     if found is None:
         fault = f"{text!r} is no range of steps; write 100:200, 100: or :200"
         raise click.BadParameter(fault, ctx=context, param=option)
-    first, end = (int(bound) if bound else None for bound in found.groups())
-    return first, end
+    return slice(*(int(bound) if bound else None for bound in found.groups()))
 
 
 @click.command(
@@ -56,7 +54,7 @@ Examples:
 @click.option("--nan-as-null", is_flag=True, help="Write NaN as a missing value.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def command(
-    path: str, *, output: str, keys: tuple[str, ...], steps: Steps, nan_as_null: bool, force: bool
+    path: str, *, output: str, keys: tuple[str, ...], steps: slice, nan_as_null: bool, force: bool
 ) -> None:
     """Write one run's rows to a Parquet, CSV or JSON-lines file.
 
@@ -103,21 +101,26 @@ def _one_run(path: str) -> Path:
     return runs[0]
 
 
-def _history(run: Reader, keys: Sequence[str], steps: Steps) -> Columns:
-    columns = run.history(keys=keys or None)
-    for key in keys:
-        if not any(name == key or fnmatchcase(name, key) for name in columns):
-            names = run.history().keys()
+def _history(run: Reader, keys: Sequence[str], steps: slice) -> Columns:
+    columns = _between(run.history(keys=keys or None), steps)
+    if unfound := _unfound(keys, columns.keys()):
+        # Rows of other steps may have it.
+        names = run.history().keys()
+        if unfound := _unfound(unfound, names):
             shown = ", ".join(names[:NAMES_SHOWN_MAX]) + (", ..." if names[NAMES_SHOWN_MAX:] else "")
             raise click.UsageError(
-                on_one_line(f"no column of {run.id} is named {key!r}; there are: {shown}")
+                on_one_line(f"no column of {run.id} is named {unfound[0]!r}; there are: {shown}")
             )
-    return _between(columns, steps)
+    return columns
 
 
-def _between(columns: Columns, steps: Steps) -> Columns:
+def _unfound(keys: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [k for k in keys if not any(name == k or fnmatchcase(name, k) for name in names)]
+
+
+def _between(columns: Columns, steps: slice) -> Columns:
     """Return the rows whose step is in a range that does not hold its end."""
-    first, end = steps
+    first, end = steps.start, steps.stop
     if first is None and end is None:
         return columns
     rows = [
