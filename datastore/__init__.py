@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         DamagedLogError,
         DatastoreError,
         InvalidNameError,
+        MissingPackageError,
         NotALogError,
         NotARunError,
         ReaderClosedError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
     from tidelog.datastore.root import Root, RunInfo, open_root
+    from tidelog.datastore.sampler import MinMaxSampler
     from tidelog.datastore.scan import Damage, TornTail
     from tidelog.datastore.writer import Writer
 
@@ -40,6 +42,7 @@ _HOMES = {
         "DamagedLogError",
         "DatastoreError",
         "InvalidNameError",
+        "MissingPackageError",
         "NotALogError",
         "NotARunError",
         "ReaderClosedError",
@@ -51,6 +54,7 @@ _HOMES = {
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
     "root": ("Root", "RunInfo", "open_root"),
+    "sampler": ("MinMaxSampler",),
     "scan": ("Damage", "TornTail"),
     "writer": ("Writer",),
 }
@@ -64,6 +68,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "DamagedLogError",
     "DatastoreError",
     "InvalidNameError",
+    "MissingPackageError",
     "NotALogError",
     "NotARunError",
     "ReaderClosedError",
@@ -78,6 +83,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "Root",
     "RunInfo",
     "open_root",
+    "MinMaxSampler",
     "Damage",
     "TornTail",
     "Writer",

@@ -28,6 +28,8 @@ BYTES_MAX = 1024 * 1024 * 1024
 LAYOUT = 1
 """Another number for each change of what is stored: an older tidelog's catalog is then made anew."""
 
+DATA = "data.mdb"
+
 _KEY_BYTES = 16
 
 
@@ -78,6 +80,9 @@ class Catalog:
                 transaction.put(key, value)
 
 
+_BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PanicError)
+
+
 def key_of(path: str) -> bytes:
     """Return the key of a run by its path below the root."""
     return hashlib.sha256(os.fsencode(path)).digest()[:_KEY_BYTES]
@@ -101,12 +106,22 @@ def unpack(value: bytes, fingerprint: Fingerprint) -> RunOutline | None:
 
 
 def _open(path: Path, disk: Disk) -> "lmdb.Environment":
-    try:
-        return _environment(path)
-    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PanicError):
-        for name in ("data.mdb", "lock.mdb"):
-            disk.remove(path / name)
-        return _environment(path)
+    """Open a catalog; one that is broken is made anew."""
+    with contextlib.suppress(*_BROKEN):
+        environment = _environment(path)
+        if _is_whole(environment, path, disk):
+            return environment
+        environment.close()
+    for name in (DATA, "lock.mdb"):
+        disk.remove(path / name)
+    return _environment(path)
+
+
+def _is_whole(environment: "lmdb.Environment", path: Path, disk: Disk) -> bool:
+    """Tell whether the file has all its pages: to read one that it lacks ends a process by SIGBUS."""
+    pages = environment.info()["last_pgno"] + 1
+    size: int = disk.stat(path / DATA).st_size
+    return pages * environment.stat()["psize"] <= size
 
 
 def _environment(path: Path) -> "lmdb.Environment":

@@ -1,11 +1,20 @@
-"""What `history()` and `metric()` give: a run's rows as columns. No I/O.
+"""What `history()` and `metric()` give: a run's rows as columns. No I/O of its own.
 
 Columns are NumPy arrays where NumPy is installed, else lists.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tidelog.datastore.sampling import Method, check_numbers, sampled_rows
+from tidelog.datastore.smoothing import smoothed_values
+
+if TYPE_CHECKING:
+    from tidelog.datastore.disk import Disk, StrPath
+
+STEP, TIME = "_step", "_time"
+"""The names of the two columns that every history has."""
 
 
 class _Missing:
@@ -18,7 +27,7 @@ MISSING: Final = _Missing()
 
 
 class Series(NamedTuple):
-    """One metric without gaps: three columns of the same length.
+    """One metric without gaps: three columns of the same length, NumPy arrays or lists.
 
     `step` holds ints, `time` seconds since the epoch.
     """
@@ -26,6 +35,54 @@ class Series(NamedTuple):
     step: Any
     time: Any
     value: Any
+
+    def sampled(self, points: int, *, method: Method = "minmax") -> "Series":
+        """Return at most `points` of the points, for a plot, in the order of the steps.
+
+        The first and the last are always among them. "minmax" keeps the lowest and the highest of each
+        of equally large buckets, so no peak is lost; NaN and the infinities are no extremes, and one is
+        kept where a bucket holds nothing else. "lttb" keeps what carries the shape (Largest-Triangle-
+        Three-Buckets, S. Steinarsson, 2013), from finite values only. Raises ValueError for fewer than
+        four points, TypeError for values that are no numbers.
+        """
+        series = self._in_order_of_steps()
+        return series._rows(sampled_rows(series.step, series.value, points, method))
+
+    def smoothed(self, weight: float) -> "Series":
+        """Return the values smoothed as TensorBoard's slider does it; 0 is not at all, below 1.
+
+        The moving average `last * weight + (1 - weight) * value`, divided by `1 - weight ** n`; NaN and
+        the infinities stay, a constant series stays. Raises ValueError for another weight, TypeError
+        for values that are no numbers. Source: `smoothing.py`.
+        """
+        check_numbers(self.value)
+        values = self.value.tolist() if hasattr(self.value, "tolist") else self.value
+        return self._replace(value=make_column(smoothed_values(values, weight)))
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame of `step`, `time` and `value`; see `Columns.to_pandas`."""
+        return self._as_columns().to_pandas()
+
+    def to_arrow(self, *, nan_as_null: bool = False) -> Any:
+        """Return a `pyarrow.Table` of `step`, `time` and `value`; see `Columns.to_arrow`."""
+        return self._as_columns().to_arrow(nan_as_null=nan_as_null)
+
+    def to_numpy(self, dtype: Any = float) -> Any:
+        """Return an array of shape (points, 3): step, time, value; see `Columns.to_numpy`."""
+        return self._as_columns().to_numpy(dtype)
+
+    def _as_columns(self) -> "Columns":
+        return Columns(self._asdict(), rows=len(self.step))
+
+    def _in_order_of_steps(self) -> "Series":
+        steps = self.step
+        if hasattr(steps, "argsort"):
+            is_ordered = bool((steps[1:] >= steps[:-1]).all())
+            return self if is_ordered else self._rows(steps.argsort(kind="stable"))
+        return self._rows(sorted(range(len(steps)), key=steps.__getitem__))
+
+    def _rows(self, rows: Any) -> "Series":
+        return Series(*(c[rows] if hasattr(c, "dtype") else [c[row] for row in rows] for c in self))
 
 
 class Columns:
@@ -70,11 +127,70 @@ class Columns:
         """Return a column, or `default` where no row has the name."""
         return self._columns.get(name, default)
 
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame with a column per name. Raises ImportError without pandas."""
-        import pandas as pd
+    def astype(self, dtype: Any) -> "Columns":
+        """Return the same columns, those of numbers as a NumPy `dtype` such as "float32".
 
-        return pd.DataFrame(self._columns)
+        Ints with gaps become floats with NaN. As they are stay `_step` and `_time`, which a float32
+        cannot hold, flags, what is no number, and what NumPy casts only by cutting (floats to ints).
+        Raises ValueError for a number beyond the dtype's limits; floats are rounded to its precision.
+        """
+        from tidelog.datastore.as_numpy import cast, number_type
+
+        dtype = number_type(dtype)
+        columns = {
+            name: column if name in (STEP, TIME) else cast(name, column, dtype)
+            for name, column in self.items()
+        }
+        return Columns(columns, rows=self._rows)
+
+    def to_numpy(self, dtype: Any = float, *, names: Sequence[str] | None = None) -> Any:
+        """Return a two-dimensional array of shape (rows, names), in C order.
+
+        Columns are in the order of `names`, else all of them in the order of `keys()`, `_step` first.
+        Flags are 0 and 1, missing is NaN, ints above 2**53 are rounded to the nearest float. Raises
+        ValueError that names the columns that are no numbers, or a number that `dtype` cannot hold (as
+        an int dtype a missing one); KeyError for a name that is not there.
+        """
+        from tidelog.datastore.as_numpy import matrix, number_type
+
+        columns = {name: self[name] for name in (self.keys() if names is None else names)}
+        return matrix(columns, number_type(dtype), rows=self._rows)
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame with a column per name and the rows counted from 0.
+
+        Where ints or flags lack a value the column is nullable, "Int64" (or "UInt64") or "boolean", and
+        the gap is `pd.NA`; text has pandas' own type for it; media, histograms, lists and maps are
+        objects. Raises MissingPackageError, an ImportError, without pandas.
+        """
+        from tidelog.datastore.as_pandas import to_pandas
+
+        return to_pandas(self._columns, rows=self._rows)
+
+    def to_arrow(self, *, nan_as_null: bool = False) -> Any:
+        """Return a `pyarrow.Table` with a field per name.
+
+        Types are int64, uint64, double, bool and string, and a missing value is null. In a column of
+        floats a missing value is NaN, as one that was logged: `nan_as_null` makes both null. All else
+        is JSON text, as in `datastore cat --json`, with `encoding: json` in the field's metadata: media
+        (with path, SHA-256, size and caption), histograms, lists, maps, columns of several types, and
+        numbers that none of the types holds exactly. Raises MissingPackageError without pyarrow.
+        """
+        from tidelog.datastore.as_arrow import to_arrow
+
+        return to_arrow(self._columns, nan_as_null=nan_as_null)
+
+    def to_parquet(
+        self, path: "StrPath", *, nan_as_null: bool = False, disk: "Disk | None" = None
+    ) -> None:
+        """Write a Parquet file that appears whole or not at all, over one that is there.
+
+        It is on the disk on return. Types are those of `to_arrow`. Raises MissingPackageError without
+        pyarrow, OSError as the system gives it.
+        """
+        from tidelog.datastore.export import export
+
+        export(self, path, ".parquet", nan_as_null=nan_as_null, disk=disk)
 
     def __repr__(self) -> str:
         return f"<Columns of {self._rows} rows: {', '.join(self._columns)}>"

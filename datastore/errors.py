@@ -10,6 +10,7 @@ DatastoreError
 ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
 ├── AppendRefusedError       bytes that do not continue a replica
 ├── ReaderClosedError        something that was not read yet was asked for after `close()`
+├── MissingPackageError      what was asked for needs a package that is not there (also an ImportError)
 ├── WriterBusyError          a signal handler used a writer in the middle of another call
 └── WriterClosedError        a writer was used after `close()`
 """
@@ -49,6 +50,10 @@ class DamagedLogError(DatastoreError):
 
 class ReaderClosedError(DatastoreError):
     """A reader was asked after it was closed for something that it had not read before."""
+
+
+class MissingPackageError(DatastoreError, ImportError):
+    """What was asked for needs a package that only an extra of tidelog brings."""
 
 
 class WriterBusyError(DatastoreError):

@@ -91,7 +91,7 @@ class Reader:
         """The project, from the records, else from the directory above; None for a lone log."""
         if self._logs.is_one_log:
             return self.metadata.get("project")
-        return project_of(self.metadata, self._logs.directory) or None
+        return project_of(self.metadata, self._logs.directory.parent.name) or None
 
     @property
     def name(self) -> str:

@@ -192,7 +192,7 @@ def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None) -
     metadata, times = outline.metadata, outline.times or (None, None)
     return RunInfo(
         path=directory,
-        project=project_of(metadata, directory),
+        project=project_of(metadata, directory.parent.name),
         id=directory.name,
         name=str(metadata.get("name") or directory.name),
         state=state,

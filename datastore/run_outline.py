@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from tidelog.datastore.layout import MAIN
@@ -99,9 +98,9 @@ def outline_of(logs: Sequence[tuple[str, LogOutline]]) -> RunOutline:
     )
 
 
-def project_of(metadata: Mapping[str, Any], directory: PurePath) -> str:
+def project_of(metadata: Mapping[str, Any], folder: str) -> str:
     """Return the project of a run: what its records say, else the folder that its directory lies in."""
-    return str(metadata.get("project") or directory.parent.name)
+    return str(metadata.get("project") or folder)
 
 
 def folded(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Values and times as a person reads them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.records import Histogram, Media
@@ -40,3 +43,11 @@ def time_text(time: float) -> str:
         return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):
         return f"{time} s"  # NaN, or a year that no calendar has.
+
+
+def print_table(lines: Sequence[Sequence[str]]) -> None:
+    """Print lines of cells, each column as wide as its widest cell; the first line is the header."""
+    widths = [max(len(on_one_line(line[i])) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        cells = [on_one_line(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

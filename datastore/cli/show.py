@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tidelog.datastore.as_json import dumps, plain
-from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
+from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.reader import Reader
@@ -106,10 +106,7 @@ def _print_list(runs: list[dict[str, Any]]) -> None:
         )
         for run in runs
     ]
-    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header) - 1)]
-    for line in (header, *lines):
-        cells = [on_one_line(cell).ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, on_one_line(line[-1])]))
+    print_table([header, *lines])
 
 
 def _print_run(run: dict[str, Any]) -> None:
