@@ -1,15 +1,10 @@
-"""The peers' own virtual environment, and the variables that keep them quiet and off the network."""
+"""The peers' own virtual environments, and the variables that keep them quiet and off the network."""
 
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-
-PEERS = Path(__file__).parent / "peers"
-REQUIREMENTS = PEERS / "requirements.txt"
-VENV = PEERS / ".venv"
-PYTHON = VENV / "bin" / "python"
-STAMPS = VENV / "installed"
 
 # Nothing listens on port 9 (discard): a library that would go out by HTTP is refused at once.
 NOWHERE = "http://127.0.0.1:9"
@@ -40,29 +35,49 @@ def variables(home: Path, *, is_offline: bool = True) -> dict[str, str]:
     return {**kept, "HOME": str(home), **folders, **(OFFLINE if is_offline else {})}
 
 
-def install(package: str) -> None:
-    """Install a package of `requirements.txt`, at its version there, unless that was done before.
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A virtual environment in a folder, `.venv`, for what the folder's `requirements.txt` pins."""
 
-    InstallError where it cannot be had; the other peers go on without it.
-    """
-    pinned = _pinned(package)
-    stamp = STAMPS / pinned
-    if stamp.exists():
-        return
-    print(f"installing {pinned} into {os.path.relpath(VENV)} ...", file=sys.stderr)
-    if not PYTHON.exists():
-        _run(sys.executable, "-m", "venv", VENV)
-    # All pins bound each install, so that one peer's dependencies cannot move another peer's version.
-    _run(PYTHON, "-m", "pip", "install", "--quiet", "--constraint", REQUIREMENTS, pinned)
-    STAMPS.mkdir(exist_ok=True)
-    stamp.touch()
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / ".venv" / "bin" / "python"
+
+    def install(self, package: str) -> None:
+        """Install a package of `requirements.txt`, at its version there, unless that was done before.
+
+        InstallError where it cannot be had; the other peers go on without it.
+        """
+        pinned = self._pinned(package)
+        stamp = self.folder / ".venv" / "installed" / pinned
+        if stamp.exists():
+            return
+        venv = self.folder / ".venv"
+        print(f"installing {pinned} into {os.path.relpath(venv)} ...", file=sys.stderr)
+        if not self.python.exists():
+            _run(sys.executable, "-m", "venv", venv)
+        # All pins bound each install: one peer's dependencies cannot move another peer's version.
+        constraint = ("--constraint", self._requirements)
+        _run(self.python, "-m", "pip", "install", "--quiet", *constraint, pinned)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.touch()
+
+    @property
+    def _requirements(self) -> Path:
+        return self.folder / "requirements.txt"
+
+    def _pinned(self, package: str) -> str:
+        for line in self._requirements.read_text().splitlines():
+            if line.startswith(f"{package}=="):
+                return line.strip()
+        raise InstallError(f"{package} is not in {self._requirements}")
 
 
-def _pinned(package: str) -> str:
-    for line in REQUIREMENTS.read_text().splitlines():
-        if line.startswith(f"{package}=="):
-            return line.strip()
-    raise InstallError(f"{package} is not in {REQUIREMENTS.name}")
+PEERS = Environment(Path(__file__).parent / "peers")
+READERS = Environment(Path(__file__).parent / "reading")
 
 
 def _run(*command: str | Path) -> None:

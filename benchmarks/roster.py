@@ -1,12 +1,11 @@
 """Who is measured: the peers' names, their files, and how many rows each gets. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 ROWS = 100_000
 FLOOR = "bare"
 OWN = "tidelog"
-UPLOAD = "upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,11 @@ class Entry:
     package: str = ""
     share: float = 1.0
 
+    @property
+    def first_word(self) -> str:
+        """What the command line calls it."""
+        return self.name.split()[0]
+
     def rows(self, rows: int) -> int:
         """Return how many of `rows` this peer logs."""
         return max(2, round(rows * self.share))
@@ -40,15 +44,6 @@ ROSTER = (
 )
 
 
-def choose(names: Sequence[str]) -> tuple[Entry, ...]:
-    """Return the entries whose first word is among `names`, in the roster's order; all for none.
-
-    `upload` is no peer, but may be named among them.
-
-    ValueError names the first one that nobody has.
-    """
-    known = {entry.name.split()[0] for entry in ROSTER} | {UPLOAD}
-    for name in names:
-        if name not in known:
-            raise ValueError(f"no peer is called {name!r}: choose among {', '.join(sorted(known))}")
-    return tuple(entry for entry in ROSTER if not names or entry.name.split()[0] in names)
+def choose(names: Collection[str]) -> tuple[Entry, ...]:
+    """Return the entries whose first word is among `names`, in the roster's order; all where none is."""
+    return tuple(entry for entry in ROSTER if entry.first_word in names) or ROSTER

@@ -52,6 +52,12 @@ class Result:
         medians = {name: self.median(name) for name in samples[0]} if samples else {}
         return {**told, "median": medians, "rounds": samples}
 
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Result":
+        """Return what `as_json` told."""
+        kept = {name: value for name, value in told.items() if name not in ("median", "rounds")}
+        return cls(**kept, samples=[Sample(**sample) for sample in told["rounds"]])
+
 
 def run(
     entries: Sequence[Entry],
@@ -68,7 +74,7 @@ def run(
     for entry, result in pairs:
         with _failure_of(result, tell):
             if entry.package:
-                environment.install(entry.package)
+                environment.PEERS.install(entry.package)
     for number in range(rounds):
         # Each round begins with another peer, so that none always runs behind the same one.
         first = number % max(1, len(pairs))
@@ -118,9 +124,9 @@ def _measure(entry: Entry, result: Result, folder: Path) -> None:
 
 
 def _job(entry: Entry, folder: Path, *arguments: str | Path) -> tuple[dict[str, Any], float]:
-    python = environment.PYTHON if entry.package else sys.executable
+    python = environment.PEERS.python if entry.package else sys.executable
     outcome = process_tree.run(
-        [python, environment.PEERS / entry.file, *arguments],
+        [python, environment.PEERS.folder / entry.file, *arguments],
         environ=environment.variables(folder / "home"),
         folder=CHECKOUT,
         deadline_s=JOB_DEADLINE_S,

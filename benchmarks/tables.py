@@ -1,8 +1,10 @@
-"""Results as Markdown: ratios to the bare loop first, then absolute numbers. No I/O."""
+"""Logging and uploading as Markdown: ratios to the bare loop first, then absolute numbers. No I/O."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from benchmarks import markdown
+from benchmarks.markdown import table
 from benchmarks.roster import FLOOR, OWN
 from benchmarks.rounds import CPU_ROWS, Result
 from benchmarks.upload import LARGE_BYTES, MIB, SMALL_BYTES, Way
@@ -17,7 +19,7 @@ class Quantity(NamedTuple):
     text: Callable[[float], str]
 
 
-class Goal(NamedTuple):
+class Aim(NamedTuple):
     """What tidelog's own line must reach; with `is_ratio`, in multiples of the bare loop."""
 
     field: str
@@ -35,21 +37,19 @@ QUANTITIES = (
     Quantity("read_rows_per_s", "read back", "rows/s", lambda rate: f"{rate:,.0f}"),
     Quantity("first_log_s", "import to first `log()`", "ms", lambda s: f"{s * 1e3:.0f}"),
 )
-GOALS = (
-    Goal("log_p50_us", "`log()` p50, times the bare loop", 1.5, is_ratio=True),
-    Goal("bytes_per_row", "bytes per row", 85),
-    Goal("cpu_s", f"CPU seconds for {CPU_ROWS:,} rows, all processes", 1.0),
-    Goal("first_log_s", "seconds from the import to the first `log()`", 0.150),
-    Goal("read_rows_per_s", "rows read into columns per second", 3e6, is_minimum=True),
+AIMS = (
+    Aim("log_p50_us", "`log()` p50, times the bare loop", 1.5, is_ratio=True),
+    Aim("bytes_per_row", "bytes per row", 85),
+    Aim("cpu_s", f"CPU seconds for {CPU_ROWS:,} rows, all processes", 1.0),
+    Aim("first_log_s", "seconds from the import to the first `log()`", 0.150),
 )
 
 
 INTRODUCTION = """\
-# Beside its peers
+## Logging
 
-`make bench` writes this page. The same work for all: rows of 5 floats and 1 int, logged back to
-back; medians of {rounds} rounds, in each of which every peer had its turn. Ratios hold from machine
-to machine, absolute numbers do not."""
+The same work for all: rows of 5 floats and 1 int, logged back to back; medians of {rounds} rounds, in
+each of which every peer had its turn."""
 
 UPLOAD = """\
 ## Agent to hub, over loopback
@@ -60,7 +60,7 @@ bodies of 1 MiB in PUTs, one after the other, and check nothing; tidelog's hub c
 answers after its fsync. What arrived is compared byte for byte. Memory is the largest resident size."""
 
 METHOD = """\
-## How it was measured
+### How logging was measured
 
 - Every peer runs in a process of its own with its default durability and without its system monitor;
   foreign ones in a virtual environment of their own, offline.
@@ -79,37 +79,34 @@ METHOD = """\
 - Versions: {versions}."""
 
 
-def markdown(
-    results: Sequence[Result], ways: Sequence[Way], facts: Mapping[str, str], *, rounds: int
-) -> str:
-    """Return the whole of RESULTS.md."""
+def logging_section(results: Sequence[Result], rounds: int) -> str:
+    """Return the section of the page on logging."""
     measured = [result for result in results if not result.failure]
     floor = next((result for result in measured if result.name == FLOOR), None)
     own = next((result for result in measured if result.name == OWN), None)
     parts = [INTRODUCTION.format(rounds=rounds)]
     if floor is not None:
-        parts.append(f"## In multiples of the bare loop\n\n{_ratios(measured, floor)}")
+        parts.append(f"### In multiples of the bare loop\n\n{_ratios(measured, floor)}")
     if measured:
-        parts.append(f"## Absolute\n\n{_absolute(measured, with_rows=True)}")
+        parts.append(f"### Absolute\n\n{_absolute(measured, with_rows=True)}")
     if own is not None:
-        parts.append(f"## tidelog's goals\n\n{_goals(own, floor)}")
-    if carried := [way for way in ways if not way.failure]:
-        small_mib, large_mib = SMALL_BYTES // MIB, LARGE_BYTES // MIB
-        introduction = UPLOAD.format(small_mib=small_mib, large_mib=large_mib)
-        parts.append(f"{introduction}\n\n{_uploads(carried)}")
-    if failures := [f"- **{r.name}**: {r.failure}" for r in (*results, *ways) if r.failure]:
-        parts.append("## Not measured\n\n" + "\n".join(failures))
+        parts.append(f"### Goals of logging\n\n{markdown.goals(_goals(own, floor))}")
     parts.append(METHOD.format(cpu_rows=CPU_ROWS, versions=_versions(results)))
-    parts.append("## Where\n\n" + "\n".join(f"- {name}: {fact}" for name, fact in facts.items()))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
-def terminal(results: Sequence[Result], ways: Sequence[Way]) -> str:
-    """Return the absolute tables alone, for the screen."""
+def upload_section(ways: Sequence[Way], _rounds: int) -> str:
+    """Return the section of the page on uploading; there is none where nothing arrived."""
+    small_mib, large_mib = SMALL_BYTES // MIB, LARGE_BYTES // MIB
+    introduction = UPLOAD.format(small_mib=small_mib, large_mib=large_mib)
+    shown = uploads(ways)
+    return f"{introduction}\n\n{shown}" if shown else ""
+
+
+def logged(results: Sequence[Result]) -> str:
+    """Return the absolute table of logging, for the screen."""
     measured = [result for result in results if not result.failure]
-    carried = [way for way in ways if not way.failure]
-    shown = [_absolute(measured, with_rows=False)] if measured else []
-    return "\n\n".join([*shown, _uploads(carried)] if carried else shown)
+    return _absolute(measured, with_rows=False) if measured else ""
 
 
 def _ratios(measured: Sequence[Result], floor: Result) -> str:
@@ -117,7 +114,7 @@ def _ratios(measured: Sequence[Result], floor: Result) -> str:
         [r.name, *(f"{r.median(q.field) / floor.median(q.field):.3g}" for q in QUANTITIES)]
         for r in measured
     ]
-    return _table(["", *(quantity.title for quantity in QUANTITIES)], lines) + (
+    return table(["", *(quantity.title for quantity in QUANTITIES)], lines) + (
         "\n\nOf the rows read back per second more is better, of everything else less."
     )
 
@@ -128,10 +125,14 @@ def _absolute(measured: Sequence[Result], *, with_rows: bool) -> str:
     if with_rows:
         titles += ["rows logged", "when `log()` has returned, the row is"]
         lines = [[*line, f"{r.rows:,}", r.returned] for line, r in zip(lines, measured, strict=True)]
-    return _table(titles, lines)
+    return table(titles, lines)
 
 
-def _uploads(ways: Sequence[Way]) -> str:
+def uploads(ways: Sequence[Way]) -> str:
+    """Return the table of uploading, of the ways that arrived."""
+    ways = [way for way in ways if not way.failure]
+    if not ways:
+        return ""
     floor = ways[0].rate_mb_s
     lines = [
         [
@@ -146,38 +147,20 @@ def _uploads(ways: Sequence[Way]) -> str:
     ]
     small = f"{SMALL_BYTES // MIB} MiB from start to end, s"
     titles = ["", "times the first", "MB/s", small, "agent, MB", "hub, MB"]
-    return _table(titles, lines)
+    return table(titles, lines)
 
 
-def _goals(own: Result, floor: Result | None) -> str:
-    lines = []
-    for goal in GOALS:
-        if goal.is_ratio and floor is None:
+def _goals(own: Result, floor: Result | None) -> list[markdown.Goal]:
+    found = []
+    for aim in AIMS:
+        if aim.is_ratio and floor is None:
             continue
-        value = own.median(goal.field)
-        if goal.is_ratio and floor is not None:
-            value /= floor.median(goal.field)
-        is_met = value >= goal.limit if goal.is_minimum else value <= goal.limit
-        bound = "at least" if goal.is_minimum else "at most"
-        lines.append([goal.what, f"{bound} {goal.limit:,g}", f"{value:,.3g}", "yes" if is_met else "NO"])
-    return _table(["what", "goal", "measured", "met"], lines)
+        value = own.median(aim.field)
+        if aim.is_ratio and floor is not None:
+            value /= floor.median(aim.field)
+        found.append(markdown.Goal(aim.what, aim.limit, value, aim.is_minimum))
+    return found
 
 
 def _versions(results: Sequence[Result]) -> str:
     return ", ".join(f"{r.name} {r.version}" for r in results if r.version)
-
-
-def _table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in (titles, *lines)) for i in range(len(titles))]
-
-    def written(cells: Sequence[str]) -> str:
-        first, *others = (
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return f"| {' | '.join((first, *others))} |"
-
-    rule = "|" + "|".join(
-        "-" * (width + 2) if i == 0 else "-" * (width + 1) + ":" for i, width in enumerate(widths)
-    )
-    return "\n".join([written(titles), rule + "|", *map(written, lines)])

@@ -1,0 +1,120 @@
+"""What can be measured: each part with its ways to be measured, to come from JSON and to be told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import follow, large_log, listing, rounds, tables, upload
+from benchmarks.reading import rounds as reading_rounds
+from benchmarks.reading import tables as reading_tables
+from benchmarks.roster import ROSTER, choose
+
+Results = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line chose; `folder` is where all files go, `tell` takes a line of progress."""
+
+    names: Sequence[str]
+    rows: int
+    read_rows: Sequence[int]
+    rounds: int
+    folder: Path
+    tell: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One subject of the page. A result has `name`, `failure` and `as_json()`."""
+
+    name: str
+    measure: Callable[[Choices], Results]
+    from_json: Callable[[dict[str, Any]], Any]
+    section: Callable[[Any, int], str]
+    terminal: Callable[[Any], str]
+    is_asked_for: bool = False
+    """Whether it is measured only where it is named: it takes long, or much room."""
+
+
+def _log(chosen: Choices) -> Results:
+    return rounds.run(
+        choose(chosen.names),
+        rows=chosen.rows,
+        rounds=chosen.rounds,
+        folder=chosen.folder,
+        tell=chosen.tell,
+    )
+
+
+def _upload(chosen: Choices) -> Results:
+    return upload.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
+
+
+def _read(chosen: Choices) -> Results:
+    return reading_rounds.run(
+        sizes=chosen.read_rows, rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell
+    )
+
+
+def _list(chosen: Choices) -> Results:
+    return listing.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
+
+
+def _follow(chosen: Choices) -> Results:
+    return follow.run(folder=chosen.folder, tell=chosen.tell)
+
+
+def _ask_a_large_log(chosen: Choices) -> Results:
+    return large_log.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
+
+
+def _carried_before(told: dict[str, Any]) -> upload.Way:
+    """Return a way as `as_json` told it: it can be shown, not gone again."""
+
+    def carry(_log: Path, _folder: Path) -> upload.Carried:
+        raise upload.UploadError(f"{told['name']} was carried by another command")
+
+    carried = [upload.Carried(**each) for each in told["carried"]]
+    return upload.Way(**{**told, "carried": carried}, carry=carry, rows_of="")
+
+
+PARTS = (
+    Part("logging", _log, rounds.Result.from_json, tables.logging_section, tables.logged),
+    Part(
+        "reading",
+        _read,
+        reading_rounds.Result.from_json,
+        reading_tables.section,
+        reading_tables.terminal,
+    ),
+    Part(
+        "large",
+        _ask_a_large_log,
+        reading_rounds.Result.from_json,
+        large_log.section,
+        large_log.terminal,
+        is_asked_for=True,
+    ),
+    Part("listing", _list, listing.Result.from_json, listing.section, listing.terminal),
+    Part("follow", _follow, follow.Result.from_json, follow.section, follow.terminal),
+    Part("upload", _upload, _carried_before, tables.upload_section, tables.uploads),
+)
+
+
+def choose_parts(names: Sequence[str]) -> tuple[Part, ...]:
+    """Return the parts that the names mean: a peer means logging; all usual parts for none.
+
+    ValueError names the first that nobody has.
+    """
+    peers = {entry.first_word for entry in ROSTER}
+    known = {part.name for part in PARTS}
+    for name in names:
+        if name not in peers | known:
+            listed = ", ".join(sorted(peers | known))
+            raise ValueError(f"there is no peer and no part {name!r}: choose among {listed}")
+    if not names:
+        return tuple(part for part in PARTS if not part.is_asked_for)
+    meant = {"logging" if name in peers else name for name in names}
+    return tuple(part for part in PARTS if part.name in meant)
