@@ -29,7 +29,7 @@ examples:
   python -m benchmarks --only tidelog,bare --rounds 3 --rows 20000    a quick look
   python -m benchmarks --only upload --rounds 1               agent to hub alone
   python -m benchmarks --only reading,large,listing,follow --read-rows 100000,10000000
-                                                              what `make bench-read` runs: 4 GB in --dir
+                                         what `make bench-read` runs: 20 minutes, 4 GB in --dir
   python -m benchmarks --rounds 1 --output /tmp/look          leave the checked-in results alone
 
 Parts that a command does not measure keep the figures that they have in --output; each is written as

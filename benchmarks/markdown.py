@@ -40,10 +40,14 @@ def goals(found: Sequence[Goal]) -> str:
     lines = [
         [
             goal.what,
-            f"{'at least' if goal.is_minimum else 'at most'} {goal.limit:,g}",
-            f"{goal.measured:,.3g}",
+            f"{'at least' if goal.is_minimum else 'at most'} {_number(goal.limit)}",
+            _number(goal.measured),
             "yes" if goal.is_met else "NO",
         ]
         for goal in found
     ]
     return table(["what", "goal", "measured", "met"], lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.3g}"
