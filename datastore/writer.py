@@ -80,8 +80,6 @@ class Writer:
                 f"stream {stream!r} cannot name a log that a reader finds; use letters a to z, "
                 "then digits, such as main or rank3"
             )
-        if LogName.parse(str(LogName(stream, 1))) is None:
-            raise ValueError(f"stream {stream!r} names no log; use small letters, then digits: rank3")
         self.directory = Path(directory).absolute()
         self.stream = stream
         self._disk = disk or Disk()
