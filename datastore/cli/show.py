@@ -65,6 +65,7 @@ def _describe(path: Path, *, with_history: bool) -> dict[str, Any]:
             "summary": run.summary if with_history else plain(run.summary),
             "metadata": plain(run.metadata),
             "logs": [{"name": n, "bytes": Disk().stat(directory / n).st_size} for n in run.logs],
+            "missing_logs": run.missing_logs,
             "media": len(run.media()),
             "media_bytes": sum(media.size for media in run.media()),
             "files": [file._asdict() for file in run.files()],
@@ -120,6 +121,8 @@ def _print_run(run: dict[str, Any]) -> None:
     _print_field("rows", f"{run['rows']:,}{steps}")
     for log in run["logs"]:
         _print_field("log", f"{log['name']}  {size_text(log['bytes'])}")
+    for log in run["missing_logs"]:
+        _print_field("MISSING", f"{log}: it must have been there, and what it holds is not shown")
     if run["media"]:
         _print_field("media", f"{counted(run['media'], 'file')}, {size_text(run['media_bytes'])}")
     for file in run["files"]:

@@ -251,3 +251,11 @@ def test_sizes_durations_and_curves_as_text() -> None:
     assert "▁█" == sparkline([0, 1])
     assert "" == sparkline([math.nan])
     assert 40 == len(sparkline(list(range(1000))))
+
+
+def test_show_names_the_logs_that_are_missing(root: Path) -> None:
+    """What a run holds besides is shown."""
+    run = root / "mnist" / "r1"
+    (run / "main.0001.tlog").rename(run / "main.0002.tlog")
+    assert "MISSING    main.0001.tlog" in datastore("show", run).stdout
+    assert ["main.0001.tlog"] == strict(datastore("show", run, "--json").stdout)["missing_logs"]

@@ -1,5 +1,6 @@
 """A run being read: live, resumed, in ranks, damaged, of a newer version: all it tells is true."""
 
+import hashlib
 import os
 import random
 import subprocess
@@ -427,3 +428,59 @@ def test_a_log_that_is_removed_between_listing_and_opening_is_not_there(tmp_path
     writer.close()
     with Reader(tmp_path, disk=VanishingDisk()) as run:
         assert (["main.0001.tlog"], 1, []) == (run.logs, run.rows, run.damage)
+
+
+STREAMS = [
+    ("main.0001.tlog", [0, 1]),
+    ("main.0002.tlog", [1, 2]),
+    ("main.0003.tlog", [3]),
+    ("rank1.0001.tlog", [0, 1]),
+    ("rank2.0001.tlog", [5]),
+    ("rank10.0001.tlog", [6]),
+    ("monitor.0001.tlog", [0]),
+]
+
+
+def log_of(name: str, steps: list[int]) -> bytes:
+    log = LogSpec(log_id=hashlib.md5(name.encode()).digest())
+    log.record(RUN, TIME, {"id": "r"})
+    for step in steps:
+        log.row({name.split(".")[0]: step}, step=step)
+    return log.data
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_logs_of_a_run_are_read_in_order_whatever_order_they_arrive_in(
+    tmp_path: Path, seed: int
+) -> None:
+    """Also by a reader that is open while they come; what is missing meanwhile is said."""
+    arriving = STREAMS[:]
+    random.Random(seed).shuffle(arriving)
+    first, steps = arriving.pop()
+    (tmp_path / first).write_bytes(log_of(first, steps))
+    with Reader(tmp_path) as run:
+        here = {first}
+        while True:
+            in_order = [name for name, _ in STREAMS if name in here]
+            assert in_order == run.logs
+            assert in_order == list(dict.fromkeys(record.log for record in run.records()))
+            highest = max((name for name in here if name.startswith("main")), default="")
+            gone = {name for name, _ in STREAMS if name.startswith("main") and name < highest} - here
+            assert sorted(gone) == run.missing_logs
+            steps_of_main = [step for name in in_order for step in dict(STREAMS)[name] if "main" in name]
+            assert sorted(set(steps_of_main)) == sorted(
+                {
+                    record.step
+                    for record in run.records()
+                    if "main" in record.data and record.step is not None
+                }
+            )
+            if not arriving:
+                break
+            name, steps = arriving.pop()
+            (tmp_path / name).write_bytes(log_of(name, steps))
+            here.add(name)
+        assert [] == run.missing_logs
+        history = run.history()
+        assert [0, 1, 1, 2, 3, 0, 1, 5, 6] == list(history["_step"])
+        assert "monitor" not in history
