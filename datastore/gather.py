@@ -1,244 +1,254 @@
-"""Gathers the rows of a run into columns with NumPy: stretches of equal rows at once, others singly.
+"""Gathers the rows of a run into columns with NumPy: rows made alike at once, others one by one.
 
-Covers runs whose steps never go back, as nearly all do; for the others `gather` answers None and the
-plain merge, which is the reference for what comes out here, does it row by row. Needs NumPy.
+Covers runs whose steps never go back within a stream, as nearly all do; for the others it raises
+OutOfOrderError, and the plain merge, which is the reference for what comes out here, does it.
+Needs NumPy; never does I/O.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tidelog.datastore.columns import FLOAT_INT_MAX, MISSING, make_column
-from tidelog.datastore.log_reader import LogReader, LogWalk
-from tidelog.datastore.records import ROW
+from tidelog.datastore.columns import MISSING, Series
+from tidelog.datastore.format import CHUNK_HEADER_BYTES
+from tidelog.datastore.merge import RowMerger, Schemas
+from tidelog.datastore.row_layout import RowLayout
+from tidelog.datastore.selection import ALL, Selection
 from tidelog.datastore.stretch import Stretch, read_stretch
+from tidelog.datastore.typed_column import Array, GrowingArray, TypedColumn, typed_array
 
-WINDOW_BYTES = 128 * 1024
-WALK_BLOCK_BYTES = 8 * 1024
-"""Small, because the walk begins anew behind each stretch."""
+BLOCK_ROWS = 4096
+"""So many single rows become arrays at once."""
 
-EQUAL_CHUNKS_MIN = 4
-EQUAL_CHUNKS_MAX = 1024
-"""So many chunks of one length in a row must come before a stretch is looked for; doubled in vain."""
+RESERVED_ROWS_MAX = 1024 * 1024
+"""Room is made for so many rows at most before they are seen."""
 
-STEP_MIN, STEP_MAX = -(2**63), 2**63 - 1
-
-Array = npt.NDArray[Any]
+STEP_MAX = 2**63 - 1
 
 
-def gather(logs: Iterable[LogReader]) -> "Gathered | None":
-    """Return all rows of one stream's logs, or None where a step goes back."""
-    gathered = Gathered()
-    for log in logs:
-        if not _gather_log(log, gathered):
-            return None
-    return gathered
+class OutOfOrderError(Exception):
+    """A step goes back, or a step or a time is of a kind that no column of numbers holds."""
 
 
 class Gathered:
     """Rows as columns, in the same sense as `RowMerger`: calls of one step are one row."""
 
-    def __init__(self) -> None:
-        self._rows = 0
-        self._steps: list[Array] = []
-        self._times: list[Array] = []
-        self._later_times: dict[int, float] = {}
-        # Name -> pieces: the row where they begin, and values for that many rows.
-        self._pieces: dict[str, list[tuple[int, Array]]] = {}
-        self._last_step: int | None = None
+    def __init__(self, selection: Selection = ALL) -> None:
+        self._selection = selection
+        self._steps = GrowingArray(np.int64)
+        self._times = GrowingArray(np.float64)
+        self._columns: dict[str, TypedColumn] = {}
+        # The names of the last row, wanted or not, and its step: a call of the same step may join it.
         self._last_names: set[str] = set()
-        # Single rows that are one new row each, of one schema: turned into a piece all at once.
-        self._batch: list[list[Any]] = []
-        self._batch_names: tuple[str, ...] = ()
+        self._last_step: int | None = None
+        # Single rows behind it that are no arrays yet.
+        self._block = RowMerger(selection)
 
-    def add_row(self, names: tuple[str, ...], record: list[Any]) -> bool:
-        """Take one row record; tell whether its step does not go back."""
-        step = record[2]
-        if not STEP_MIN <= step <= STEP_MAX:
-            return False
-        if self._last_step is not None and step <= self._last_step:
-            if step < self._last_step:
-                return False
-            if self._last_names.isdisjoint(names):
-                self._join(names, record)
-                return True
-        if names != self._batch_names:
-            self._flush()
-            self._batch_names = names
-        self._batch.append(record)
-        self._last_step, self._last_names = step, set(names)
-        return True
+    def begin_stream(self) -> None:
+        """Keep the rows that follow apart from those before, even where their steps are the same."""
+        self.settle()
+        self._last_step = None
 
-    def add_stretch(self, names: tuple[str, ...], stretch: Stretch) -> bool:
-        """Take many rows of one schema; tell whether no step goes back."""
-        steps = stretch.steps
-        if steps.dtype != np.int64 or (steps[1:] < steps[:-1]).any():
-            return False
-        if self._last_step is not None:
-            first = int(steps[0])
-            if first < self._last_step:
-                return False
-            if first == self._last_step and self._last_names.isdisjoint(names):
-                values = [column[0].item() for column in stretch.values]
-                self._join(names, [ROW, stretch.schema_id, first, float(stretch.times[0]), *values])
-                columns = [column[1:] for column in stretch.values]
-                self._append(names, steps[1:], stretch.times[1:], columns)
-                return True
-        self._append(names, steps, stretch.times, stretch.values)
-        return True
+    def reserve(self, stretch: Stretch, size_bytes: int) -> None:
+        """Make room for as many more rows like these as there can be in so many bytes of a log."""
+        rows = size_bytes // (CHUNK_HEADER_BYTES + stretch.layout.size)
+        length = min(len(self._steps) + rows, RESERVED_ROWS_MAX)
+        self._steps.reserve(length)
+        self._times.reserve(length)
+        for name in stretch.names:
+            if name in self._columns:
+                self._columns[name].reserve(length)
 
-    @property
-    def step_column(self) -> Array:
-        """The step of each row."""
-        self._flush()
-        return _joined(self._steps, np.int64)
+    def add_rows(self, schemas: Schemas, records: list[list[Any]]) -> None:
+        """Take row records of a log. Raises OutOfOrderError."""
+        if not self._block.steps:
+            joined = self._join_rows(schemas, records)
+            records = records[joined:]
+        self._block.add_rows(schemas, records)
+        if len(self._block.steps) >= BLOCK_ROWS:
+            self.settle()
 
-    @property
-    def time_column(self) -> Array:
-        """When each row was last added to, in seconds since the epoch."""
-        self._flush()
-        times = _joined(self._times, np.float64)
-        for row, time in self._later_times.items():
-            times[row] = time
-        return times
+    def add_stretch(
+        self, window: bytes, at: int, seq: int, tag: int, schemas: Schemas
+    ) -> Stretch | None:
+        """Take the rows that `read_stretch` finds, and return them. Raises OutOfOrderError."""
+        stretch = read_stretch(window, at, seq, tag, schemas)
+        if stretch is not None:
+            self.settle()
+            self._take(stretch.names, stretch.layout, stretch.rows)
+        return stretch
+
+    def settle(self) -> None:
+        """Turn the single rows into arrays. Raises OutOfOrderError."""
+        block = self._block
+        if not block.steps:
+            return
+        if block.has_gone_back:
+            raise OutOfOrderError
+        self._block = RowMerger(self._selection)
+        self._close_row()
+        columns = block.columns()
+        steps, times = _as_steps(block.steps), _as_times(block.times)
+        self._last_step, self._last_names = block.steps[-1], set(block.row_names[-1])
+        if self._selection.metric is not None:
+            steps, times = self._only_metric(columns, steps, times)
+        start = len(self._steps)
+        self._steps.extend(steps)
+        self._times.extend(times)
+        for name, values in columns.items():
+            self._append_values(name, start, values)
+
+    def _take(self, names: tuple[str, ...], layout: RowLayout, rows: Array) -> None:
+        steps = _as_steps(layout.step.of(rows))
+        if self._selection.has_limits:
+            is_wanted = _within(steps, self._selection)
+            steps, rows = steps[is_wanted], rows[is_wanted]
+        if not len(steps):
+            return
+        if (steps[1:] < steps[:-1]).any():
+            raise OutOfOrderError
+        if self._is_joining(int(steps[0]), names):
+            self._join(names, _record(layout, rows[:1]))
+            steps, rows = steps[1:], rows[1:]
+        if len(steps):
+            self._append_stretch(names, steps, layout, rows)
 
     @property
     def names(self) -> list[str]:
         """The names of all columns, as they first appeared."""
-        self._flush()
-        return list(self._pieces)
+        self.settle()
+        return list(self._columns)
+
+    @property
+    def step_column(self) -> Array:
+        """The step of each row."""
+        self.settle()
+        return self._steps.handed_over()
+
+    @property
+    def time_column(self) -> Array:
+        """When each row was last added to, in seconds since the epoch."""
+        self.settle()
+        return self._times.handed_over()
 
     def column(self, name: str) -> Array:
-        """Return one value per row; what a row lacks is NaN among floats, else None."""
-        self._flush()
-        pieces = self._pieces[name]
-        held = sum(len(values) for _, values in pieces)
-        kinds = {values.dtype for _, values in pieces}
-        if kinds <= {np.dtype(np.float64), np.dtype(np.int64)}:
-            if np.dtype(np.float64) in kinds:
-                if any(_has_inexact(values) for _, values in pieces):
-                    return self._slow_column(pieces)
-                column = np.full(self._rows, np.nan)
-            elif held == self._rows:
-                column = np.empty(self._rows, np.int64)
-            else:
-                return self._slow_column(pieces)
-            for start, values in pieces:
-                column[start : start + len(values)] = values
-            return column
-        return self._slow_column(pieces)
+        """Hand over one value per row, once; what a row lacks is NaN among floats, else None."""
+        self.settle()
+        return self._columns.pop(name).whole(len(self._steps))
 
-    def present(self, name: str) -> tuple[Array, Array]:
-        """Return which rows have a value, and the values."""
-        self._flush()
-        pieces = self._pieces[name]
-        rows = [np.arange(start, start + len(values)) for start, values in pieces]
-        listed = [value for _, values in pieces for value in values.tolist()]
-        kinds = {values.dtype for _, values in pieces}
-        if len(kinds) == 1 and np.dtype(object) not in kinds:
-            return np.concatenate(rows), np.concatenate([values for _, values in pieces])
-        at = np.concatenate(rows)
-        held = [index for index, value in enumerate(listed) if value is not None]
-        return at[held], make_column([listed[index] for index in held])
+    def series(self, name: str) -> Series:
+        """Hand over the values that rows have, with steps and times, once; None is no value."""
+        self.settle()
+        self._close_row()
+        rows, values = self._columns.pop(name, TypedColumn()).present(len(self._steps))
+        steps, times = self._steps.handed_over(), self._times.handed_over()
+        return Series(steps, times, values) if rows is None else Series(steps[rows], times[rows], values)
 
-    def _slow_column(self, pieces: list[tuple[int, Array]]) -> Array:
-        column: list[Any] = [MISSING] * self._rows
-        for start, values in pieces:
-            column[start : start + len(values)] = values.tolist()
-        made: Array = make_column(column)
-        return made
+    # -- a call that joins the last row -----------------------------------------------------------
+
+    def _join_rows(self, schemas: Schemas, records: list[list[Any]]) -> int:
+        """Let the first records join the last row, as many as do; return how many."""
+        for joined, record in enumerate(records):
+            names = schemas[record[1]]
+            if not self._is_joining(record[2], names):
+                return joined
+            self._join(names, record)
+        return len(records)
+
+    def _is_joining(self, step: int, names: tuple[str, ...]) -> bool:
+        if self._last_step is None or step > self._last_step:
+            return False
+        if step < self._last_step:
+            raise OutOfOrderError
+        return self._last_names.isdisjoint(names)
 
     def _join(self, names: tuple[str, ...], record: list[Any]) -> None:
-        """Add to the last row."""
-        self._flush()
-        row = self._rows - 1
-        self._later_times[row] = record[3]
-        for name, value in zip(names, record[4:], strict=True):
-            self._pieces.setdefault(name, []).append((row, _piece([value])))
+        row = len(self._steps) - 1
+        self._times.values[row] = _as_times([record[3]])[0]
         self._last_names.update(names)
+        for place, name in self._selection.places(names):
+            self._column(name).extend(range(row, row + 1), typed_array([record[4 + place]]))
 
-    def _flush(self) -> None:
-        if self._batch:
-            _, _, steps, times, *values = zip(*self._batch, strict=True)
-            self._batch = []
-            columns = [_piece(column) for column in values]
-            self._append(
-                self._batch_names, np.array(steps, np.int64), np.array(times, np.float64), columns
-            )
+    # -- rows behind it ---------------------------------------------------------------------------
 
-    def _append(self, names: tuple[str, ...], steps: Array, times: Array, values: list[Array]) -> None:
-        self._flush()
-        if not len(steps):
-            return
-        for name, column in zip(names, values, strict=True):
-            self._pieces.setdefault(name, []).append((self._rows, column))
-        self._steps.append(steps)
-        self._times.append(times)
-        self._rows += len(steps)
+    def _append_stretch(
+        self, names: tuple[str, ...], steps: Array, layout: RowLayout, rows: Array
+    ) -> None:
+        wanted = self._selection.places(names)
+        self._close_row()
+        if not wanted and self._selection.metric is not None:
+            steps, rows = steps[-1:], rows[-1:]  # No more than the last can ever have that metric.
+        start = len(self._steps)
+        self._steps.extend(steps)
+        self._times.extend(layout.time.of(rows))
+        for place, name in wanted:
+            column = self._column(name)
+            column.extend(range(start, len(self._steps)), layout.values[place].of(rows))
         self._last_step, self._last_names = int(steps[-1]), set(names)
 
+    def _only_metric(
+        self, columns: dict[str, list[Any]], steps: Array, times: Array
+    ) -> tuple[Array, Array]:
+        """Drop the rows without the metric, but for the last, which a later call may join."""
+        values = columns.get(self._selection.metric or "", [MISSING] * len(steps))
+        kept = [row for row, value in enumerate(values[:-1]) if value is not MISSING] + [len(values) - 1]
+        for name in columns:
+            columns[name] = [values[row] for row in kept]
+        return steps[kept], times[kept]
 
-def _gather_log(log: LogReader, gathered: Gathered) -> bool:
-    walk = log.walk(block_bytes=WALK_BLOCK_BYTES)
-    patience = EQUAL_CHUNKS_MIN
-    is_ended = False
-    while not is_ended:
-        is_ended = True
-        length, equal = -1, 0
-        for chunk, content in walk:
-            if not isinstance(content, list):
-                continue
-            for record in content:
-                if record[0] == ROW and not gathered.add_row(walk.schemas[record[1]], record):
-                    return False
-            equal = equal + 1 if len(chunk.payload) == length else 1
-            length = len(chunk.payload)
-            if equal >= patience:
-                is_ended = False
-                break
-        if not is_ended:
-            rows = _gather_stretches(log, walk, gathered)
-            if rows is None:
-                return False
-            patience = EQUAL_CHUNKS_MIN if rows else min(2 * patience, EQUAL_CHUNKS_MAX)
-    return True
+    def _append_values(self, name: str, start: int, values: list[Any]) -> None:
+        rows: range | Array = range(start, start + len(values))
+        if MISSING in values:
+            held = [row for row, value in enumerate(values) if value is not MISSING]
+            rows, values = np.array(held, np.int64) + start, [values[row] for row in held]
+        column = self._column(name)
+        if values:
+            column.extend(rows, typed_array(values))
 
+    def _close_row(self) -> None:
+        """Drop the last row, now that no call joins it any more, if the one metric is not in it."""
+        metric = self._selection.metric
+        if metric is not None and len(self._steps) and metric not in self._last_names:
+            self._steps.pop()
+            self._times.pop()
+            self._last_names = {metric}
 
-def _gather_stretches(log: LogReader, walk: LogWalk, gathered: Gathered) -> int | None:
-    """Take stretches from where the walk stands; return how many rows, None where a step goes back."""
-    rows = 0
-    while True:
-        window = log.read_at(walk.offset, WINDOW_BYTES)
-        at = 0
-        while stretch := read_stretch(window, at, walk.chunks, log.identity.tag):
-            names = walk.schemas.get(stretch.schema_id)
-            if names is None or len(names) != len(stretch.values):
-                return rows
-            if not gathered.add_stretch(names, stretch):
-                return None
-            walk.advance(walk.offset + stretch.end - at, walk.chunks + stretch.rows)
-            at = stretch.end
-            rows += stretch.rows
-        if not at:
-            return rows
+    def _column(self, name: str) -> TypedColumn:
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = TypedColumn()
+        return column
 
 
-def _piece(values: Sequence[Any]) -> Array:
-    """Return values as a column that keeps each as it is: None beside NaN, ints beside floats."""
-    if len(set(map(type, values))) > 1 or values[0] is None:
-        return np.fromiter(values, dtype=object, count=len(values))
-    column: Array = make_column(values)
-    return column
+def _record(layout: RowLayout, rows: Array) -> list[Any]:
+    """Return the row record of a matrix of one row."""
+    time = layout.time.of(rows).tolist()
+    values = [place.of(rows).item() for place in layout.values]
+    return [None, layout.schema_id, None, *time, *values]
 
 
-def _has_inexact(values: Array) -> bool:
-    """Tell whether an int among the values would change as a float."""
-    if values.dtype != np.int64:
-        return False
-    return bool((values > FLOAT_INT_MAX).any() or (values < -FLOAT_INT_MAX).any())
+def _as_steps(steps: list[int] | Array) -> Array:
+    if isinstance(steps, list):
+        try:
+            return np.array(steps, np.int64)
+        except OverflowError as error:
+            raise OutOfOrderError from error
+    if steps.dtype.kind == "u" and (steps > STEP_MAX).any():
+        raise OutOfOrderError
+    return steps.astype(np.int64)
 
 
-def _joined(pieces: list[Array], dtype: npt.DTypeLike) -> Array:
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
+def _as_times(times: list[Any]) -> Array:
+    """Return times as floats; ints among them would be another kind of column."""
+    if set(map(type, times)) != {float}:
+        raise OutOfOrderError
+    return np.array(times, np.float64)
+
+
+def _within(steps: Array, selection: Selection) -> Array:
+    is_wanted = np.ones(len(steps), np.bool_)
+    if selection.first is not None:
+        is_wanted &= steps >= selection.first
+    if selection.stop is not None:
+        is_wanted &= steps < selection.stop
+    return is_wanted

@@ -5,31 +5,26 @@ an open reader follows a run that is being written.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.columns import Columns, Series
+from tidelog.datastore.columns import STEP, TIME, Columns, Series
 from tidelog.datastore.digest import MediaFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.follow import FOLLOW_INTERVAL_S, SLICE_RECORDS, AsyncChanges, Changes, Ending
 from tidelog.datastore.layout import MONITOR
 from tidelog.datastore.log_reader import RECOVERIES, Recovery
-from tidelog.datastore.merge import RowMerger
-from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import SavedFile
 from tidelog.datastore.process import this_machine
 from tidelog.datastore.record_stream import RecordStream
-from tidelog.datastore.records import ROW, Record
+from tidelog.datastore.records import Record
+from tidelog.datastore.rows import RowLog, read_rows, read_series
 from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.run_outline import folded, project_of
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
 from tidelog.datastore.state import State
-
-if TYPE_CHECKING:
-    from tidelog.datastore.gather import Gathered
 
 
 class Reader:
@@ -199,32 +194,33 @@ class Reader:
         self._logs.refresh()
         yield from RecordStream(self._logs)
 
-    def history(self, keys: Iterable[str] | None = None) -> Columns:
+    def history(
+        self,
+        keys: str | Iterable[str] | None = None,
+        *,
+        steps: slice | None = None,
+        dtype: Any = None,
+    ) -> Columns:
         """Return the rows as columns, calls of one step merged into one row.
 
         `keys` names the columns to keep, with `*` as in a shell; `_step` and `_time` are always there.
-        The monitor's rows are not among them.
+        `steps=slice(a, b)` keeps the rows with `a <= step < b`; raises ValueError for a stride. `dtype`
+        is what columns of numbers become, see `Columns.astype`. The monitor's rows are not among them.
         """
-        rows = self._gathered_rows()
+        rows = read_rows(self._row_logs(), keys=keys, steps=steps)
         names = rows.names
-        if keys is not None:
-            patterns = [keys] if isinstance(keys, str) else list(keys)
-            names = [n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns)]
-        columns = {"_step": rows.step_column, "_time": rows.time_column}
+        columns = {STEP: rows.step_column, TIME: rows.time_column}
         # These two keep their meaning, whatever somebody logged under the same names.
         columns |= {name: rows.column(name) for name in names if name not in columns}
-        return Columns(columns, rows=len(rows.step_column))
+        history = Columns(columns, rows=len(columns[STEP]))
+        return history if dtype is None else history.astype(dtype)
 
-    def metric(self, name: str) -> Series:
-        """Return one metric without gaps. Raises KeyError where no row has it."""
-        rows = self._gathered_rows()
-        if name not in rows.names:
-            raise KeyError(f"no row of {self.id} has {name!r}; there are: {', '.join(rows.names)}")
-        present, values = rows.present(name)
-        steps, times = rows.step_column, rows.time_column
-        if isinstance(steps, list):
-            return Series([steps[row] for row in present], [times[row] for row in present], values)
-        return Series(steps[present], times[present], values)
+    def metric(self, name: str, *, steps: slice | None = None) -> Series:
+        """Return one metric without gaps, of `a <= step < b` where `steps=slice(a, b)`.
+
+        No more of the run is held than that. Raises KeyError where no row has it.
+        """
+        return read_series(self._row_logs(), name, steps=steps)
 
     def follow(
         self, *, interval_s: float = FOLLOW_INTERVAL_S, resume_patience_s: float = 0.0
@@ -274,37 +270,10 @@ class Reader:
                 if not count:
                     await changes.wait(interval_s)
 
-    # -- reading on ------------------------------------------------------------------------------
-
-    def _gathered_rows(self) -> "Gathered | RowMerger":
-        """Return all rows as columns: by the stretch with NumPy where that can be, else row by row."""
+    def _row_logs(self) -> list[RowLog]:
         self._logs.refresh()
-        logs = [log for log in self._logs if log.stream != MONITOR]
-        is_plain = len({log.stream for log in logs}) > 1 or any(log.has_superseded for log in logs)
-        gathered = None if is_plain else _gather(logs)
-        return _merge(logs) if gathered is None else gathered
-
-
-def _gather(logs: list[OpenLog]) -> "Gathered | None":
-    try:
-        from tidelog.datastore.gather import gather
-    except ImportError:
-        return None  # There is no NumPy, or none that works.
-    return gather(log.reader for log in logs)
-
-
-def _merge(logs: list[OpenLog]) -> RowMerger:
-    merger = RowMerger()
-    stream = None
-    for log in logs:
-        if log.stream != stream:
-            stream = log.stream
-            merger.begin_stream()
-        walk = log.reader.walk()
-        schemas, add = walk.schemas, merger.add
-        for chunk, content in walk:
-            if isinstance(content, list) and not log.is_superseded(chunk):
-                for record in content:
-                    if record[0] == ROW:
-                        add(schemas[record[1]], record)
-    return merger
+        return [
+            RowLog(log.reader, log.stream, log.is_superseded if log.has_superseded else None)
+            for log in self._logs
+            if log.stream != MONITOR
+        ]

@@ -1,268 +1,199 @@
-"""Reads a stretch of a log at once: rows of one schema are usually chunks of one length.
+"""Finds a stretch of a log, rows of one schema in chunks of one length, and proves it at once.
 
-Such a stretch is a matrix of bytes, a row of it per chunk. Marker, lengths and the types of values are
-the same in each; what differs is checked and decoded column by column with NumPy, every CRC included.
-The plain walk stays the reference: where a row is anything but like the one before it, the stretch
-ends, and the walk goes on from there. Needs NumPy; never does I/O.
+Such a stretch is a matrix of bytes, a row of it per chunk; checkpoints that say nothing new are passed
+over. Where a chunk is anything but like the first, the stretch ends, and the walk, which stays the
+reference, goes on from there. Needs NumPy; never does I/O.
 """
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from tidelog.datastore.format import CHUNK_HEADER_BYTES, RECORDS, decode_chunk_header
-from tidelog.datastore.records import ROW
+from tidelog.datastore.format import (
+    CHECKPOINT,
+    CHUNK_HEADER_BYTES,
+    RECORDS,
+    crc32,
+    decode_chunk_header,
+)
+from tidelog.datastore.row_chunks import Schemas, says_nothing_new
+from tidelog.datastore.row_layout import Bytes, RowLayout, count_true, row_layout
 
-PAYLOAD_BYTES_MAX = 4096
-"""Longer rows are few, and gain nothing."""
+SCAN_CHUNKS = 1024
+"""So many headers are compared at once: a checkpoint comes soon, and lies not where a row would."""
 
-ROWS_MAX = 1024
-"""Rows at once: their bytes stay in the processor's cache, and a checkpoint comes soon anyway."""
+SEQ_AT, PAYLOAD_CRC_AT = 8, 12
+"""In a chunk header, as docs/format.md has it."""
 
-Bytes = npt.NDArray[np.uint8]
+ALIKE_BYTES = 8
+"""Marker, type, flags and length: the bytes of a header that the chunks of a stretch have in common."""
 
-SEQ_AT, PAYLOAD_CRC_AT, HEADER_CRC_AT = 8, 12, 16  # In a chunk header, as docs/format.md has it.
-LAYOUTS_KEPT = 64
-
-_FLOAT64 = 0xCB
-_INTEGERS = {
-    0xCC: ">u1",
-    0xCD: ">u2",
-    0xCE: ">u4",
-    0xCF: ">u8",
-    0xD0: ">i1",
-    0xD1: ">i2",
-    0xD2: ">i4",
-    0xD3: ">i8",
-}
-_FIXARRAY, _ARRAY16 = 0x90, 0xDC
-_POSITIVE, _NEGATIVE = "fixint", "negative fixint"
+RESIDUE = 0x2144DF1C
+"""What CRC-32 gives for any message with its own CRC behind it, whatever it started from."""
 
 
 class Stretch(NamedTuple):
-    """Rows decoded at once: a column per value; `end` is the offset behind them in the window."""
+    """Rows that are whole and made alike: `rows` is their bytes, a row of the matrix each.
 
-    schema_id: int
-    rows: int
+    `end` is the offset behind them in the window, `seq` the number of the chunk there.
+    """
+
+    names: tuple[str, ...]
+    layout: RowLayout
+    rows: Bytes
     end: int
-    steps: npt.NDArray[Any]
-    times: npt.NDArray[np.float64]
-    values: list[npt.NDArray[Any]]
+    seq: int
 
 
-class _Value(NamedTuple):
-    """Where the bytes of a value lie in each chunk, and as what they are read."""
+class _Segment(NamedTuple):
+    """Chunks of one length without a gap between them."""
 
     at: int
-    size: int
-    dtype: str
+    seq: int
+    chunks: int
 
 
-class _Layout(NamedTuple):
-    """How the chunks of a stretch are made: fixed bytes, and values whose bytes differ."""
+def read_stretch(window: bytes, at: int, seq: int, tag: int, schemas: Schemas) -> Stretch | None:
+    """Return the rows from `at` on that are chunks like the one there, or None where it is no such row.
 
-    size: int
-    step: _Value
-    time: _Value
-    values: tuple[_Value, ...]
-
-
-class _Sums:
-    """The CRC-32 of many messages of one size that differ in some bytes only.
-
-    CRC-32 is linear over GF(2): it is the XOR of what each byte gives by itself at its distance from
-    the end, and a start value is the same as four more bytes XORed onto the message's first.
+    `seq` is the sequence number that the first must have. Every chunk of the answer is whole; the one
+    behind it may be whole as well, but is different or damaged.
     """
-
-    def __init__(self, size: int, varying: list[int]) -> None:
-        tables = _tables(size)[::-1]
-        is_fixed = np.ones(size, np.bool_)
-        is_fixed[varying] = False
-        self._size = size
-        self._varying = np.array(varying, np.intp)
-        self._fixed = np.flatnonzero(is_fixed)
-        self._fixed_tables = tables[self._fixed]
-        self._varying_tables = tables[self._varying].ravel()
-        self._table_starts = np.arange(0, 256 * len(varying), 256)[:, None]
-
-    def crc32(self, lines: Bytes, tag: int) -> npt.NDArray[np.uint32]:
-        """Return `zlib.crc32(message, tag)` of each column of `lines`, one byte position a line."""
-        start = np.zeros(self._size, np.uint8)
-        start[:4] = np.frombuffer((tag ^ 0xFFFFFFFF).to_bytes(4, "little"), np.uint8)
-        first = lines[self._fixed, 0] ^ start[self._fixed]
-        same = np.bitwise_xor.reduce(self._fixed_tables[np.arange(len(first)), first])
-        index = (lines[self._varying] ^ start[self._varying, None]) + self._table_starts
-        crc: npt.NDArray[np.uint32] = np.bitwise_xor.reduce(self._varying_tables.take(index), axis=0)
-        crc ^= same ^ np.uint32(0xFFFFFFFF)
-        return crc
-
-
-class _Method:
-    """How to check chunks of a layout; made once for each."""
-
-    def __init__(self, layout: _Layout) -> None:
-        places = [
-            place
-            for value in (layout.step, layout.time, *layout.values)
-            for place in range(value.at, value.at + value.size)
-        ]
-        is_fixed = np.ones(layout.size, np.bool_)
-        is_fixed[SEQ_AT:CHUNK_HEADER_BYTES] = False
-        is_fixed[places] = False
-        self.fixed = np.flatnonzero(is_fixed)
-        self.header = _Sums(HEADER_CRC_AT, list(range(SEQ_AT, HEADER_CRC_AT)))
-        self.payload = _Sums(
-            layout.size - CHUNK_HEADER_BYTES, [place - CHUNK_HEADER_BYTES for place in places]
-        )
-
-
-def read_stretch(window: bytes, at: int, seq: int, tag: int) -> Stretch | None:
-    """Return the rows from `at` on that are chunks like the one there, or None where it is no row.
-
-    `seq` is the sequence number that the first must have. Every chunk of the answer is whole, by both
-    of its CRCs; the one behind it may be whole as well, but is different or damaged.
-    """
-    if at + CHUNK_HEADER_BYTES > len(window):
+    first = _first_row(window, at, seq, tag)
+    layout = None if first is None else row_layout(first)
+    if first is None or layout is None:
         return None
-    header = decode_chunk_header(window, at, tag)
-    if header is None or header.type != RECORDS or header.flags or header.seq != seq:
+    names = schemas.get(layout.schema_id)
+    if names is None or len(names) != len(layout.values):
         return None
-    if header.length > PAYLOAD_BYTES_MAX:
+    size = CHUNK_HEADER_BYTES + layout.size
+    segments = _segments(window, at, seq, size, tag, schemas)
+    chunks = _together(window, segments, size)
+    like = _count_in_order(chunks, segments)
+    like = layout.count_alike(chunks[:like, CHUNK_HEADER_BYTES:], first)
+    sound = _count_sound(chunks[:like], tag)
+    end, next_seq = _behind(segments, sound, size)
+    rows = chunks[:sound, CHUNK_HEADER_BYTES:]
+    return Stretch(names, layout, rows, end, next_seq)
+
+
+# -- which chunks are like the first ----------------------------------------------------------------
+
+
+def _first_row(window: bytes, at: int, seq: int, tag: int) -> bytes | None:
+    """Return the payload of the chunk at `at`, if that is whole and may begin a stretch."""
+    body = at + CHUNK_HEADER_BYTES
+    header = decode_chunk_header(window, at, tag) if body <= len(window) else None
+    if header is None or header.type != RECORDS or header.seq != seq:
         return None
-    size = CHUNK_HEADER_BYTES + header.length
-    count = min((len(window) - at) // size, ROWS_MAX)
-    if not count or not header.length:
-        return None
-    found = _layout(window[at : at + size])
-    if found is None:
-        return None
-    schema_id, layout = found
-    method = _method(layout)
-    chunks = np.frombuffer(window, np.uint8, count * size, at).reshape(count, size)
-    count = _like_first(chunks, method.fixed, layout, seq)
-    # One byte position per line: what follows goes along the rows.
-    lines = np.ascontiguousarray(chunks[:count].T)
-    count = _whole(lines, method, tag)
-    if not count:
-        return None
-    lines = lines[:, :count]
-    return Stretch(
-        schema_id,
-        count,
-        at + count * size,
-        _decode(lines, layout.step),
-        _decode(lines, layout.time),
-        [_decode(lines, value) for value in layout.values],
-    )
+    payload = window[body : body + header.length]
+    is_whole = len(payload) == header.length and crc32(payload, tag) == header.payload_crc
+    return payload if is_whole else None
 
 
-# -- how the first chunk is made --------------------------------------------------------------------
+def _segments(window: bytes, at: int, seq: int, size: int, tag: int, schemas: Schemas) -> list[_Segment]:
+    """Return where chunks lie that begin as the one at `at` does, which has `size` bytes."""
+    beginning = window[at : at + ALIKE_BYTES]
+    segments: list[_Segment] = []
+    while chunks := _count_beginning(window, at, size, beginning):
+        segments.append(_Segment(at, seq, chunks))
+        at, seq = at + chunks * size, seq + chunks
+        length = _checkpoint_bytes(window, at, seq, tag, schemas)
+        if not length:
+            break
+        at, seq = at + length, seq + 1
+    return segments
 
 
-def _layout(chunk: bytes) -> tuple[int, _Layout] | None:
-    """Return schema and layout of a chunk that holds one row of numbers, or None for any other."""
-    at = CHUNK_HEADER_BYTES
-    first = chunk[at]
-    if first & 0xF0 == _FIXARRAY:
-        length, at = first & 0x0F, at + 1
-    elif first == _ARRAY16:
-        length, at = int.from_bytes(chunk[at + 1 : at + 3], "big"), at + 3
-    else:
-        return None
-    if length < 4 or at >= len(chunk) or chunk[at] != ROW:
-        return None
-    at += 1
-    found: list[_Value] = []
-    for _ in range(length - 1):
-        value = _value_at(chunk, at)
-        if value is None:
-            return None
-        found.append(value)
-        at = value.at + value.size
-    if at != len(chunk):
-        return None  # More than one record.
-    schema, step, time, *values = found
-    if schema.dtype == ">f8" or step.dtype == ">f8" or time.dtype != ">f8":
-        return None
-    schema_id = int(_decode(np.frombuffer(chunk, np.uint8).reshape(-1, 1), schema)[0])
-    return schema_id, _Layout(len(chunk), step, time, tuple(values))
-
-
-def _value_at(chunk: bytes, at: int) -> _Value | None:
-    if at >= len(chunk):
-        return None
-    kind = chunk[at]
-    if kind == _FLOAT64:
-        return _Value(at + 1, 8, ">f8")
-    if kind in _INTEGERS:
-        dtype = _INTEGERS[kind]
-        return _Value(at + 1, int(dtype[2]), dtype)
-    if kind < 0x80:
-        return _Value(at, 1, _POSITIVE)
-    if kind >= 0xE0:
-        return _Value(at, 1, _NEGATIVE)
-    return None
-
-
-@lru_cache(maxsize=LAYOUTS_KEPT)
-def _method(layout: _Layout) -> _Method:
-    return _Method(layout)
-
-
-# -- which chunks are like it, and whole ------------------------------------------------------------
-
-
-def _like_first(chunks: Bytes, fixed: npt.NDArray[np.intp], layout: _Layout, seq: int) -> int:
-    """Return how many chunks in a row have the fixed bytes of the first, and the next numbers."""
-    is_like = (chunks[:, fixed] == chunks[0, fixed]).all(axis=1)
-    numbers = np.ascontiguousarray(chunks[:, SEQ_AT : SEQ_AT + 4]).view("<u4")[:, 0]
-    is_like &= numbers == np.arange(seq, seq + len(chunks), dtype=np.uint64)
-    for value in (layout.step, *layout.values):
-        if value.dtype == _POSITIVE:
-            is_like &= chunks[:, value.at] < 0x80
-        elif value.dtype == _NEGATIVE:
-            is_like &= chunks[:, value.at] >= 0xE0
-    return _first_false(is_like)
-
-
-def _whole(lines: Bytes, method: _Method, tag: int) -> int:
-    """Return how many chunks in a row have both of their CRCs right."""
-    if not lines.shape[1]:
+def _count_beginning(window: bytes, at: int, size: int, beginning: bytes) -> int:
+    most = (len(window) - at) // size
+    if most <= 0:
         return 0
-    held = np.ascontiguousarray(lines[PAYLOAD_CRC_AT:CHUNK_HEADER_BYTES].T).view("<u4")
-    is_whole = method.header.crc32(lines[:HEADER_CRC_AT], tag) == held[:, 1]
-    is_whole &= method.payload.crc32(lines[CHUNK_HEADER_BYTES:], tag) == held[:, 0]
-    return _first_false(is_whole)
+    headers = np.ndarray((most,), "<u8", window, at, (size,))
+    sought = int.from_bytes(beginning, "little")
+    count = 0
+    while count < most:
+        part = headers[count : count + SCAN_CHUNKS] == sought
+        alike = count_true(part)
+        count += alike
+        if alike < len(part):
+            break
+    return count
 
 
-@lru_cache(maxsize=LAYOUTS_KEPT)
-def _tables(size: int) -> npt.NDArray[np.uint32]:
-    """Return `(size, 256)`: what each byte gives to a CRC-32 when so many bytes follow it."""
-    tables = np.empty((size, 256), np.uint32)
-    first = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        first = np.where(first & 1, (first >> 1) ^ np.uint32(0xEDB88320), first >> 1)
-    tables[0] = first
-    for distance in range(1, size):
-        before = tables[distance - 1]
-        tables[distance] = (before >> 8) ^ first[before & 0xFF]
-    return tables
+def _checkpoint_bytes(window: bytes, at: int, seq: int, tag: int, schemas: Schemas) -> int:
+    """Return the size of the chunk at `at` if it is a checkpoint that may be passed over, else 0."""
+    body = at + CHUNK_HEADER_BYTES
+    header = decode_chunk_header(window, at, tag) if body <= len(window) else None
+    if header is None or header.type != CHECKPOINT or header.seq != seq:
+        return 0
+    payload = window[body : body + header.length]
+    if len(payload) < header.length or crc32(payload, tag) != header.payload_crc:
+        return 0
+    return CHUNK_HEADER_BYTES + header.length if says_nothing_new(payload, schemas) else 0
 
 
-def _first_false(truths: npt.NDArray[np.bool_]) -> int:
-    return len(truths) if truths.all() else int(truths.argmin())
+def _together(window: bytes, segments: list[_Segment], size: int) -> Bytes:
+    """Return copies of all chunks, a row each; that they are copies lets go of the window."""
+    pieces = [np.frombuffer(window, np.uint8, part.chunks * size, part.at) for part in segments]
+    return np.concatenate(pieces).reshape(-1, size)
 
 
-def _decode(lines: Bytes, value: _Value) -> npt.NDArray[Any]:
-    """Return one value of each column, in the machine's byte order: float64, int64 or uint64."""
-    found = np.ascontiguousarray(lines[value.at : value.at + value.size].T)
-    if value.dtype == _POSITIVE:
-        return found[:, 0].astype(np.int64)
-    if value.dtype == _NEGATIVE:
-        return found[:, 0].view(np.int8).astype(np.int64)
-    numbers = found.view(value.dtype)[:, 0]
-    if value.dtype == ">f8":
-        return numbers.astype(np.float64)
-    return numbers.astype(np.uint64 if value.dtype == ">u8" else np.int64)
+def _count_in_order(chunks: Bytes, segments: list[_Segment]) -> int:
+    """Return how many chunks have the sequence number that is due."""
+    due = np.concatenate([np.arange(part.seq, part.seq + part.chunks) for part in segments])
+    return count_true(chunks[:, SEQ_AT : SEQ_AT + 4].view("<u4")[:, 0] == due)
+
+
+def _behind(segments: list[_Segment], chunks: int, size: int) -> tuple[int, int]:
+    """Return offset and sequence number behind the first `chunks` chunks."""
+    for part in segments:
+        if chunks <= part.chunks:
+            break
+        chunks -= part.chunks
+    return part.at + chunks * size, part.seq + chunks
+
+
+# -- which of them are whole ------------------------------------------------------------------------
+
+
+def _count_sound(chunks: Bytes, tag: int) -> int:
+    """Return how many chunks are whole before the first that is not; overwrites their first bytes.
+
+    One CRC-32 over all of them, instead of two for each. CRC-32 is linear over GF(2) (Stigge et al.,
+    "Reversing CRC", HU Berlin 2006): started from another value it differs by what that difference
+    alone becomes, and to start from `a ^ b` is to start from `a` with `b` XORed onto the first four
+    bytes. Hence, run on through header and payload:
+
+    - Behind a header whose CRC is right it stands at the residue, whatever the header says.
+    - Behind a payload of `n` bytes whose CRC is right it stands at that CRC, as the header gives it,
+      XORed with what the difference of residue and tag becomes over `n` zeros.
+    - XORed onto the next chunk's first bytes, the difference of that and the tag brings it back to
+      the tag: each chunk is checked as if it were the only one.
+
+    A chunk that is damaged leaves a difference. What follows carries it on and never makes it zero,
+    since a step of a CRC is a bijection; several damaged chunks cancel each other with 2**-32, which
+    is how often a CRC-32 misses any damage.
+    """
+    if not len(chunks):
+        return 0
+    zeros = bytes(chunks.shape[1] - CHUNK_HEADER_BYTES)
+    shift = np.uint32(crc32(zeros, RESIDUE) ^ crc32(zeros, tag))
+    ends = chunks[:, PAYLOAD_CRC_AT : PAYLOAD_CRC_AT + 4].view("<u4")[:, 0] ^ shift
+    chunks[1:, :4].view("<u4")[:, 0] ^= ends[:-1] ^ np.uint32(tag)
+    if crc32(chunks.data, tag) == ends[-1]:
+        return len(chunks)
+    return _count_before_damage(chunks, ends.tolist(), tag)
+
+
+def _count_before_damage(chunks: Bytes, ends: list[int], tag: int) -> int:
+    """Halve the chunks, of which one is damaged, until it is found; `ends` is due behind each."""
+    sound, damaged = 0, len(chunks)  # So many are sound, and among so many one is not.
+    while damaged - sound > 1:
+        middle = (sound + damaged) // 2
+        start = ends[sound - 1] if sound else tag
+        if crc32(chunks[sound:middle].data, start) == ends[middle - 1]:
+            sound = middle
+        else:
+            damaged = middle
+    return sound

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tidelog.datastore.cli.as_text import on_one_line
-from tidelog.datastore.columns import STEP, Columns
+from tidelog.datastore.columns import Columns
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.export import FORMATS, export, format_of
 from tidelog.datastore.find import find_runs
@@ -102,7 +102,7 @@ def _one_run(path: str) -> Path:
 
 
 def _history(run: Reader, keys: Sequence[str], steps: slice) -> Columns:
-    columns = _between(run.history(keys=keys or None), steps)
+    columns = run.history(keys=keys or None, steps=steps)
     if unfound := _unfound(keys, columns.keys()):
         # Rows of other steps may have it.
         names = run.history().keys()
@@ -116,20 +116,3 @@ def _history(run: Reader, keys: Sequence[str], steps: slice) -> Columns:
 
 def _unfound(keys: Sequence[str], names: Sequence[str]) -> list[str]:
     return [k for k in keys if not any(name == k or fnmatchcase(name, k) for name in names)]
-
-
-def _between(columns: Columns, steps: slice) -> Columns:
-    """Return the rows whose step is in a range that does not hold its end."""
-    first, end = steps.start, steps.stop
-    if first is None and end is None:
-        return columns
-    rows = [
-        row
-        for row, step in enumerate(columns[STEP])
-        if (first is None or first <= step) and (end is None or step < end)
-    ]
-    kept = {
-        name: column[rows] if hasattr(column, "dtype") else [column[row] for row in rows]
-        for name, column in columns.items()
-    }
-    return Columns(kept, rows=len(rows))

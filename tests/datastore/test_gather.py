@@ -13,22 +13,28 @@ from log_spec import LogSpec
 
 from tidelog.datastore.columns import Columns
 from tidelog.datastore.format import RECORDS, encode_chunk
-from tidelog.datastore.gather import gather
+from tidelog.datastore.gather import Gathered
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.merge import RowMerger
-from tidelog.datastore.records import ROW, Media
+from tidelog.datastore.records import ROW, Histogram, Media
+from tidelog.datastore.rows import RowLog, read_rows, read_series
+from tidelog.datastore.selection import Selection
 from tidelog.datastore.stretch import read_stretch
 
 MEDIA = Media("image", "media/images/a.png", "9f" * 32, 68, {})
+HISTOGRAM = Histogram({"edges": [0.0, 1.0], "counts": [3]})
 
 
-def plain(reader: LogReader) -> RowMerger:
-    merger = RowMerger()
+def plain(reader: LogReader, selection: Selection | None = None) -> RowMerger:
+    """The reference: every chunk by the walk, every row by the merger."""
+    selection = selection or Selection()
+    merger = RowMerger(selection)
+    merger.begin_stream()
     walk = reader.walk()
     for _, content in walk:
         for record in content if isinstance(content, list) else []:
-            if record[0] == ROW:
-                merger.add(walk.schemas[record[1]], record)
+            if record[0] == ROW and selection.has_step(record[2]):
+                merger.add_rows(walk.schemas, [record])
     return merger
 
 
@@ -38,32 +44,44 @@ def exact(column: Any) -> Any:
     return column.dtype, values
 
 
-def assert_same(data: bytes, path: Path, *, must_gather: bool = False) -> None:
+def comparable(column: Any) -> list[Any]:
+    """Values without their type: fewer rows may have a narrower one. A gap may be NaN or None."""
+    return [None if value is None or value != value else value for value in column.tolist()]
+
+
+def assert_same(
+    data: bytes,
+    path: Path,
+    *,
+    must_gather: bool = False,
+    keys: list[str] | None = None,
+    steps: slice | None = None,
+) -> None:
     path.write_bytes(data)
     reader = LogReader(path)
+    log = RowLog(reader, "main")
     try:
-        expected, gathered = plain(reader), gather([reader])
-        assert gathered is not None or not must_gather
-        if gathered is None:
-            return
-        assert expected.names == gathered.names
-        assert len(expected.steps) == len(gathered.step_column)
+        expected, found = plain(reader, Selection(keys, steps)), read_rows([log], keys=keys, steps=steps)
+        assert isinstance(found, Gathered) or not must_gather
+        assert expected.names == found.names
         if expected.steps:
-            assert exact(expected.step_column) == exact(gathered.step_column)
-            assert exact(expected.time_column) == exact(gathered.time_column)
+            assert exact(expected.step_column) == exact(found.step_column)
+            assert exact(expected.time_column) == exact(found.time_column)
         for name in expected.names:
-            assert exact(expected.column(name)) == exact(gathered.column(name)), name
-            rows, values = expected.present(name)
-            found_rows, found = gathered.present(name)
-            assert rows == list(found_rows), name
-            assert exact(values) == exact(found), name
+            assert exact(expected.column(name)) == exact(found.column(name)), name
+        for name in plain(reader).names:
+            series = plain(reader, Selection(None, steps)).series(name)
+            alone = read_series([log], name, steps=steps)
+            assert len(series.step) == len(alone.step), name
+            if len(series.step):
+                assert list(map(exact, series)) == list(map(exact, alone)), name
     finally:
         reader.close()
 
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
 integers = st.integers(-(2**63), 2**64 - 1)
-others = st.sampled_from([None, True, False, "text", MEDIA, [1, 2]])
+others = st.sampled_from([None, True, False, "text", MEDIA, HISTOGRAM, [1, 2]])
 runs = st.tuples(
     st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True),
     st.integers(1, 40),  # rows of this schema in a row
@@ -72,12 +90,9 @@ runs = st.tuples(
 )
 
 
-@given(plan=st.lists(runs, max_size=6), data=st.data())
-@settings(max_examples=120, deadline=None)
-def test_every_log_gives_the_same_columns(
-    plan: list[tuple[list[str], int, str, int]], data: st.DataObject, tmp_path_factory: Any
-) -> None:
-    """Mixed schemas, ints of all widths, None, strings, media, steps that repeat, checkpoints."""
+@st.composite
+def logs(draw: st.DrawFn, *, strides: st.SearchStrategy[int]) -> LogSpec:
+    """A log of mixed schemas, ints of all widths, None, strings, media; buffered chunks, checkpoints."""
     kinds = {
         "floats": floats,
         "small": st.integers(-40, 140),
@@ -85,17 +100,92 @@ def test_every_log_gives_the_same_columns(
         "mixed": st.one_of(floats, integers, others),
     }
     log = LogSpec()
-    step = data.draw(st.sampled_from([0, 120, 65_530, 2**31 - 5, -50]))
-    for names, rows, kind, stride in plan:
-        values = data.draw(st.lists(kinds[kind], min_size=len(names), max_size=len(names)))
+    step = draw(st.sampled_from([0, 120, 65_530, 2**31 - 5, -50]))
+    for names, rows, kind, _ in draw(st.lists(runs, max_size=6)):
+        stride, buffered = draw(strides), draw(st.sampled_from([1, 1, 1, 3]))
+        values = draw(st.lists(kinds[kind], min_size=len(names), max_size=len(names)))
+        held = []
         for row in range(rows):
             if row % 7 == 0:
-                values = data.draw(st.lists(kinds[kind], min_size=len(names), max_size=len(names)))
-            log.row(dict(zip(names, values, strict=True)), step=step, time=1e9 + row)
+                values = draw(st.lists(kinds[kind], min_size=len(names), max_size=len(names)))
+            data = dict(zip(names, values, strict=True))
+            held.append(log.encoder.row(data, step, 1e9 + row))
+            if len(held) == buffered:
+                log.chunk(RECORDS, b"".join(held))
+                held = []
             step += stride
-        if data.draw(st.booleans()):
+        if held:
+            log.chunk(RECORDS, b"".join(held))
+        if draw(st.booleans()):
             log.checkpoint()
+    return log
+
+
+@given(log=logs(strides=st.integers(0, 3)))
+@settings(max_examples=120, deadline=None)
+def test_every_log_gives_the_same_columns(log: LogSpec, tmp_path_factory: Any) -> None:
+    """Whatever is in it, so long as no step goes back."""
     assert_same(log.data, tmp_path_factory.mktemp("log") / "main.0001.tlog", must_gather=True)
+
+
+@given(
+    log=logs(strides=st.integers(-2, 3)),
+    keys=st.sampled_from([None, ["a"], ["[ab]"], ["*"], ["c", "d*"], []]),
+    first=st.one_of(st.none(), st.integers(-60, 200)),
+    length=st.one_of(st.none(), st.integers(-5, 60)),
+)
+@settings(max_examples=120, deadline=None)
+def test_what_is_chosen_is_the_same_by_every_path(
+    log: LogSpec, keys: Any, first: int | None, length: int | None, tmp_path_factory: Any
+) -> None:
+    """Columns by name or pattern, rows by step, also where steps go back."""
+    steps = slice(first, None if length is None else (first or 0) + length)
+    path = tmp_path_factory.mktemp("log") / "main.0001.tlog"
+    assert_same(log.data, path, keys=keys, steps=steps)
+
+
+@given(
+    log=logs(strides=st.integers(0, 3)),
+    first=st.one_of(st.none(), st.integers(-60, 200)),
+    length=st.integers(-5, 60),
+)
+@settings(max_examples=80, deadline=None)
+def test_choosing_rows_before_merging_is_choosing_merged_rows(
+    log: LogSpec, first: int | None, length: int, tmp_path_factory: Any
+) -> None:
+    """Rows merge with others of their step alone."""
+    path = tmp_path_factory.mktemp("log") / "main.0001.tlog"
+    path.write_bytes(log.data)
+    reader = LogReader(path)
+    stop = (first or 0) + length
+    chosen = read_rows([RowLog(reader, "main")], steps=slice(first, stop))
+    whole = read_rows([RowLog(reader, "main")])
+    steps, names = whole.step_column, chosen.names
+    is_chosen = (steps < stop) if first is None else (steps >= first) & (steps < stop)
+    assert steps[is_chosen].tolist() == chosen.step_column.tolist()
+    assert exact(whole.time_column[is_chosen]) == exact(chosen.time_column)
+    for name in names:
+        assert comparable(whole.column(name)[is_chosen]) == comparable(chosen.column(name))
+    reader.close()
+
+
+@given(log=logs(strides=st.integers(0, 2)), harm=st.data())
+@settings(max_examples=120, deadline=None)
+def test_every_damage_costs_the_same_rows(
+    log: LogSpec, harm: st.DataObject, tmp_path_factory: Any
+) -> None:
+    """Bits flipped, sectors zeroed, a cut: wherever they are."""
+    data = bytearray(log.data)
+    for _ in range(harm.draw(st.integers(1, 4))):
+        at = harm.draw(st.integers(40, len(data)))
+        kind = harm.draw(st.sampled_from(["flip", "zero", "cut"]))
+        if kind == "flip" and at < len(data):
+            data[at] ^= 1 << harm.draw(st.integers(0, 7))
+        elif kind == "zero":
+            data[at : at + 512] = bytes(len(data[at : at + 512]))
+        elif kind == "cut":
+            del data[at:]
+    assert_same(bytes(data), tmp_path_factory.mktemp("log") / "main.0001.tlog")
 
 
 def uniform(rows: int) -> LogSpec:
@@ -125,20 +215,20 @@ def test_a_chunk_of_another_log_ends_a_stretch(tmp_path: Path) -> None:
 
 
 def test_late_data_for_an_earlier_step_is_left_to_the_plain_merge(tmp_path: Path) -> None:
-    """A step that goes back: the answer is None, at once or in the middle of a stretch."""
+    """A step that goes back, at once or behind a stretch."""
     log = uniform(60).row({"val": 1.0}, step=3)
     path = tmp_path / "main.0001.tlog"
     path.write_bytes(log.data)
     reader = LogReader(path)
-    assert gather([reader]) is None
+    assert isinstance(read_rows([RowLog(reader, "main")]), RowMerger)
     reader.close()
+    assert_same(log.data, path)
 
 
-def test_a_row_that_is_too_long_or_no_numbers_is_no_stretch() -> None:
-    """Strings, images and rows over the limit are read by the walk."""
-    for data in ({"a": "text"}, {f"k{i}": float(i) for i in range(600)}):
-        log = LogSpec().row(data, step=0).row(data, step=1).row(data, step=2)
-        assert read_stretch(log.data, log.starts[2], 2, log._tag) is None
+def test_a_row_that_is_no_numbers_is_no_stretch() -> None:
+    """Strings and the like are read one by one."""
+    log = LogSpec().row({"a": "text"}, step=0).row({"a": "text"}, step=1).row({"a": "text"}, step=2)
+    assert read_stretch(log.data, log.starts[2], 2, log._tag, {0: ("a",)}) is None
 
 
 def test_a_column_mapping_behaves_like_one() -> None:

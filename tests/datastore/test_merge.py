@@ -44,11 +44,15 @@ def naive(rows: list[Row]) -> list[tuple[int, float, dict[str, int]]]:
 def test_merging_is_what_the_naive_reference_says(rows: list[Row], splits: list[int]) -> None:
     """Any steps, any keys, asked for in the middle as well; streams are kept apart."""
     merger, expected = RowMerger(), []
+    ids: dict[tuple[str, ...], int] = {}
+    schemas: dict[int, tuple[str, ...]] = {}
     bounds = [0, *sorted(min(at, len(rows)) for at in splits), len(rows)]
     for start, end in itertools.pairwise(bounds):
         merger.begin_stream()
         for time, (step, data) in enumerate(rows[start:end]):
-            merger.add(tuple(data), [1, 0, step, float(time), *data.values()])
+            schema_id = ids.setdefault(tuple(data), len(ids))
+            schemas[schema_id] = tuple(data)
+            merger.add_rows(schemas, [[1, schema_id, step, float(time), *data.values()]])
             if time % 5 == 4:
                 assert all(len(merger.steps) == len(column) for column in merger.columns().values())
         expected += naive(rows[start:end])
