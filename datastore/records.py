@@ -3,6 +3,7 @@
 A record is a msgpack array whose first element is its kind (`docs/format.md`).
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -100,13 +101,14 @@ class Record:
 class RecordEncoder:
     """Turns what is logged into payloads, and keeps what a checkpoint of the log must repeat."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, summary: Summary | None = None) -> None:
+        """Begin without rows. `summary` is one that somebody else keeps: see `count`."""
         self.rows = 0
         self.last_step: int | None = None
         self.last_time: float | None = None  # Of the last record, in seconds since the epoch.
         # Of the whole life of the writer, and of the log that it writes now: the same until a file
         # fails and the next one begins.
-        self._life = self._summary = Summary()
+        self._life = self._summary = Summary() if summary is None else summary
         self._rows_before = 0
         self._schemas: dict[tuple[str, ...], int] = {}
         # Schemas that were written often enough; the others are written again with their next row.
@@ -222,19 +224,34 @@ class RecordEncoder:
             size += len(record)
         yield b"".join(records[start:])
 
+    def count(self, records: Iterable[list[Any]]) -> None:
+        """Count records that another encoder made; their summary is kept by somebody else."""
+        for record in records:
+            if record[0] == ROW:
+                self.rows += 1
+                self.last_step = record[2]
+            elif record[0] == SCHEMA:
+                self._schemas[tuple(record[2])] = record[1]
+
     def checkpoint(self, previous: int, **more: Any) -> bytes:
         """Return the payload of a checkpoint, or with `state` and `exit_code` of a final chunk.
 
         `previous` is the offset of the checkpoint before, 0 for none; `notes`, `noted` and `last_time`
-        spare a reader all that is before it. Where schemas and summary would not fit into one chunk
-        they are left out: a reader then has them from the records alone.
+        spare a reader all that is before it. Where schemas and summary would not fit into one chunk, or
+        a value lies too deep in them for msgpack, they are left out: a reader then has them from the
+        records alone.
         """
         self._settle_last_row()
         rows = self.rows - self._rows_before
         counts = {"rows": rows, "last_step": self.last_step, "previous": previous, **more}
         schemas = [[schema_id, names] for names, schema_id in self._schemas.items()]
-        payload: bytes = self._pack({"schemas": schemas, **self._summary.state(), **counts})
-        return payload if len(payload) <= PAYLOAD_BYTES_MAX else self._pack(counts)
+        payload: bytes
+        with contextlib.suppress(ValueError, RecursionError):  # A row may be one level deeper than this.
+            payload = self._pack({"schemas": schemas, **self._summary.state(), **counts})
+            if len(payload) <= PAYLOAD_BYTES_MAX:
+                return payload
+        payload = self._pack(counts)
+        return payload
 
     def _settle_last_row(self) -> None:
         if self._last_row:

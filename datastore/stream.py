@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tidelog.datastore.checkpoint_chain import CheckpointChain
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.format import CHECKPOINT, CHUNK_HEADER_BYTES, FINAL, LOG_ID_BYTES, RECORDS
@@ -64,12 +65,7 @@ class Stream:
         self._carried_chunk_bytes = limits.carried_chunk_bytes
         self._is_begun = False
         self._is_trouble_told = False
-        self._checkpoint_at = 0
-        self._checkpoint_due = 0
-        # Where the records are that are no rows: chunks since the last checkpoint, and the last
-        # checkpoint that named any.
-        self._notes: list[int] = []
-        self._noted_at = 0
+        self._chain = CheckpointChain(0, limits)
         self._reopen_at = 0.0
         self._reopen_backoff_s = limits.reopen_backoff_first_s
 
@@ -113,8 +109,8 @@ class Stream:
         if lost:
             self._count_lost(lost)
         if is_note:
-            self._notes.append(log.offset - CHUNK_HEADER_BYTES - len(payload))
-        if log.offset >= self._checkpoint_due:
+            self._chain.note(log.offset - CHUNK_HEADER_BYTES - len(payload))
+        if log.offset >= self._chain.due:
             self._append_checkpoint(log, CHECKPOINT)
 
     def append_final(self, *, state: str, exit_code: int) -> None:
@@ -137,20 +133,14 @@ class Stream:
 
     def _append_checkpoint(self, log: LogWriter, chunk_type: int, **final: Any) -> None:
         at, encoder = log.offset, self._encoder
-        notes = {"notes": self._notes, "noted": self._noted_at, "last_time": encoder.last_time}
-        payload = encoder.checkpoint(self._checkpoint_at, **notes, **final)
+        payload = encoder.checkpoint(**self._chain.links(), last_time=encoder.last_time, **final)
         try:
             log.append(chunk_type, payload)
         except OSError as error:
             self.abandon(log, error)
             return
         self.is_dirty = True
-        self._checkpoint_at = at
-        if self._notes:
-            self._notes, self._noted_at = [], at
-        limits = self._limits
-        gap = max(limits.checkpoint_bytes_min, limits.checkpoint_growth * len(payload))
-        self._checkpoint_due = log.offset + gap
+        self._chain.written(at, payload_bytes=len(payload), end=log.offset)
 
     def _hold_without_file(self, payload: bytes, rows: int) -> None:
         self._count_lost(self._unsynced.hold(payload, rows, None, 0, is_taken=False))
@@ -184,9 +174,7 @@ class Stream:
         self.log, self.log_name = log, os.path.basename(log.path)
         self.is_dirty = True
         self._carried_chunk_bytes = self._limits.carried_chunk_bytes
-        self._checkpoint_at = self._noted_at = 0
-        self._notes = notes
-        self._checkpoint_due = log.offset + self._limits.checkpoint_bytes_min
+        self._chain = CheckpointChain(log.offset, self._limits, notes=notes)
 
     def try_reopen(self) -> None:
         """Begin the next log where there is none and the backoff has passed."""

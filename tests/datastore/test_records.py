@@ -22,6 +22,7 @@ from tidelog.datastore.records import (
     Media,
     RecordEncoder,
     check_record,
+    decode_map,
     decode_records,
 )
 
@@ -237,3 +238,14 @@ def test_an_exit_record_of_any_shape_raises_nothing(ending: dict[str, Any], tmp_
     with Reader(tmp_path) as run:
         assert "failed" == run.state
         assert (ending.get("code") if isinstance(ending.get("code"), int) else None) == run.exit_code
+
+
+def test_a_value_too_deep_for_a_checkpoint_leaves_the_summary_out() -> None:
+    """A row may hold it; a checkpoint would put it one level deeper than msgpack goes."""
+    value: Any = 0.5
+    for _ in range(1023):
+        value = [value]
+    encoder = RecordEncoder()
+    encoder.row({"deep": value}, 3, TIME)
+    expected = {"rows": 1, "last_step": 3, "previous": 40, "state": "finished", "exit_code": 0}
+    assert expected == decode_map(encoder.checkpoint(40, state="finished", exit_code=0))
