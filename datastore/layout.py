@@ -1,6 +1,8 @@
 """What lies where in a root and in a run directory (DESIGN, section 3): pure names, no I/O."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 LOG_SUFFIX = ".tlog"
@@ -10,7 +12,10 @@ MEDIA_DIRECTORY = "media"
 FILES_DIRECTORY = "files"
 RUN_JSON = "run.json"
 SUMMARY_JSON = "summary.json"
+SALVAGE_JSON = "salvage.json"
 LATEST = "latest"
+
+MISSING_NAMED_MAX = 1000
 
 _LOG_NAME = re.compile(
     r"(?P<stream>[a-z]+[0-9]*)\.(?P<number>[0-9]{4,9})(\.(?P<twin>[0-9a-f]{8}))?\.tlog"
@@ -54,15 +59,17 @@ def sorted_logs(names: list[str]) -> list[LogName]:
 
 
 def missing_logs(names: list[str]) -> list[str]:
-    """Return the names of logs that must have been there: each stream counts from 1 without gaps."""
+    """Return the names of logs that must have been there: each stream counts from 1 without gaps.
+
+    Of each stream the first `MISSING_NAMED_MAX` are told: a name alone could ask for a billion.
+    """
     held: dict[str, set[int]] = {}
     for log in sorted_logs(names):
         held.setdefault(log.stream, set()).add(log.number)
     return [
         str(LogName(stream, number))
         for stream, numbers in held.items()
-        for number in range(1, max(numbers))
-        if number not in numbers
+        for number in islice(_absent(numbers), MISSING_NAMED_MAX)
     ]
 
 
@@ -70,6 +77,10 @@ def next_log(names: list[str], stream: str) -> LogName:
     """Return the name of the log that follows all logs of a stream among `names`."""
     numbers = [log.number for log in sorted_logs(names) if log.stream == stream]
     return LogName(stream, max(numbers, default=0) + 1)
+
+
+def _absent(numbers: set[int]) -> Iterator[int]:
+    return (number for number in range(1, max(numbers)) if number not in numbers)
 
 
 def _natural(stream: str) -> tuple[str, int]:

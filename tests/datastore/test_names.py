@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidelog.datastore.errors import InvalidNameError
-from tidelog.datastore.layout import LogName, next_log, sorted_logs
+from tidelog.datastore.layout import MISSING_NAMED_MAX, LogName, missing_logs, next_log, sorted_logs
 from tidelog.datastore.names import check_file_path, check_name, safe_stem
 
 
@@ -128,3 +128,12 @@ def test_logs_are_read_main_first_ranks_by_number_monitor_last() -> None:
     assert "main.0011.tlog" == str(next_log(names, "main"))
     assert "rank2.0002.tlog" == str(next_log(names, "rank2"))
     assert "rank3.0001.tlog" == str(next_log(names, "rank3"))
+
+
+def test_missing_logs_are_those_that_later_ones_of_their_stream_follow() -> None:
+    """Numbers count from 1; a twin takes its number; a number that asks for a billion names is cut."""
+    assert [] == missing_logs([])
+    assert [] == missing_logs(["main.0001.tlog", "main.0002.0123abcd.tlog", "main.0003.tlog", "x.tlog"])
+    names = ["main.0001.tlog", "main.0004.tlog", "rank3.0002.tlog", "monitor.0001.tlog"]
+    assert ["main.0002.tlog", "main.0003.tlog", "rank3.0001.tlog"] == missing_logs(names)
+    assert MISSING_NAMED_MAX == len(missing_logs(["main.999999999.tlog"]))
