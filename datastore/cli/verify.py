@@ -1,10 +1,15 @@
 """`datastore verify`: proves that runs on the disk are whole, or names what is not."""
 
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
 import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_text import on_one_line
+from tidelog.datastore.cli.progress import reading
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.text import counted, size_text
@@ -13,45 +18,67 @@ DAMAGE_FOUND = 1
 CANNOT_READ = 2
 
 
+class Unreadable(NamedTuple):
+    """A path that could not be checked, and why."""
+
+    path: str
+    fault: str
+
+
 @click.command(
     "verify",
     epilog="""\b
 Examples:
   datastore verify tidelog               every run of the root
-  datastore verify tidelog/latest --json""",
+  datastore verify tidelog/latest /mnt/stick/mnist
+  datastore verify tidelog --json | jq '.runs[] | select(.is_whole | not)'
+\b
+Exit codes: 0 all is whole, 1 something is damaged or missing, 2 something cannot be read at all,
+whatever else was found. `datastore salvage` copies what can be read of a damaged run.""",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(paths: tuple[str, ...], *, as_json: bool) -> None:
     """Check every CRC, every gap, and every file of the ledger by its SHA-256.
 
-    A torn tail, the unfinished last chunk of a writer that died, is reported and is no damage.
+    PATH is a log, a run directory, a project or a root. A torn tail, the unfinished last chunk of a
+    writer that died, is reported and is no damage.
     """
-    checks: list[RunCheck] = []
-    unreadable: list[tuple[str, str]] = []
-    for path in paths:
-        try:
-            for run in find_runs(path):
-                try:
-                    checks.append(check_run(run))
-                except (DatastoreError, OSError) as error:
-                    unreadable.append((str(run), str(error)))
-        except (DatastoreError, OSError) as error:
-            unreadable.append((path, str(error)))
+    with reading("verifying", paths) as disk:
+        checks, unreadable = _check(paths, disk)
     if as_json:
         click.echo(dumps(_document(checks, unreadable), indent=2))
     else:
         for check in checks:
-            _print_check(check)
+            for line in check_lines(check):
+                click.echo(on_one_line(line))
     for _, fault in unreadable:
-        click.echo(f"datastore: {fault}", err=True)
+        click.echo(f"datastore: {on_one_line(fault)}", err=True)
     if unreadable:
         raise SystemExit(CANNOT_READ)
     if not all(check.is_whole for check in checks):
         raise SystemExit(DAMAGE_FOUND)
 
 
-def _document(checks: list[RunCheck], unreadable: list[tuple[str, str]]) -> dict[str, object]:
+def _check(paths: Iterable[str], disk: Disk) -> tuple[list[RunCheck], list[Unreadable]]:
+    """Check all runs of all paths; one that cannot be read hides no other."""
+    checks: list[RunCheck] = []
+    unreadable: list[Unreadable] = []
+    for path in paths:
+        try:
+            runs = find_runs(path, disk=disk)
+        except (DatastoreError, OSError) as error:
+            unreadable.append(Unreadable(path, str(error)))
+            continue
+        for run in runs:
+            try:
+                checks.append(check_run(run, disk=disk))
+            except (DatastoreError, OSError) as error:
+                unreadable.append(Unreadable(str(run), str(error)))
+    return checks, unreadable
+
+
+def _document(checks: list[RunCheck], unreadable: list[Unreadable]) -> dict[str, object]:
     return {
         "type": "verify",
         "runs": [
@@ -65,22 +92,25 @@ def _document(checks: list[RunCheck], unreadable: list[tuple[str, str]]) -> dict
             }
             for check in checks
         ],
-        "unreadable": [{"path": path, "fault": fault} for path, fault in unreadable],
+        "unreadable": [path._asdict() for path in unreadable],
     }
 
 
-def _print_check(check: RunCheck) -> None:
+def check_lines(check: RunCheck) -> Iterator[str]:
+    """Yield what a check found, as a person reads it."""
     verdict = "whole  " if check.is_whole else "DAMAGED"
-    click.echo(
+    yield (
         f"{verdict}  {check.path}: {counted(check.rows, 'row')} in {counted(check.logs, 'log')}, "
         f"{counted(check.files, 'file')}, {size_text(check.bytes)}"
     )
     for tail in check.torn_tails:
-        click.echo(f"  torn tail: {tail.log} ends in {tail.length} bytes of an unfinished chunk")
+        yield f"  torn tail: {tail.log} ends in {counted(tail.length, 'byte')} of an unfinished chunk"
     for damage in check.damage:
-        click.echo(
-            f"  damage: {damage.log}: {damage.length} bytes at offset {damage.offset}, "
+        yield (
+            f"  damage: {damage.log}: {counted(damage.length, 'byte')} at offset {damage.offset}, "
             f"{counted(damage.chunks, 'chunk')} lost"
         )
+    for log in check.missing_logs:
+        yield f"  missing: {log} is not there, and later logs of its stream are"
     for file in check.file_faults:
-        click.echo(f"  file: {on_one_line(file.path)} {file.fault}")
+        yield f"  file: {file.path} {file.fault}"
