@@ -175,6 +175,12 @@ class Disk:
         finally:
             os.close(fd)
 
+    def remove_tree(self, path: StrPath) -> None:
+        """Remove a directory and all below it, through no symbolic link."""
+        import shutil  # Only those who give something up pay for it.
+
+        shutil.rmtree(path)
+
     def list(self, path: StrPath) -> list[Entry]:
         """Return what a directory holds, sorted by name."""
         with os.scandir(path) as entries:
@@ -206,6 +212,10 @@ class Disk:
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
+
+    def real_path(self, path: StrPath) -> str:
+        """Return the absolute path behind all symbolic links; it need not be there."""
+        return os.path.realpath(path)
 
     def is_there(self, path: StrPath) -> bool:
         """Tell whether there is anything at a path; a dangling symbolic link is something."""

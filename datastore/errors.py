@@ -8,6 +8,7 @@ DatastoreError
 ├── RecordError              a value that no record can hold (also a ValueError)
 ├── ComparisonError          a text by which runs are to be chosen is no comparison (also a ValueError)
 ├── DamagedLogError          damage or a torn tail, in a recovery mode that forbids it
+├── TargetTakenError         a copy was to go where something is, or into what it copies
 ├── AppendRefusedError       bytes that do not continue a replica
 ├── ReaderClosedError        something that was not read yet was asked for after `close()`
 ├── MissingPackageError      what was asked for needs a package that is not there (also an ImportError)
@@ -62,6 +63,10 @@ class WriterBusyError(DatastoreError):
 
 class WriterClosedError(DatastoreError):
     """A writer was asked to append after it was closed."""
+
+
+class TargetTakenError(DatastoreError):
+    """A copy was to go where something lies already, or into what it is a copy of."""
 
 
 class AppendRefusedError(DatastoreError):

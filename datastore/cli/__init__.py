@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tidelog.datastore.cli import cat, export, runs, show, verify
+from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 
@@ -34,10 +34,18 @@ class PipedGroup(click.Group):
 )
 @click.version_option(package_name="tidelog", prog_name="datastore")
 def group() -> None:
-    """Read, print, export and check recorded runs, whatever state they are in."""
+    """Read, print, export, check and salvage recorded runs, whatever state they are in."""
 
 
-for command in (show.command, runs.command, cat.command, export.command, verify.command):
+COMMANDS = (
+    show.command,
+    runs.command,
+    cat.command,
+    export.command,
+    verify.command,
+    salvage.command,
+)
+for command in COMMANDS:
     group.add_command(command)
 
 
