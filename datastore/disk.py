@@ -6,7 +6,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 import builtins
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,10 +29,10 @@ class Disk:
 
     # -- files that grow -------------------------------------------------------------------------
 
-    def create(self, path: StrPath) -> int:
+    def create(self, path: StrPath, *, mode: int = 0o666) -> int:
         """Create a file that is not there yet and return a descriptor that appends to it."""
         flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC
-        return os.open(path, flags, 0o666)
+        return os.open(path, flags, mode)
 
     def open(self, path: StrPath) -> int:
         """Open a file for `pread`; the last part of the path must be no symbolic link."""
@@ -98,30 +98,25 @@ class Disk:
 
     def replace(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""
-        temporary = self.temporary_beside(path)
-        fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
-        try:
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(fd, view) :]
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            self.rename(temporary, path)
-        except BaseException:
-            self.remove(temporary)
-            raise
+        self._appear(path, (data,), mode=mode)
 
     def copy(self, source: StrPath, path: StrPath) -> None:
         """Copy a file so that the copy appears whole, or not at all, and is on the disk on return."""
+        with Path(source).open("rb") as reading:
+            self._appear(path, iter(lambda: reading.read(COPY_BYTES), b""))
+
+    def _appear(self, path: StrPath, blocks: Iterable[bytes], *, mode: int = 0o666) -> None:
         temporary = self.temporary_beside(path)
+        fd = self.create(temporary, mode=mode)
         try:
-            with Path(source).open("rb") as reading, Path(temporary).open("xb") as writing:
-                while block := reading.read(COPY_BYTES):
-                    writing.write(block)
-                writing.flush()
-                os.fsync(writing.fileno())
+            try:
+                for block in blocks:
+                    view = memoryview(block)
+                    while view:
+                        view = view[self.write(fd, view) :]
+                self.fdatasync(fd)
+            finally:
+                self.close(fd)
             self.rename(temporary, path)
         except BaseException:
             self.remove(temporary)
@@ -133,8 +128,12 @@ class Disk:
 
     def rename(self, source: StrPath, target: StrPath) -> None:
         """Rename over whatever is there, and fsync the folder of the new name."""
-        os.rename(source, target)
+        self.move(source, target)
         self.sync_directory(os.path.dirname(os.fspath(target)) or ".")
+
+    def move(self, source: StrPath, target: StrPath) -> None:
+        """Rename over whatever is there; a power cut may undo it."""
+        os.rename(source, target)
 
     def remove(self, path: StrPath) -> None:
         """Remove a file; one that is not there is fine."""
@@ -143,14 +142,22 @@ class Disk:
     def point_link(self, path: StrPath, target: str) -> None:
         """Let the symbolic link at `path` lead to `target`, in one step."""
         temporary = self.temporary_beside(path)
-        os.symlink(target, temporary)
+        self.symlink(target, temporary)
         try:
-            os.rename(temporary, path)
+            self.move(temporary, path)
         except BaseException:
             self.remove(temporary)
             raise
 
+    def symlink(self, target: str, path: StrPath) -> None:
+        """Make a symbolic link; a power cut may undo it."""
+        os.symlink(target, path)
+
     # -- directories -----------------------------------------------------------------------------
+
+    def mkdir(self, path: StrPath, *, mode: int = 0o777) -> None:
+        """Make one directory; a power cut may undo it."""
+        os.mkdir(path, mode)
 
     def make_directory(self, path: StrPath, *, mode: int = 0o777) -> None:
         """Make a directory and those above it, and fsync the folder of each one that is new."""
@@ -161,7 +168,7 @@ class Disk:
             path = os.path.dirname(path)
         for new in reversed(missing):
             try:
-                os.mkdir(new, mode)
+                self.mkdir(new, mode=mode)
             except FileExistsError:
                 if not os.path.isdir(new):
                     raise

@@ -62,16 +62,16 @@ class FaultyDisk(Disk):
         """Let fdatasync return again."""
         self.is_open.set()
 
-    def create(self, path: StrPath) -> int:
+    def create(self, path: StrPath, *, mode: int = 0o666) -> int:
         """Create a file, or fail."""
         fault = self._next_fault("create")
         if fault is not None:
             raise OSError(fault.code, os.strerror(fault.code), os.fspath(path))
-        fd = super().create(path)
+        fd = super().create(path, mode=mode)
         self._paths[fd] = os.fspath(path)
         return fd
 
-    def write(self, fd: int, data: bytes) -> int:  # type: ignore[override]
+    def write(self, fd: int, data: bytes | memoryview) -> int:  # type: ignore[override]
         """Write all, a part, or nothing."""
         self._note_write(fd)
         fault = self._next_fault("write")
