@@ -21,8 +21,7 @@ class OpenLog:
     def __init__(self, name: str, reader: LogReader) -> None:
         self.name = name
         self.reader = reader
-        log_id = reader.identity.log_id
-        self.log_id = log_id.hex() if log_id is not None else None
+        self.tag = reader.identity.tag
         parsed = LogName.parse(name)
         self.stream = parsed.stream if parsed is not None else MAIN
         self._superseded: list[tuple[int, int]] = []

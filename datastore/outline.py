@@ -1,8 +1,9 @@
 """What one log says about its run as a whole, gathered from its records and checkpoints. No I/O."""
 
+import re
 from typing import Any, NamedTuple
 
-from tidelog.datastore.format import FINAL, Chunk
+from tidelog.datastore.format import FINAL, Chunk, log_tag
 from tidelog.datastore.records import (
     CONFIG,
     EXIT,
@@ -18,6 +19,8 @@ from tidelog.datastore.records import (
     Content,
 )
 from tidelog.datastore.summary import Summary
+
+_HEXADECIMAL = re.compile(r"([0-9a-f]{2})+")
 
 
 class SavedFile(NamedTuple):
@@ -41,7 +44,7 @@ class LogOutline:
         self.metrics: dict[str, dict[str, Any]] = {}
         self.summary = Summary()
         self.files: dict[str, SavedFile] = {}
-        self.supersedes: list[tuple[str, int, int]] = []
+        self.supersedes: list[tuple[int, int, int]] = []
         self.ending: dict[str, Any] | None = None
         self.final: dict[str, Any] | None = None
         self.rows = 0
@@ -126,11 +129,16 @@ class LogOutline:
         self.last_time = time
 
 
-def superseded_by(facts: dict[str, Any]) -> list[tuple[str, int, int]]:
-    """Return what the facts of a run record supersede: log id, first chunk, the one behind the last."""
+def superseded_by(facts: dict[str, Any]) -> list[tuple[int, int, int]]:
+    """Return what the facts of a run record supersede: a log's tag, first chunk, the one behind the last.
+
+    By the tag, because a failed log may have lost its header, and with it its id.
+    """
     entries = facts.get(SUPERSEDES)
     return [
-        (entry[0], entry[1], entry[2])
+        (log_tag(bytes.fromhex(entry[0])), entry[1], entry[2])
         for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, list) and [type(part) for part in entry] == [str, int, int]
+        if isinstance(entry, list)
+        and [type(part) for part in entry] == [str, int, int]
+        and _HEXADECIMAL.fullmatch(entry[0])
     ]

@@ -18,7 +18,7 @@ class RecordStream:
     def __init__(self, logs: RunLogs) -> None:
         self._logs = logs
         self._positions: dict[str, _Position] = {}
-        self._of_id: dict[str, _Position] = {}
+        self._of_tag: dict[int, _Position] = {}
 
     def __iter__(self) -> Iterator[Record]:
         """Yield every record but schemas, log by log."""
@@ -37,8 +37,7 @@ class RecordStream:
         position = self._positions.get(log.name)
         if position is None:
             position = self._positions[log.name] = _Position(log.reader.walk())
-            if log.log_id is not None:
-                self._of_id[log.log_id] = position
+            self._of_tag[log.tag] = position
         return position
 
     def _unseen(self, records: list[Record]) -> Iterator[Record]:
@@ -53,9 +52,9 @@ class RecordStream:
                 continue
             yield record
             if record.kind == KIND_NAMES[RUN]:
-                for log_id, start, end in superseded_by(record.data):
-                    if log_id in self._of_id:
-                        seen += self._of_id[log_id].records_read(start, end)
+                for tag, start, end in superseded_by(record.data):
+                    if tag in self._of_tag:
+                        seen += self._of_tag[tag].records_read(start, end)
 
 
 class _Position:

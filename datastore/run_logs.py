@@ -66,14 +66,13 @@ class RunLogs:
         if self._is_closed:
             return
         self._find()
-        superseded: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        superseded: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         if len(self._logs) > 1:
             for log in self:
-                for log_id, start, end in log.outline.supersedes:
-                    superseded[log_id].append((start, end))
+                for tag, start, end in log.outline.supersedes:
+                    superseded[tag].append((start, end))
         for log in self:
-            if log.log_id is not None:
-                log.supersede(superseded[log.log_id])
+            log.supersede(superseded[log.tag])
 
     def outline(self) -> RunOutline:
         """Read on, and return what the logs say about the run as a whole."""

@@ -210,9 +210,9 @@ class Scanner:
         while more := self._read_at(offset + size, BLOCK_BYTES):
             size += len(more)
         if size == len(start):
-            if self._is_beginning(start, size):
-                return TornTail(self._log, offset, size)
             written = len(start.rstrip(b"\0"))
+            if not written or self._is_beginning(start, size):
+                return TornTail(self._log, offset, size)
             sector = -(-(offset + written) // SECTOR_BYTES) * SECTOR_BYTES
             if sector < offset + size and self._is_beginning(start[:written], written):
                 return TornTail(self._log, offset, size)

@@ -4,43 +4,17 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from log_spec import LogSpec, log_of_every_kind
+from faults.memory_disk import LOG, MemoryDisk
+from log_spec import LOG_ID, TIME, LogSpec, log_of_every_kind
 
 from tidelog.datastore import DatastoreError, Reader, Record
+from tidelog.datastore.records import RUN
 
 SPEC = log_of_every_kind()
 
 
-class BytesDisk:
-    """A disk that holds one file, in memory; what the reader needs of `Disk` and no more."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def is_file(self, path: object) -> bool:
-        return True
-
-    def open(self, path: object) -> int:
-        return 7
-
-    def pread(self, fd: int, size: int, offset: int) -> bytes:
-        return self.data[offset : offset + size]
-
-    def read_at(self, fd: int, offset: int, size: int) -> bytes:
-        return self.data[offset : offset + size]
-
-    def size(self, fd: int) -> int:
-        return len(self.data)
-
-    def close(self, fd: int) -> None:
-        pass
-
-    def read(self, path: object) -> bytes:
-        raise FileNotFoundError(path)
-
-
 def read(data: bytes) -> tuple[list[Record], Reader]:
-    with Reader("main.0001.tlog", disk=BytesDisk(data)) as reader:  # type: ignore[arg-type]
+    with Reader(LOG, disk=MemoryDisk.of_log(data)) as reader:
         return list(reader.records()), reader_with(reader)
 
 
@@ -120,7 +94,7 @@ def test_every_cut_is_a_torn_tail_or_no_log() -> None:
         assert [] == reader.damage
         assert {seq: WHOLE[seq] for seq in WHOLE if seq < len(whole)} == by_seq(records)
         start = whole[-1] if whole else 40
-        expected = [("main.0001.tlog", start, size - start)] if size > start else []
+        expected = [(LOG, start, size - start)] if size > start else []
         assert expected == [tuple(tail) for tail in reader.torn_tails]
 
 
@@ -164,7 +138,7 @@ def test_a_chunk_that_is_gone_without_a_trace_is_counted() -> None:
     """The gap in sequence numbers is the exact number of chunks lost."""
     start, end = SPEC.starts[4], SPEC.ends[5]
     _, reader = read(SPEC.data[:start] + SPEC.data[end:])
-    assert [("main.0001.tlog", start, 0, 2)] == [tuple(d) for d in reader.damage]
+    assert [(LOG, start, 0, 2)] == [tuple(d) for d in reader.damage]
 
 
 def test_a_lost_schema_is_recovered_from_the_next_row() -> None:
@@ -190,9 +164,23 @@ def test_a_schema_lost_with_both_its_rows_is_recovered_from_a_checkpoint() -> No
     assert [2, 3] == [record.data["a"] for record in records]
 
 
-def test_zeros_behind_the_last_chunk_are_a_torn_tail() -> None:
-    """After a power cut a file may be longer than what reached the disk of it."""
-    records, reader = read(SPEC.data[: SPEC.ends[5]] + bytes(4096))
+@pytest.mark.parametrize("size", [1, 30, 4096, 40_000_000])
+def test_zeros_behind_the_last_chunk_are_a_torn_tail(size: int) -> None:
+    """After a power cut a file may be longer than what reached the disk of it, by any length."""
+    records, reader = read(SPEC.data[: SPEC.ends[5]] + bytes(size))
     assert [] == reader.damage
-    assert [4096] == [tail.length for tail in reader.torn_tails]
+    assert [size] == [tail.length for tail in reader.torn_tails]
     assert {seq for seq in WHOLE if seq <= 5} == set(by_seq(records))
+
+
+def test_rows_that_were_carried_over_count_once_although_their_log_lost_its_header() -> None:
+    """A later log names it by its id; where the id is lost, its tag tells that it is meant."""
+    failed, later = LogSpec(), LogSpec(log_id=bytes(16))
+    for step in range(3):
+        failed.row({"i": step}, step=step)
+    later.record(RUN, TIME, {"supersedes": [[LOG_ID.hex(), 1, 3], ["no id", 0, 3]]})
+    later.row({"i": 1}, step=1).row({"i": 2}, step=2)
+    files = {"run/main.0001.tlog": bytes(40) + failed.data[40:], "run/main.0002.tlog": later.data}
+    with Reader("run", disk=MemoryDisk(files)) as run:
+        assert [0, 1, 2] == [record.data["i"] for record in run.records() if record.kind == "row"]
+        assert [0, 1, 2] == list(run.history()["i"])
