@@ -1,5 +1,6 @@
 # make demo    the main job, end to end, on real data
 # make test    what continuous integration runs
+# make proof   damage and crashes, enumerated up to large bounds: some minutes; prints its figures
 # make bench   every number we claim, beside its peers; read from files of 100,000 rows
 # make bench-read   reading alone, with 10,000,000 rows and a log of over 1 GB; 20 minutes, 4 GB in $TMPDIR
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PACKAGES := $(shell find datastore sdk syncd -type d -not -name __pycache__)
 
-.PHONY: setup demo test lint types bench bench-read clean
+.PHONY: setup demo test lint types proof bench bench-read clean
 
 # The editable install links file by file, so a file that comes or goes (a folder's time) calls for a new one.
 setup: $(VENV)/.installed
@@ -31,6 +32,9 @@ types: setup
 
 test: lint types
 	$(BIN)/python -m pytest -n 2
+
+proof: setup
+	$(BIN)/python -m pytest -m proof
 
 bench: setup
 	$(BIN)/python -m benchmarks
