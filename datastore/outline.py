@@ -130,7 +130,7 @@ class LogOutline:
 
 
 def superseded_by(facts: dict[str, Any]) -> list[tuple[int, int, int]]:
-    """Return what the facts of a run record supersede: a log's tag, first chunk, the one behind the last.
+    """Return what the facts of a run record supersede: tag of a log, first chunk, one behind the last.
 
     By the tag, because a failed log may have lost its header, and with it its id.
     """

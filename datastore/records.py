@@ -211,18 +211,12 @@ class RecordEncoder:
 
     def beginning(self, time: float, facts: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield the payloads that a log starts with: facts about its process, then what was said in an
-        earlier log of the stream and holds on: how metrics are to be read, and all schemas.
+        earlier log of the stream and holds on: how metrics are to be read, and all schemas, twice.
         """
-        records = [self.record(RUN, time, facts)]
-        records += [self.record(METRIC, *definition) for definition in self._definitions.items()]
-        records += [self._pack([SCHEMA, id_, names]) for names, id_ in self._schemas.items()]
-        start, size = 0, 0
-        for end, record in enumerate(records):
-            if size + len(record) > PAYLOAD_BYTES_MAX:
-                yield b"".join(records[start:end])
-                start, size = end, 0
-            size += len(record)
-        yield b"".join(records[start:])
+        schemas = [self._pack([SCHEMA, id_, names]) for names, id_ in self._schemas.items()]
+        metrics = [self.record(METRIC, *definition) for definition in self._definitions.items()]
+        yield from _joined([self.record(RUN, time, facts), *metrics, *schemas])
+        yield from _joined(schemas)
 
     def count(self, records: Iterable[list[Any]]) -> None:
         """Count records that another encoder made; their summary is kept by somebody else."""
@@ -282,6 +276,18 @@ class RecordEncoder:
         if times == SCHEMA_WRITTEN_TIMES:
             self._settled[names] = schema_id
             del self._times_written[schema_id]
+
+
+def _joined(records: list[bytes]) -> Iterator[bytes]:
+    """Yield records as few payloads that fit into a chunk each."""
+    start, size = 0, 0
+    for end, record in enumerate(records):
+        if size + len(record) > PAYLOAD_BYTES_MAX:
+            yield b"".join(records[start:end])
+            start, size = end, 0
+        size += len(record)
+    if size:
+        yield b"".join(records[start:])
 
 
 def decode_records(payload: bytes) -> list[list[Any]]:

@@ -26,8 +26,9 @@ class _KnownLog:
 
     name: str
     log_id: str | None
+    tag: int
     new_id: bytes
-    notes: Sequence[tuple[str, int, int]]
+    notes: Sequence[tuple[int, int, int]]
 
 
 class RunSalvage:
@@ -112,6 +113,7 @@ class RunSalvage:
             return _KnownLog(
                 path.name,
                 None if log_id is None else log_id.hex(),
+                reader.identity.tag,
                 self._entropy(LOG_ID_BYTES),
                 OpenLog(path.name, reader).outline.supersedes if has_others else (),
             )
@@ -138,7 +140,7 @@ class RunSalvage:
                     target=target / (new_name or log.name),
                     new_id=log.new_id,
                     new_ids=new_ids,
-                    superseded=[(first, end) for log_id, first, end in notes if log_id == log.log_id],
+                    superseded=[(first, end) for tag, first, end in notes if tag == log.tag],
                     project=project if is_last else "",
                 ),
                 disk=self._disk,

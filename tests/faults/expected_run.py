@@ -1,7 +1,6 @@
 """What a reader must find in a crash state, worked out from what was written: no reader is asked."""
 
 import struct
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -164,7 +163,7 @@ def _between(name: str, whole: list[WrittenChunk]) -> Iterator[Damage]:
 
 
 def _split_by_schema(whole: list[WrittenChunk]) -> tuple[list[WrittenChunk], list[WrittenChunk]]:
-    """Split chunks into those whose rows have names, from before or from a checkpoint behind, and others."""
+    """Split chunks into those whose rows have names, told before or by a checkpoint, and others."""
     known: set[int] = set()
     used: list[WrittenChunk] = []
     lost: list[WrittenChunk] = []

@@ -49,7 +49,7 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class SyncFailed:
-    """Nobody knows what of a file is on the disk: the kernel may have dropped what it had not written."""
+    """Nobody knows what of a file is on the disk: the kernel may have dropped what was not written."""
 
     file: int
 

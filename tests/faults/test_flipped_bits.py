@@ -54,7 +54,7 @@ def held_in(columns: Any) -> list[dict[str, Any]]:
     """Return what each row of a history holds, without what it lacks."""
     listed = {name: list(values) for name, values in columns.items() if name != "_time"}
     rows = [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
-    return [{k: v for k, v in row.items() if v is not None and v == v} for row in rows]  # noqa: PLR0124
+    return [{k: v for k, v in row.items() if v is not None and v == v} for row in rows]
 
 
 def check_flips(calls: Sequence[Call], *, all_bits: bool) -> int:
