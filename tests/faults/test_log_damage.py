@@ -47,7 +47,9 @@ def assert_reported(data: bytes, *, chunks_max: int) -> Reader:
     missing = [seq for seq in WHOLE if seq not in found]
     reported = sum(damage.chunks for damage in reader.damage)
     assert len(missing) <= chunks_max
-    assert len(missing) <= reported + len(reader.torn_tails) * len(SPEC.ends)
+    # Behind the last chunk that is whole nobody can count: there at least one was lost.
+    is_counted = not reader.torn_tails and all(d.offset + d.length < len(data) for d in reader.damage)
+    assert len(missing) <= reported or not is_counted
     assert reader.damage or reader.torn_tails or data == SPEC.data
     return reader
 
@@ -122,6 +124,32 @@ def test_a_sector_of_another_log_is_never_taken_for_ours(size: int) -> None:
         data = SPEC.data[:start] + other.data[start:end] + SPEC.data[end:]
         if len(data) == len(SPEC.data) and start:
             assert_reported(data, chunks_max=len(SPEC.ends))
+
+
+@pytest.mark.parametrize("size", [16, 64, 512])
+def test_a_sector_in_the_place_of_another_is_reported(size: int) -> None:
+    """Each sector written over each other one, or put in before it: what is read is true."""
+    places = list(sectors(SPEC.data, size))
+    sampled = places if size > 16 else places[:: len(places) // 12]
+    for start, _ in sampled:
+        for other, behind in sampled:
+            sector = SPEC.data[other:behind]
+            over = SPEC.data[:start] + sector + SPEC.data[start + len(sector) :]
+            put_in = SPEC.data[:start] + sector + SPEC.data[start:]
+            for data in (over, put_in):
+                if data != SPEC.data and (start or other == start):
+                    assert_reported(data, chunks_max=len(SPEC.ends))
+
+
+@pytest.mark.parametrize("size", [16, 64, 512])
+def test_two_sectors_that_changed_places_are_reported(size: int) -> None:
+    """As a disk does that writes to the wrong address."""
+    places = list(sectors(SPEC.data, size))[1:-1]
+    for index, (start, end) in enumerate(places):
+        for other, behind in places[index + 1 :: max(1, len(places) // 24)]:
+            between = SPEC.data[end:other]
+            moved = SPEC.data[other:behind] + between + SPEC.data[start:end]
+            assert_reported(SPEC.data[:start] + moved + SPEC.data[behind:], chunks_max=len(SPEC.ends))
 
 
 def test_a_chunk_that_stands_twice_is_read_once() -> None:
