@@ -15,7 +15,7 @@ class RunCheck(NamedTuple):
     `missing_logs` names the logs that must have been there, because later ones of their stream are.
     """
 
-    path: Path
+    path: str
     logs: int
     rows: int
     files: int
@@ -45,7 +45,7 @@ def check_run(path: Path, *, disk: Disk | None = None) -> RunCheck:
         ]
         log_bytes = sum(disk.stat(directory / log).st_size for log in run.logs)
         return RunCheck(
-            path,
+            disk.shown(path),
             len(run.logs),
             run.rows,
             len(ledger),

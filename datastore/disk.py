@@ -216,6 +216,10 @@ class Disk:
 
     # -- questions -------------------------------------------------------------------------------
 
+    def shown(self, path: StrPath) -> str:
+        """Return a path as messages name it."""
+        return os.fspath(path)
+
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)

@@ -4,6 +4,7 @@ DatastoreError
 ├── NotALogError             the file does not start like a log, and holds no chunk of one
 ├── NotARunError             the path is no run directory and no log
 ├── UnsupportedVersionError  the log was written by a newer tidelog
+├── UnsupportedUrlError      a URL of a scheme that is not known, or whose package is not installed
 ├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
 ├── RecordError              a value that no record can hold (also a ValueError)
 ├── ComparisonError          a text by which runs are to be chosen is no comparison (also a ValueError)
@@ -31,6 +32,10 @@ class NotARunError(DatastoreError):
 
 class UnsupportedVersionError(DatastoreError):
     """The log's header is whole and names a version that this reader does not know."""
+
+
+class UnsupportedUrlError(DatastoreError):
+    """Nothing that is installed here reads a URL of this scheme."""
 
 
 class InvalidNameError(DatastoreError, ValueError):

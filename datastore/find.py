@@ -7,8 +7,18 @@ from typing import NamedTuple
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
+from tidelog.datastore.location import Location, locate
 
 LEVELS = 3
+
+
+def find_locations(path: StrPath, *, disk: Disk | None = None) -> list[Location]:
+    """Return the runs that a path or a URL means, each with the disk to read it from.
+
+    Raises what `find_runs` and `locate` raise.
+    """
+    disk, start = locate(path, disk=disk)
+    return [Location(disk, run) for run in find_runs(start, disk=disk)]
 
 
 def find_runs(path: StrPath, *, disk: Disk | None = None) -> list[Path]:
@@ -23,7 +33,7 @@ def find_runs(path: StrPath, *, disk: Disk | None = None) -> list[Path]:
         return [path]
     runs = [Path(run.directory) for run in find_run_directories(path, disk=disk)]
     if not runs:
-        raise NotARunError(f"{path} is no run, project or root: there is no log in it")
+        raise NotARunError(f"{disk.shown(path)} is no run, project or root: there is no log in it")
     return sorted(runs)
 
 
@@ -40,7 +50,7 @@ def find_run_directories(path: Path, *, disk: Disk) -> list[FoundRun]:
     Raises NotARunError where there is no such folder.
     """
     if not disk.is_directory(path):
-        raise NotARunError(f"{path} is not there")
+        raise NotARunError(f"{disk.shown(path)} is not there")
     runs, level = [], [os.fspath(path)]
     for _ in range(LEVELS):
         below: list[str] = []

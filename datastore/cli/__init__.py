@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
+from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 
@@ -60,6 +61,6 @@ def main() -> NoReturn:
     except click.Abort:
         raise SystemExit(INTERRUPTED) from None
     except (DatastoreError, OSError) as error:
-        click.echo(f"datastore: {error}", err=True)
+        click.echo(f"datastore: {on_one_line(str(error))}", err=True)
         raise SystemExit(CANNOT_READ) from None
     raise SystemExit(code)

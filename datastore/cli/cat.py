@@ -7,7 +7,7 @@ import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
-from tidelog.datastore.find import find_runs
+from tidelog.datastore.find import find_locations
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.records import KIND_NAMES, SCHEMA, Record
 
@@ -30,8 +30,8 @@ Examples:
 def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], follow: bool) -> None:
     """Print the records of runs, in the order of their logs."""
     is_damaged = False
-    for path in [run for each in paths for run in find_runs(each)]:
-        with Reader(path) as run:
+    for location in [found for path in paths for found in find_locations(path)]:
+        with Reader(location.path, disk=location.disk) as run:
             for record in _records(run, follow=follow):
                 if kind and record.kind not in kind:
                     continue
@@ -39,8 +39,8 @@ def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], fol
             for damage in run.damage:
                 is_damaged = True
                 click.echo(
-                    f"datastore: {path}: {damage.log} is damaged: {damage.length} bytes at offset "
-                    f"{damage.offset}, {damage.chunks} chunks lost",
+                    f"datastore: {on_one_line(str(location))}: {damage.log} is damaged: {damage.length} "
+                    f"bytes at offset {damage.offset}, {damage.chunks} chunks lost",
                     err=True,
                 )
     if is_damaged:

@@ -11,7 +11,7 @@ from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
-from tidelog.datastore.find import find_runs
+from tidelog.datastore.find import find_locations
 from tidelog.datastore.text import counted, size_text
 
 DAMAGE_FOUND = 1
@@ -66,13 +66,13 @@ def _check(paths: Iterable[str], disk: Disk) -> tuple[list[RunCheck], list[Unrea
     unreadable: list[Unreadable] = []
     for path in paths:
         try:
-            runs = find_runs(path, disk=disk)
+            runs = find_locations(path, disk=disk)
         except (DatastoreError, OSError) as error:
             unreadable.append(Unreadable(path, str(error)))
             continue
         for run in runs:
             try:
-                checks.append(check_run(run, disk=disk))
+                checks.append(check_run(run.path, disk=run.disk))
             except (DatastoreError, OSError) as error:
                 unreadable.append(Unreadable(str(run), str(error)))
     return checks, unreadable
@@ -84,7 +84,6 @@ def _document(checks: list[RunCheck], unreadable: list[Unreadable]) -> dict[str,
         "runs": [
             {
                 **check._asdict(),
-                "path": str(check.path),
                 "is_whole": check.is_whole,
                 "damage": [found._asdict() for found in check.damage],
                 "torn_tails": [found._asdict() for found in check.torn_tails],

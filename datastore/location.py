@@ -1,0 +1,45 @@
+"""Where something lies: a disk and a path on it. What has a scheme lies on another machine."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.errors import UnsupportedUrlError
+from tidelog.datastore.remote_url import FILE, is_url
+
+
+class Location(NamedTuple):
+    """A path, and the disk that it lies on."""
+
+    disk: Disk
+    path: Path
+
+    def __str__(self) -> str:
+        """Return the path, or the URL, as messages name it."""
+        return self.disk.shown(self.path)
+
+
+def locate(path: StrPath, *, disk: Disk | None = None) -> Location:
+    """Return the disk and the path for a path of this machine or a URL that fsspec reads.
+
+    `disk` is that of this machine, where it is to be another than the real one.
+    Raises UnsupportedUrlError where a package for the URL is missing, OSError where an archive is.
+    """
+    text = os.fspath(path)
+    if not is_url(text):
+        return Location(disk or Disk(), Path(path))
+    if text.startswith(FILE) and "::" not in text:
+        return Location(disk or Disk(), _local_path(text))
+    from tidelog.datastore.remote import RemoteDisk  # Only those who read over a network pay for it.
+
+    remote = RemoteDisk(text)
+    return Location(remote, remote.start)
+
+
+def _local_path(url: str) -> Path:
+    host, slash, path = url.removeprefix(FILE).partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise UnsupportedUrlError(f"{url} names no path of this machine, as file:///runs does")
+    return Path(f"/{unquote(path)}")
