@@ -1,13 +1,16 @@
 """Where something lies: a disk and a path on it. What has a scheme lies on another machine."""
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import UnsupportedUrlError
-from tidelog.datastore.remote_url import FILE, is_url
+
+FILE = "file://"
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 
 
 class Location(NamedTuple):
@@ -19,6 +22,11 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         """Return the path, or the URL, as messages name it."""
         return self.disk.shown(self.path)
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is a URL and no path of this machine."""
+    return "://" in text and _URL.match(text) is not None
 
 
 def locate(path: StrPath, *, disk: Disk | None = None) -> Location:
@@ -39,6 +47,8 @@ def locate(path: StrPath, *, disk: Disk | None = None) -> Location:
 
 
 def _local_path(url: str) -> Path:
+    from urllib.parse import unquote
+
     host, slash, path = url.removeprefix(FILE).partition("/")
     if host not in ("", "localhost") or not slash:
         raise UnsupportedUrlError(f"{url} names no path of this machine, as file:///runs does")

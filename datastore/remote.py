@@ -6,20 +6,19 @@ names a listing holds. What a network library raises becomes an `OSError` that n
 
 import builtins
 import errno
-import io
 import itertools
-import math
 import os
 import stat
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
-from urllib.parse import unquote
+from typing import Any, TypeVar
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.datastore.disk import Entry, StrPath
+from tidelog.datastore.read_only_disk import ReadOnlyDisk
 from tidelog.datastore.remote_errors import as_os_error, missing_package, unknown_scheme
 from tidelog.datastore.remote_file import BLOCK_BYTES, Blocks, RemoteFile, Source
 from tidelog.datastore.remote_url import RemoteUrl
@@ -33,11 +32,22 @@ _FIRST_DESCRIPTOR = 1 << 30
 """Above all descriptors of the system: one of ours that goes astray is no other's file."""
 
 _PAGE = "text/html"
+_VERSION_MARKS = (
+    "ETag",
+    "etag",
+    "Last-Modified",
+    "LastModified",
+    "updated",
+    "mtime",
+    "date_time",
+    "CRC",
+)
+"""What file systems tell of a file that becomes another when the file does."""
 
 Answer = TypeVar("Answer")
 
 
-class RemoteDisk(Disk):
+class RemoteDisk(ReadOnlyDisk):
     """What lies below a URL, for reading. `start` is the path of what the URL names.
 
     `options` are those of fsspec's file system, such as `anon=True` for S3; without them its
@@ -52,8 +62,8 @@ class RemoteDisk(Disk):
         Raises UnsupportedUrlError where the scheme is unknown or a package for it is missing.
         """
         self.url = RemoteUrl.parse(url)
-        self.start = Path(self.url.root) / self.url.file
-        self._root = os.fspath(self.url.root)
+        self._root = self.url.root
+        self.start = Path(self._root) / self.url.file
         self._clock = clock or Clock()
         self._fresh_s = fresh_s
         self._files: dict[int, tuple[str, RemoteFile]] = {}
@@ -81,7 +91,7 @@ class RemoteDisk(Disk):
 
     def pread(self, fd: int, size: int, offset: int) -> bytes:
         """Read up to `size` bytes at `offset`; what was appended since the file was opened counts."""
-        path, file = self._files[fd]
+        path, file = self._open_file(fd)
         if offset + size > file.size:
             self.size(fd)
         if offset >= file.size:
@@ -91,12 +101,13 @@ class RemoteDisk(Disk):
 
     def close(self, fd: int) -> None:
         """Close a descriptor."""
-        _, file = self._files.pop(fd)
+        _, file = self._open_file(fd)
+        del self._files[fd]
         file.close()
 
     def size(self, fd: int) -> int:
         """Return the length of an open file in bytes, as it was a second ago or later."""
-        path, file = self._files[fd]
+        path, file = self._open_file(fd)
         size = self._info(path)["size"] or 0
         with self._telling(path), self._lock:
             file.resize(size)
@@ -114,10 +125,10 @@ class RemoteDisk(Disk):
     def list(self, path: StrPath) -> builtins.list[Entry]:
         """Return what a directory holds, sorted by name; names that lead out of it are left out."""
         address = self._address(path)
-        page = self.url.address(f"{self._below(path)}/") if self.url.is_web else address
+        page = self.url.page(self._below(path)) if self.url.is_web else address
         entries: dict[str, Entry] = {}
         for info in self._ask("list", path, lambda: self._fs.ls(page, detail=True)):
-            name = self._name_in(address, info["name"])
+            name = self.url.name_in(address, info["name"])
             if name is not None:
                 kind = info["type"]
                 entries[name] = Entry(name, kind == "directory", kind == "file")
@@ -126,10 +137,11 @@ class RemoteDisk(Disk):
         return sorted(entries.values())
 
     def stat(self, path: StrPath) -> os.stat_result:
-        """Return the status of a path, of which only the size and the kind are known."""
+        """Return the kind and the size of a path; the inode stands for what marks this version of it."""
         info = self._info(path)
         kind = stat.S_IFDIR if self._is_directory(info) else stat.S_IFREG
-        return os.stat_result((kind | 0o444, 0, 0, 1, 0, 0, info["size"] or 0, 0, 0, 0))
+        version = zlib.crc32(repr([info.get(mark) for mark in _VERSION_MARKS]).encode())
+        return os.stat_result((kind | 0o444, version, 0, 1, 0, 0, info["size"] or 0, 0, 0, 0))
 
     def is_there(self, path: StrPath) -> bool:
         """Tell whether there is anything at a path. Raises OSError where nobody can say."""
@@ -145,28 +157,12 @@ class RemoteDisk(Disk):
         info = self._info_if_there(path)
         return info is not None and self._is_directory(info)
 
-    def is_link(self, path: StrPath) -> bool:  # noqa: ARG002 - the door's signature
-        """Tell that nothing is a symbolic link here."""
-        return False
-
     def shown(self, path: StrPath) -> str:
         """Return the URL of a path as messages name it."""
         try:
             return self.url.shown(self._below(path))
         except FileNotFoundError:
             return os.fspath(path)
-
-    # -- what a disk that is only read refuses ---------------------------------------------------
-
-    def _refuse(self, *_arguments: Any, **_options: Any) -> NoReturn:
-        raise io.UnsupportedOperation(
-            f"{self.url.shown()} is only read: copy it to this machine to change it"
-        )
-
-    create = open_update = open_append = write = pwrite = truncate = fdatasync = _refuse
-    replace = copy = temporary_beside = rename = remove = point_link = _refuse
-    make_directory = sync_directory = _refuse
-    links = glob = _refuse  # No question that any of these file systems answers.
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -199,6 +195,11 @@ class RemoteDisk(Disk):
             return self._base
         return f"{self._base.rstrip('/')}/{below}" if self._base else below
 
+    def _open_file(self, fd: int) -> tuple[str, RemoteFile]:
+        if fd not in self._files:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.url.shown())
+        return self._files[fd]
+
     def _opener(self, path: StrPath) -> Callable[[int], Source]:
         address = self._address(path)
 
@@ -225,27 +226,15 @@ class RemoteDisk(Disk):
         is_page = self.url.is_web and info.get("mimetype") == _PAGE
         return info["type"] == "directory" or is_page
 
-    def _name_in(self, address: str, full_name: str) -> str | None:
-        """Return the name of what a listing holds, or None where it lies somewhere else."""
-        if self.url.is_web:
-            address = address.partition("://")[2].partition("?")[0]
-            full_name = full_name.partition("://")[2].replace("/./", "/")
-            if "?" in full_name or "#" in full_name:
-                return None  # A link that sorts the page.
-        parent, _, name = full_name.rstrip("/").rpartition("/")
-        if self.url.is_web:
-            name = unquote(name)
-        is_name = name not in ("", ".", "..") and "/" not in name and "\0" not in name
-        return name if is_name and parent.strip("/") == address.strip("/") else None
-
     def _ask(self, question: str, path: StrPath, ask: Callable[[], Answer]) -> Answer:
         """Ask anew, unless the last answer is fresh. What fsspec remembers for itself may be old."""
         key = (question, os.fspath(path))
         now = self._clock.monotonic()
         with self._lock:
-            asked_at, answer = self._answers.get(key, (-math.inf, None))
-            if now - asked_at < self._fresh_s:
-                return cast(Answer, answer)
+            held = self._answers.get(key)
+            if held is not None and now - held[0] < self._fresh_s:
+                fresh: Answer = held[1]
+                return fresh
             with self._telling(path):
                 self._fs.invalidate_cache()
                 answer = ask()

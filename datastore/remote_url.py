@@ -6,25 +6,17 @@ Of the links that `::` chains, the first one that is no mere cache holds the fil
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from tidelog.datastore.layout import LOG_SUFFIX
 
 CACHES = ("simplecache", "filecache", "blockcache", "cached")
 WEB = ("http", "https")
-FILE = "file://"
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*(::|://)", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
 _SECRET = re.compile(r"^[^/@]*@")
 _UNQUOTED = "/!$&'()*+,;=:@~"
 """What a path of the web may hold as it is (`pchar` in RFC 3986): an index page has it so, too."""
-
-
-def is_url(text: str) -> bool:
-    """Tell whether a text is a URL and no path of this machine."""
-    return "://" in text and _URL.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +64,39 @@ class RemoteUrl:
         return [*around[0], self.scheme, *around[1]]
 
     @property
-    def root(self) -> PurePosixPath:
+    def root(self) -> str:
         """The path of the directory; a whole archive is named after its file."""
         path = _SECRET.sub("", self.directory).strip("/")
         if not path and self.behind:
-            path = PurePosixPath(_scheme_and_rest(self.behind[0])[1].partition("?")[0]).stem
-        return PurePosixPath(f"//{path}")
+            archive = _scheme_and_rest(self.behind[0])[1].partition("?")[0].rpartition("/")[2]
+            path = archive.rpartition(".")[0] or archive
+        return f"//{path}"
 
     def address(self, below: str = "") -> str:
         """Return what a web server is asked for what lies `below` the directory."""
         return f"{self._link(below)}{self.query}"
 
+    def page(self, below: str = "") -> str:
+        """Return what a web server is asked for the directory that lies `below` this one."""
+        return f"{self._link(below)}/{self.query}"
+
     def shown(self, below: str = "") -> str:
         """Return the URL of what lies `below` for messages: without passwords and signatures."""
         links = (*self.before, self._link(below), *self.behind)
         return "::".join(_without_secrets(link) for link in links)
+
+    def name_in(self, address: str, listed: str) -> str | None:
+        """Return the name of what the listing of `address` holds, None where it lies elsewhere."""
+        if self.is_web:
+            address = address.partition("://")[2].partition("?")[0]
+            listed = listed.partition("://")[2].replace("/./", "/")
+            if "?" in listed or "#" in listed:
+                return None  # Such as a link that sorts the page.
+        parent, _, name = listed.rstrip("/").rpartition("/")
+        if self.is_web:
+            name = unquote(name)
+        is_name = name not in ("", ".", "..") and "/" not in name and "\0" not in name
+        return name if is_name and parent.strip("/") == address.strip("/") else None
 
     def _link(self, below: str) -> str:
         path = "/".join(part for part in (self.directory, below) if part)

@@ -1,0 +1,22 @@
+"""A disk that is only read: whatever would change something is refused."""
+
+import io
+from typing import Any, NoReturn
+
+from tidelog.datastore.disk import Disk, StrPath
+
+
+class ReadOnlyDisk(Disk):
+    """Refuses with `io.UnsupportedOperation`, an `OSError`, what is no question."""
+
+    def is_link(self, path: StrPath) -> bool:  # noqa: ARG002 - as the door has it
+        """Tell that nothing here is a symbolic link."""
+        return False
+
+    def _refuse(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        raise io.UnsupportedOperation(f"{self!r} is only read: copy what is on it, to change the copy")
+
+    create = open_update = open_append = write = pwrite = truncate = fdatasync = _refuse
+    replace = copy = temporary_beside = rename = remove = point_link = _refuse
+    make_directory = sync_directory = _refuse
+    links = glob = _refuse  # Questions that file systems elsewhere do not answer.
