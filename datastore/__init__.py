@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         NotARunError,
         ReaderClosedError,
         RecordError,
+        UnsupportedUrlError,
         UnsupportedVersionError,
         WriterClosedError,
     )
@@ -47,6 +48,7 @@ _HOMES = {
         "NotARunError",
         "ReaderClosedError",
         "RecordError",
+        "UnsupportedUrlError",
         "UnsupportedVersionError",
         "WriterClosedError",
     ),
@@ -73,6 +75,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "NotARunError",
     "ReaderClosedError",
     "RecordError",
+    "UnsupportedUrlError",
     "UnsupportedVersionError",
     "WriterClosedError",
     "SavedFile",

@@ -4,7 +4,7 @@ DatastoreError
 ├── NotALogError             the file does not start like a log, and holds no chunk of one
 ├── NotARunError             the path is no run directory and no log
 ├── UnsupportedVersionError  the log was written by a newer tidelog
-├── UnsupportedUrlError      a URL of a scheme that is not known, or whose package is not installed
+├── UnsupportedUrlError      a URL of a scheme that nobody knows, or of no file on this machine
 ├── InvalidNameError         a project, run or file name outside the grammar (also a ValueError)
 ├── RecordError              a value that no record can hold (also a ValueError)
 ├── ComparisonError          a text by which runs are to be chosen is no comparison (also a ValueError)
@@ -35,7 +35,7 @@ class UnsupportedVersionError(DatastoreError):
 
 
 class UnsupportedUrlError(DatastoreError):
-    """Nothing that is installed here reads a URL of this scheme."""
+    """Nothing reads a URL of this scheme, or a `file:` URL names another machine."""
 
 
 class InvalidNameError(DatastoreError, ValueError):

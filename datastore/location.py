@@ -33,7 +33,7 @@ def locate(path: StrPath, *, disk: Disk | None = None) -> Location:
     """Return the disk and the path for a path of this machine or a URL that fsspec reads.
 
     `disk` is that of this machine, where it is to be another than the real one.
-    Raises UnsupportedUrlError where a package for the URL is missing, OSError where an archive is.
+    Raises what `RemoteDisk` raises for a URL that nothing here reads.
     """
     text = os.fspath(path)
     if not is_url(text):

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Entry, StrPath
+from tidelog.datastore.extras import load
 from tidelog.datastore.read_only_disk import ReadOnlyDisk
 from tidelog.datastore.remote_errors import as_os_error, missing_package, unknown_scheme
 from tidelog.datastore.remote_file import BLOCK_BYTES, Blocks, RemoteFile, Source
@@ -59,7 +60,8 @@ class RemoteDisk(ReadOnlyDisk):
     ) -> None:
         """Make ready to read; most file systems are not asked for anything yet.
 
-        Raises UnsupportedUrlError where the scheme is unknown or a package for it is missing.
+        Raises MissingPackageError where a package for the URL is not there, UnsupportedUrlError for a
+        scheme that nobody knows, OSError where the archive that it names cannot be read.
         """
         self.url = RemoteUrl.parse(url)
         self._root = self.url.root
@@ -167,10 +169,9 @@ class RemoteDisk(ReadOnlyDisk):
     # -- asking ----------------------------------------------------------------------------------
 
     def _connect(self, url: str, options: dict[str, Any]) -> tuple[Any, str]:
+        fsspec = load("fsspec.core", extra="remote", purpose=f"reading {self.url.shown()}")
         try:
-            from fsspec.core import url_to_fs
-
-            fs, base = url_to_fs(url, **options)
+            fs, base = fsspec.url_to_fs(url, **options)
         except ImportError as error:
             raise missing_package(error, self.url) from error
         except Exception as error:

@@ -3,10 +3,8 @@
 import errno
 import os
 
-from tidelog.datastore.errors import UnsupportedUrlError
+from tidelog.datastore.errors import MissingPackageError, UnsupportedUrlError
 from tidelog.datastore.remote_url import RemoteUrl
-
-EXTRA = "tidelog[remote]"
 
 _OF_STATUS = {401: errno.EACCES, 403: errno.EACCES, 404: errno.ENOENT, 410: errno.ENOENT}
 _OF_CLASS: tuple[tuple[type[Exception], int], ...] = (
@@ -40,19 +38,17 @@ def as_os_error(error: Exception, url: str) -> OSError:
     return OSError(errno.EIO, f"{type(error).__name__}: {reason}", url)
 
 
-def missing_package(error: ImportError, url: RemoteUrl) -> UnsupportedUrlError:
-    """Return the error that says what to install."""
-    package = EXTRA
-    try:
-        from fsspec.registry import known_implementations
-    except ImportError:
-        known_implementations = {}
+def missing_package(error: ImportError, url: RemoteUrl) -> MissingPackageError:
+    """Return the error that says what to install: of one scheme in the URL fsspec lacks the package."""
+    from fsspec.registry import known_implementations
+
+    reason, remedy = str(error).rstrip("."), ""
     for scheme in url.schemes:
         known = known_implementations.get(scheme, {})
-        if known.get("err") == str(error) and not known["class"].startswith("fsspec."):
-            package = known["class"].partition(".")[0]
-    reason = str(error).rstrip(".")
-    return UnsupportedUrlError(f"{url.shown()} cannot be read here ({reason}): pip install '{package}'")
+        package = str(known.get("class", "")).partition(".")[0]
+        if known.get("err") == str(error) and package != "fsspec":
+            remedy = f": pip install {package}"
+    return MissingPackageError(f"{url.shown()} cannot be read here ({reason}){remedy}")
 
 
 def unknown_scheme(error: Exception, url: RemoteUrl) -> UnsupportedUrlError | None:
