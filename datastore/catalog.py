@@ -18,6 +18,7 @@ import msgpack
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.datastore.location import is_url
 from tidelog.datastore.records import decode_map, encode_map
 from tidelog.datastore.run_outline import RunOutline
 
@@ -36,10 +37,11 @@ _KEY_BYTES = 16
 class Catalog:
     """The outlines of one root. A context manager, for one listing; without a cache it holds nothing."""
 
-    def __init__(self, directory: Path, root: Path, *, disk: Disk) -> None:
-        """Open or make the catalog of `root` below `directory`; where that cannot be, do without."""
+    def __init__(self, directory: Path, root: str, *, disk: Disk) -> None:
+        """Open or make the catalog of `root`, a path or URL, below `directory`; do without if need be."""
         self._environment: lmdb.Environment | None = None
-        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
+        place = root if is_url(root) else os.path.realpath(root)
+        name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
         path = directory / "catalogs" / f"{name}.{LAYOUT}"
         try:
             disk.make_directory(path, mode=0o700)

@@ -15,6 +15,7 @@ from tidelog.datastore.digest import MediaFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.follow import FOLLOW_INTERVAL_S, SLICE_RECORDS, AsyncChanges, Changes, Ending
 from tidelog.datastore.layout import MONITOR
+from tidelog.datastore.location import locate
 from tidelog.datastore.log_reader import RECOVERIES, Recovery
 from tidelog.datastore.outline import SavedFile
 from tidelog.datastore.process import this_machine
@@ -28,7 +29,7 @@ from tidelog.datastore.state import State
 
 
 class Reader:
-    """One run, from its directory or from a single log. A context manager.
+    """One run, from its directory or from a single log, by its path or a URL. A context manager.
 
     Raises NotARunError where `path` leads to neither, NotALogError where a file is no log,
     UnsupportedVersionError for a log of a newer format. `recovery` says what damage does:
@@ -50,13 +51,12 @@ class Reader:
     ) -> None:
         if recovery not in RECOVERIES:
             raise ValueError(f"recovery {recovery!r} is none of {', '.join(RECOVERIES)}")
-        self.path = Path(path)
-        self._disk = disk or Disk()
+        self._disk, self.path = locate(path, disk=disk)
         self._clock = clock or Clock()
         self._logs = RunLogs(self.path, recovery=recovery, disk=self._disk, block_bytes=block_bytes)
 
     def __repr__(self) -> str:
-        return f"<Reader of {self.path}: {', '.join(self._logs.names)}>"
+        return f"<Reader of {self._disk.shown(self.path)}: {', '.join(self._logs.names)}>"
 
     def __enter__(self) -> Self:
         return self

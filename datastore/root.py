@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import FoundRun, find_run_directories
 from tidelog.datastore.layout import missing_logs
+from tidelog.datastore.location import locate
 from tidelog.datastore.process import this_machine
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.run_logs import RunLogs
@@ -61,6 +62,11 @@ class RunInfo:
     metadata: dict[str, Any]
     logs: list[str]
     fault: str | None = None
+    disk: Disk = field(default_factory=Disk, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """Return the path, or the URL, as messages name it."""
+        return self.disk.shown(self.path)
 
     @property
     def missing_logs(self) -> list[str]:
@@ -69,7 +75,7 @@ class RunInfo:
 
     def open(self) -> Reader:
         """Open the run. Raises what `Reader` raises."""
-        return Reader(self.path)
+        return Reader(self.path, disk=self.disk)
 
     def fields(self) -> dict[str, Any]:
         """Return what comparisons and sorting may name."""
@@ -77,11 +83,12 @@ class RunInfo:
 
 
 def open_root(path: StrPath, *, disk: Disk | None = None, clock: Clock | None = None) -> "Root":
-    """Return the runs in a folder and in two levels below it.
+    """Return the runs in a folder, or below a URL, and in two levels below it.
 
     Raises NotARunError where there is no such folder, at the first listing.
     """
-    return Root(Path(path), disk=disk or Disk(), clock=clock or Clock())
+    disk, path = locate(path, disk=disk)
+    return Root(path, disk=disk, clock=clock or Clock())
 
 
 class Root:
@@ -100,7 +107,7 @@ class Root:
         self._cache = cache_directory(environ)
 
     def __repr__(self) -> str:
-        return f"<Root {self.path}>"
+        return f"<Root {self._disk.shown(self.path)}>"
 
     def __iter__(self) -> Iterator[RunInfo]:
         return iter(self.runs())
@@ -154,7 +161,7 @@ class Root:
         found = find_run_directories(self.path, disk=self._disk)
         infos: list[RunInfo] = []
         fresh: dict[bytes, bytes] = {}
-        with Catalog(self._cache, self.path, disk=Disk()) as catalog:
+        with Catalog(self._cache, self._disk.shown(self.path), disk=Disk()) as catalog:
             held = catalog.read()
             for run in found:
                 key = key_of(run.directory.removeprefix(os.fspath(self.path)))
@@ -167,7 +174,8 @@ class Root:
                         fresh[key] = pack(fingerprint, outline)
                 except (DatastoreError, OSError) as error:
                     outline, fault = outline_of([]), str(error)
-                infos.append(_info(run, outline, outline.state(now=now, machine=machine), fault))
+                state = outline.state(now=now, machine=machine)
+                infos.append(_info(run, outline, state, fault, disk=self._disk))
                 if on_progress is not None:
                     on_progress(len(infos), len(found))
             catalog.write(fresh, held.keys())
@@ -187,7 +195,7 @@ class Root:
             logs.close()
 
 
-def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None) -> RunInfo:
+def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None, *, disk: Disk) -> RunInfo:
     directory = Path(run.directory)
     metadata, times = outline.metadata, outline.times or (None, None)
     return RunInfo(
@@ -206,6 +214,7 @@ def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None) -
         metadata=metadata,
         logs=run.logs,
         fault=fault,
+        disk=disk,
     )
 
 

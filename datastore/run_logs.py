@@ -94,12 +94,13 @@ class RunLogs:
             names = [entry.name for entry in self._disk.list(self.path) if entry.is_file]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotARunError(
-                f"{self.path} is no run directory and no log: {error.strerror}"
+                f"{self._disk.shown(self.path)} is no run directory and no log: {error.strerror}"
             ) from error
         logs = [str(log) for log in sorted_logs(names)]
         if not logs:
             raise NotARunError(
-                f"{self.path} is no run directory: it holds no log, such as main.0001.tlog"
+                f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
+                "main.0001.tlog"
             )
         for log in logs:
             if log not in self._logs:

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import click
 
@@ -12,7 +11,8 @@ from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.columns import Columns
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.export import FORMATS, export, format_of
-from tidelog.datastore.find import find_runs
+from tidelog.datastore.find import find_locations
+from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.text import counted, size_text
 
@@ -65,7 +65,8 @@ def command(
     if suffix is None:
         raise click.UsageError(f"{output} ends in none of {', '.join(FORMATS)}: name the format so")
     _check_output(output, force=force)
-    with Reader(_one_run(path)) as run:
+    location = _one_run(path)
+    with Reader(location.path, disk=location.disk) as run:
         columns = _history(run, keys, steps)
         export(columns, output, suffix, nan_as_null=nan_as_null, overwrite=force)
         damages = run.damage
@@ -93,8 +94,8 @@ def _check_output(output: str, *, force: bool) -> None:
         raise click.UsageError(f"{output} is there already: --force writes over it")
 
 
-def _one_run(path: str) -> Path:
-    runs = find_runs(path)
+def _one_run(path: str) -> Location:
+    runs = find_locations(path)
     if len(runs) > 1:
         shown = ", ".join(map(str, runs[:RUNS_SHOWN_MAX])) + (", ..." if runs[RUNS_SHOWN_MAX:] else "")
         raise click.UsageError(f"{path} holds {len(runs)} runs, a file takes one: name it ({shown})")

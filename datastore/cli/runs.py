@@ -71,14 +71,16 @@ def command(
         click.echo("no run fits", err=True)
     for run in runs:
         if run.fault is not None:
-            click.echo(f"datastore: {run.path} cannot be read: {on_one_line(run.fault)}", err=True)
+            click.echo(
+                f"datastore: {on_one_line(str(run))} cannot be read: {on_one_line(run.fault)}", err=True
+            )
     if any(run.fault is not None for run in runs):
         raise SystemExit(CANNOT_READ)
 
 
 def _document(run: RunInfo) -> dict[str, Any]:
     return {
-        "path": str(run.path),
+        "path": str(run),
         **plain(run.fields()),
         "missing_logs": run.missing_logs,
         "fault": run.fault,

@@ -1,15 +1,14 @@
 """`datastore show`: what a run is, what it logged, and whether all of it is there."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tidelog.datastore.as_json import dumps, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
-from tidelog.datastore.disk import Disk
-from tidelog.datastore.find import find_runs
+from tidelog.datastore.find import find_locations
+from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.text import counted, duration_text, size_text, sparkline
 
@@ -32,8 +31,8 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
 
     One run is shown whole, several are listed a line each.
     """
-    runs = [run for path in paths for run in find_runs(path)]
-    shown = [_describe(path, with_history=len(runs) == 1 and not as_json) for path in runs]
+    runs = [run for path in paths for run in find_locations(path)]
+    shown = [_describe(run, with_history=len(runs) == 1 and not as_json) for run in runs]
     if as_json:
         click.echo(dumps({"type": "runs", "runs": shown}, indent=2) if len(runs) > 1 else _single(shown))
     elif len(runs) > 1:
@@ -48,11 +47,12 @@ def _single(shown: list[dict[str, Any]]) -> str:
     return dumps({"type": "run", **shown[0]}, indent=2)
 
 
-def _describe(path: Path, *, with_history: bool) -> dict[str, Any]:
-    with Reader(path) as run:
-        directory = path.parent if Disk().is_file(path) else path
+def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:
+    disk, path = location
+    with Reader(path, disk=disk) as run:
+        directory = path.parent if disk.is_file(path) else path
         described = {
-            "path": str(path),
+            "path": str(location),
             "id": run.id,
             "project": run.project,
             "name": run.name,
@@ -64,7 +64,7 @@ def _describe(path: Path, *, with_history: bool) -> dict[str, Any]:
             "config": plain(run.config),
             "summary": run.summary if with_history else plain(run.summary),
             "metadata": plain(run.metadata),
-            "logs": [{"name": n, "bytes": Disk().stat(directory / n).st_size} for n in run.logs],
+            "logs": [{"name": n, "bytes": disk.stat(directory / n).st_size} for n in run.logs],
             "missing_logs": run.missing_logs,
             "media": len(run.media()),
             "media_bytes": sum(media.size for media in run.media()),
