@@ -38,7 +38,7 @@ class Catalog:
     """The outlines of one root. A context manager, for one listing; without a cache it holds nothing."""
 
     def __init__(self, directory: Path, root: str, *, disk: Disk) -> None:
-        """Open or make the catalog of `root`, a path or URL, below `directory`; do without if need be."""
+        """Open or make the catalog of a path or URL below `directory`; do without where that fails."""
         self._environment: lmdb.Environment | None = None
         place = root if is_url(root) else os.path.realpath(root)
         name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32]

@@ -5,7 +5,6 @@ an open reader follows a run that is being written.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 

@@ -12,13 +12,14 @@ import stat
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Entry, StrPath
 from tidelog.datastore.extras import load
+from tidelog.datastore.layout import LOG_SUFFIX
 from tidelog.datastore.read_only_disk import ReadOnlyDisk
 from tidelog.datastore.remote_errors import as_os_error, missing_package, unknown_scheme
 from tidelog.datastore.remote_file import BLOCK_BYTES, Blocks, RemoteFile, Source
@@ -132,7 +133,7 @@ class RemoteDisk(ReadOnlyDisk):
         for info in self._ask("list", path, lambda: self._fs.ls(page, detail=True)):
             name = self.url.name_in(address, info["name"])
             if name is not None:
-                kind = info["type"]
+                kind = self._kind(Path(path, name), info)
                 entries[name] = Entry(name, kind == "directory", kind == "file")
         if not entries and not self.is_directory(path):
             raise as_os_error(NotADirectoryError(), self.shown(path))
@@ -222,6 +223,14 @@ class RemoteDisk(ReadOnlyDisk):
             return self._info(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def _kind(self, path: Path, info: dict[str, Any]) -> str:
+        """Return what a listing holds at a path; where a page does not tell, what is there is asked."""
+        kind: str = info["type"]
+        if self.url.is_web and kind == "file" and path.suffix != LOG_SUFFIX:
+            with suppress(PermissionError):  # What nobody may ask for hides no run that can be read.
+                return "directory" if self.is_directory(path) else kind
+        return kind
 
     def _is_directory(self, info: dict[str, Any]) -> bool:
         is_page = self.url.is_web and info.get("mimetype") == _PAGE

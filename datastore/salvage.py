@@ -7,10 +7,11 @@ from pathlib import Path
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
-from tidelog.datastore.errors import NotARunError, TargetTakenError
+from tidelog.datastore.errors import NotARunError, TargetTakenError, UnsupportedUrlError
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.layout import SALVAGE_JSON
 from tidelog.datastore.limits import WriterLimits
+from tidelog.datastore.location import is_url
 from tidelog.datastore.salvage_report import SalvagedRun, SalvageReport, Unreadable
 from tidelog.datastore.salvage_run import RunSalvage
 
@@ -29,8 +30,10 @@ def salvage(
     The copy appears whole or not at all. What is below `source` lies in the same place below `target`;
     of a lone log `target` becomes the run directory. The report is in `salvage.json` there, too. Raises
     TargetTakenError where `target` is not free, NotARunError or NotALogError where nothing can be read,
-    OSError where the copy cannot be written.
+    UnsupportedUrlError for a URL, OSError where the copy cannot be written.
     """
+    if is_url(os.fspath(source)):
+        raise UnsupportedUrlError(f"{source} is not of this machine: copy it here and salvage the copy")
     disk, source = disk or Disk(), Path(source)
     run_salvage = RunSalvage(
         disk=disk, clock=clock or Clock(), entropy=entropy, limits=limits or WriterLimits()

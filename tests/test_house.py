@@ -49,6 +49,8 @@ PURE = (
     "tidelog.datastore.names",
     "tidelog.datastore.outline",
     "tidelog.datastore.records",
+    "tidelog.datastore.remote_file",
+    "tidelog.datastore.remote_url",
     "tidelog.datastore.run_outline",
     "tidelog.datastore.sampler",
     "tidelog.datastore.sampling",

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import os
+import shutil
+import ssl
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +15,13 @@ from typing import Any
 
 import fsspec
 import pytest
+import trustme
 from aiohttp import ClientTimeout, web
 from log_spec import TIME, LogSpec
 from run_spec import RunSpec, tree
 from web_server import Handler, WebServer
 
-from tidelog.datastore import NotARunError, Reader, open_root
+from tidelog.datastore import NotARunError, Reader, UnsupportedUrlError, Writer, open_root
 from tidelog.datastore.as_json import plain
 from tidelog.datastore.check import check_run
 from tidelog.datastore.clock import Clock
@@ -28,6 +31,7 @@ from tidelog.datastore.process import process_facts
 from tidelog.datastore.records import RUN
 from tidelog.datastore.remote import FRESH_S, RemoteDisk
 from tidelog.datastore.remote_file import BLOCK_BYTES
+from tidelog.datastore.salvage import salvage
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 MEMORY = "memory://tidelog-test"
@@ -51,12 +55,13 @@ def in_memory(root: Path) -> str:
     if files.exists(MEMORY):
         files.rm(MEMORY, recursive=True)
     for name, data in tree(root).items():
-        files.pipe_file(f"{MEMORY}/{name}", data)
-    return MEMORY
+        files.pipe_file(f"{MEMORY}/{root.name}/{name}", data)
+    return f"{MEMORY}/{root.name}"
 
 
 def zipped(root: Path, compression: int) -> Path:
-    archive = root.with_name(f"{root.name}.{compression}.zip")
+    archive = root.parent / f"zipped{compression}" / f"{root.name}.zip"
+    archive.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(archive, "w", compression) as file:
         for name, data in tree(root).items():
             file.writestr(name, data)
@@ -76,8 +81,8 @@ def elsewhere(kind: str, root: Path) -> Iterator[str]:
         with WebServer(root.parent) as server:
             url = f"{server.url}/runs/{root.name}"
             if kind == "zip on the web":
-                zipped(root, zipfile.ZIP_DEFLATED)
-                url = f"zip://::{url}.{zipfile.ZIP_DEFLATED}.zip"
+                archive = zipped(root, zipfile.ZIP_DEFLATED)
+                url = f"zip://::{server.url}/runs/{archive.relative_to(root.parent)}"
             yield f"simplecache::{url}" if kind == "copied" else url
 
 
@@ -92,7 +97,7 @@ def root(tmp_path: Path) -> Path:
     sound.new_log("rank1.0001.tlog").rows(20).finish()
     RunSpec(root, "mnist", "damaged", seed=2).rows(60).finish().damage(30)
     RunSpec(root, "mnist", "torn", seed=3).rows(9).tear(5).new_log("main.0002.tlog").rows(7).finish()
-    RunSpec(root, "über cifar", "a+b;c=d,e@f!$'~", seed=4).rows(3)
+    RunSpec(root, "über cifar", "a+b;c=d,e@f!$~", seed=4).rows(3)
     RunSpec(root, "gone", "lost media", seed=5).media("a.png").finish()
     (root / "gone" / "lost media" / "media" / "images" / "a.png").write_bytes(b"other")
     return root
@@ -114,7 +119,7 @@ def told(run: Reader) -> dict[str, Any]:
         "times": run.times,
         "rows": run.rows,
         "last_step": run.last_step,
-        "history": {name: plain(list(history[name])) for name in history.keys()},
+        "history": {name: plain(list(history[name])) for name in sorted(history)},
         "records": [plain(asdict(record)) for record in run.records()],
         "media": run.media(),
         "files": run.files(),
@@ -148,16 +153,18 @@ def test_a_check_reads_every_file_from_elsewhere(kind: str, root: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["memory", "deflated", "web"])
-def test_golden_logs_are_read_from_elsewhere(kind: str) -> None:
+def test_golden_logs_are_read_from_elsewhere(kind: str, tmp_path: Path) -> None:
     """A URL that names one log is that log."""
-    logs = sorted(GOLDEN.rglob("*.tlog"))
+    golden = Path(shutil.copytree(GOLDEN, tmp_path / "v1"))
+    logs = sorted(golden.rglob("*.tlog"))
     assert logs
-    with elsewhere(kind, GOLDEN) as url:
-        head, mark, archive = url.partition("::")
+    with elsewhere(kind, golden) as url:
+        base, mark, archive = url.partition("::")
+        base = base if base.endswith("/") else f"{base}/"
         for log in logs:
             with (
                 Reader(log) as expected,
-                Reader(f"{head.rstrip('/')}/{log.relative_to(GOLDEN)}{mark}{archive}") as run,
+                Reader(f"{base}{log.relative_to(golden)}{mark}{archive}") as run,
             ):
                 assert told(expected) == told(run)
 
@@ -204,14 +211,14 @@ def test_a_root_elsewhere_is_listed_and_remembered(root: Path) -> None:
 
 def long_run(root: Path) -> Path:
     """A run whose one log has some 9 MiB that no compression makes shorter."""
-    run = RunSpec(root)
-    while len(run.log.data) < 9 * BLOCK_BYTES:
-        run.log.row({"text": run.random.randbytes(20_000).hex()}, step=run.step)
-        run.step += 1
-        if run.step % 50 == 0:
-            run.log.checkpoint()
-    run.rows(100).finish()
-    return run.path / run.name
+    directory = root / "mnist" / "r1"
+    random = Random(1)
+    directory.mkdir(parents=True)
+    writer = Writer(directory)
+    for step in range(9 * BLOCK_BYTES // 40_000):
+        writer.log_row({"text": random.randbytes(20_000).hex()}, step=step)
+    writer.close()
+    return directory / "main.0001.tlog"
 
 
 def test_all_of_a_log_is_read_by_the_block_and_once(tmp_path: Path) -> None:
@@ -225,7 +232,7 @@ def test_all_of_a_log_is_read_by_the_block_and_once(tmp_path: Path) -> None:
         assert len(parts) <= size / BLOCK_BYTES + 1
         assert sum(part.size for part in parts) <= size
         server.requests.clear()
-        run.state, run.config, run.summary, run.last_step, run.name, run.times
+        assert ("finished", {}) == (run.state, run.config)
         assert [] == server.requests
 
 
@@ -245,7 +252,7 @@ def test_a_packed_log_is_unpacked_once(tmp_path: Path) -> None:
     log = long_run(tmp_path / "root")
     archive = zipped(tmp_path / "root", zipfile.ZIP_DEFLATED)
     with WebServer(tmp_path) as server:
-        url = f"zip://mnist/r1::{server.url}/runs/{archive.name}"
+        url = f"zip://mnist/r1::{server.url}/runs/{archive.relative_to(tmp_path)}"
         disk = RemoteDisk(url)
         fd = disk.open(disk.start / log.name)
         server.requests.clear()
@@ -520,3 +527,46 @@ def test_options_are_those_of_the_file_system(tmp_path: Path) -> None:
             lambda: RemoteDisk(server.url, headers={"X-Token": "t"}),
         ]
         assert [b"none", b"t"] == [(disk := make()).read(disk.start / "a") for make in asked]
+
+
+def test_a_salvage_asks_for_a_copy_on_this_machine(tmp_path: Path) -> None:
+    """It reads damage sector by sector, which is nothing to do over a network."""
+    with pytest.raises(UnsupportedUrlError, match="copy it here and salvage the copy"):
+        salvage(f"{MEMORY}/r1", tmp_path / "new")
+
+
+def test_a_run_is_followed_over_a_network_to_its_end(tmp_path: Path) -> None:
+    """Asked for again and again: there are no events."""
+    spec = RunSpec(tmp_path).rows(2)
+    with (
+        WebServer(tmp_path) as server,
+        Reader(
+            (disk := RemoteDisk(f"{server.url}/runs/mnist/r1", fresh_s=0.01)).start, disk=disk
+        ) as run,
+    ):
+        steps: list[int | None] = []
+        for record in run.follow(interval_s=0.01):
+            if record.kind == "row":
+                steps.append(record.step)
+            if steps == [0, 1]:
+                spec.rows(3).finish()
+        assert [0, 1, 2, 3, 4] == steps
+
+
+def test_https_is_read_where_its_certificate_is_trusted(tmp_path: Path) -> None:
+    """And nowhere else."""
+    RunSpec(tmp_path).rows(3).finish()
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with WebServer(tmp_path, tls=context) as server:
+        url = f"{server.url}/runs/mnist/r1"
+        assert url.startswith("https://")
+        disk = RemoteDisk(url, ssl=trusting)
+        with Reader(disk.start, disk=disk) as run:
+            assert 3 == run.rows
+        with pytest.raises(OSError, match="certificate verify failed") as caught:
+            Reader(url)
+        assert url == caught.value.filename
