@@ -10,27 +10,34 @@ import msgpack
 from tidelog.datastore.records import Histogram, Media
 
 
+LEVELS_MAX = 200
+"""Deeper than this no value is shown; msgpack allows a thousand levels, Python's stack hardly more."""
+
+
 def dumps(value: object, *, indent: int | None = None) -> str:
     """Return JSON text. NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def plain(value: object) -> Any:
+def plain(value: object, *, levels_left: int = LEVELS_MAX) -> Any:
     """Return a value made of what JSON knows."""
+    left = levels_left - 1
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if not levels_left:
+        return {"_type": "nested", "levels_max": LEVELS_MAX}
     if isinstance(value, Media):
-        return {"_type": "media", **plain(value.fields())}
+        return {"_type": "media", **plain(value.fields(), levels_left=left)}
     if isinstance(value, Histogram):
-        return {"_type": "histogram", **plain(value.fields)}
+        return {"_type": "histogram", **plain(value.fields, levels_left=left)}
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): plain(each, levels_left=left) for key, each in value.items()}
     if isinstance(value, msgpack.ExtType):
         return {"_type": f"extension {value.code}", "hex": value.data.hex()}
     if isinstance(value, bytes):
         return {"_type": "bytes", "hex": value.hex()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
+        return [plain(each, levels_left=left) for each in value]
     return str(value)
