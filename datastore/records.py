@@ -51,6 +51,9 @@ NOTED_KINDS = frozenset((RUN, CONFIG, METRIC, FILE, EXIT))
 # A schema is written with the first two rows that use it, so that no single chunk holds a name alone.
 SCHEMA_WRITTEN_TIMES = 2
 
+# So small that what arrays and maps claim to hold needs no look before memory is taken for it.
+CLAIMS_TRUSTED_BYTES = 256
+
 # A chunk that carries a record over from a failed file says besides where it was.
 RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024
 
@@ -296,6 +299,7 @@ def decode_records(payload: bytes) -> list[list[Any]]:
     Raises RecordError where the payload is no sequence of msgpack arrays that start with an int.
     """
     try:
+        _check_claims(payload)
         records = [_unpack(payload)]
     except msgpack.ExtraData:
         records = list(_unpack_many(payload))
@@ -356,6 +360,7 @@ def encode_map(content: Mapping[str, Any]) -> bytes:
 def decode_map(payload: bytes) -> dict[str, Any]:
     """Return the map of a checkpoint or final chunk. Raises RecordError where it is none."""
     try:
+        _check_claims(payload)
         value = _unpack(payload)
     except _UNPACK_ERRORS as error:
         raise RecordError(f"a checkpoint is not msgpack: {error}") from error
@@ -375,6 +380,7 @@ def _pack_extension(value: object) -> msgpack.ExtType:
 def _unpack_extension(code: int, data: bytes) -> object:
     if code not in (MEDIA_EXTENSION, HISTOGRAM_EXTENSION):
         return msgpack.ExtType(code, data)
+    _check_claims(data)
     fields = msgpack.unpackb(data, strict_map_key=False)
     if not isinstance(fields, dict):
         raise ValueError(f"extension {code} holds no map")
@@ -387,6 +393,25 @@ def _unpack_extension(code: int, data: bytes) -> object:
 
 
 _UNPACK_ERRORS = (ValueError, TypeError, KeyError, RecursionError, msgpack.UnpackException)
+
+
+def _check_claims(data: bytes) -> None:
+    """Raise ValueError where an array or a map claims to hold more than follows.
+
+    msgpack takes memory for what is claimed before it looks: arrays in arrays, a thousand levels of
+    them, each of which claims the rest of the payload, would cost the thousandfold of its size.
+    """
+    if len(data) <= CLAIMS_TRUSTED_BYTES:
+        return
+    unpacker = msgpack.Unpacker(max_buffer_size=len(data))
+    unpacker.feed(data)
+    end = 0
+    with contextlib.suppress(msgpack.OutOfData):
+        while True:
+            unpacker.skip()
+            end = unpacker.tell()
+    if end != len(data):
+        raise ValueError("it ends in the middle of a value")
 
 
 def _unpack(payload: bytes) -> Any:
