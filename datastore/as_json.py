@@ -9,7 +9,6 @@ import msgpack
 
 from tidelog.datastore.records import Histogram, Media
 
-
 LEVELS_MAX = 200
 """Deeper than this no value is shown; msgpack allows a thousand levels, Python's stack hardly more."""
 

@@ -86,6 +86,7 @@ class LogWalk:
         self._block_bytes = block_bytes
         self._scanner = self._scan_from(FILE_HEADER_BYTES, 0)
         self._ahead: Scanner | None = None
+        self._ahead_size = -1  # How long the file was when a scan ahead reached its end.
         self._undecodable: list[Damage] = []
         if reader.identity.is_header_damaged:
             self._scanner.damage.append(Damage(reader.name, 0, FILE_HEADER_BYTES, 0))
@@ -169,6 +170,9 @@ class LogWalk:
         # One scan for all that is missing: it goes on where the last one found what it sought.
         if self._ahead is None:
             self._ahead = self._scan_from(chunk.end, chunk.seq + 1)
+        size = self._reader.size
+        if size == self._ahead_size:
+            return  # Damage at the end would be searched again for each row.
         for later in self._ahead:
             if later.type in (CHECKPOINT, FINAL):
                 try:
@@ -177,6 +181,7 @@ class LogWalk:
                     continue
                 if schema_id in self.schemas:
                     return
+        self._ahead_size = size
 
     def _learn(self, checkpoint: dict[str, Any]) -> None:
         entries = checkpoint.get("schemas", [])

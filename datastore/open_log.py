@@ -102,6 +102,8 @@ class _Gathered(Generic[Outline]):
         for chunk, content in self.walk:
             if not log.is_superseded(chunk):
                 self.outline.take(chunk, content, self.walk.schemas)
+            elif isinstance(content, list):
+                self.outline.take_superseded(content)
         self._size = size
 
 

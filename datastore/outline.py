@@ -47,13 +47,15 @@ class LogOutline:
         self.supersedes: list[tuple[int, int, int]] = []
         self.ending: dict[str, Any] | None = None
         self.final: dict[str, Any] | None = None
+        self.chunks = 0
         self.rows = 0
         self.last_step: int | None = None
         self.first_time: float | None = None
         self.last_time: float | None = None
 
     def take(self, chunk: Chunk, content: Content, schemas: dict[int, tuple[str, ...]]) -> None:
-        """Take one decoded chunk into account."""
+        """Take one decoded chunk into account; `chunks` counts how often that was done."""
+        self.chunks += 1
         if isinstance(content, dict):
             if "summary" in content:
                 self.restore(content)  # What was lost to damage before it counts as well.
@@ -71,6 +73,16 @@ class LogOutline:
         for record in content:
             if record[0] in NOTED_KINDS:
                 self.take_record(record)
+
+    def take_superseded(self, content: list[list[Any]]) -> None:
+        """Take of a chunk that counts no more what it supersedes itself.
+
+        Else two logs that name each other would count and not count by turns.
+        """
+        self.chunks += 1
+        for record in content:
+            if record[0] == RUN:
+                self.supersedes += superseded_by(record[2])
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
         """Go on from what a checkpoint says of the rows before it."""

@@ -5,11 +5,12 @@ an open reader follows a run that is being written.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.columns import STEP, TIME, Columns, Series
+from tidelog.datastore.columns import STEP, TIME, Columns, Series, Unmade
 from tidelog.datastore.digest import MediaFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.follow import FOLLOW_INTERVAL_S, SLICE_RECORDS, AsyncChanges, Changes, Ending
@@ -95,22 +96,22 @@ class Reader:
     @property
     def metadata(self) -> dict[str, Any]:
         """Facts about the run: host, argv, git, tags, ...; of the main process where several say."""
-        return self._logs.outline().metadata
+        return dict(self._logs.outline().metadata)
 
     @property
     def config(self) -> dict[str, Any]:
         """The hyper-parameters, as last set."""
-        return self._logs.outline().config
+        return dict(self._logs.outline().config)
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """What `define_metric` said, by name."""
-        return self._logs.outline().metrics
+        return dict(self._logs.outline().metrics)
 
     @property
     def summary(self) -> dict[str, Any]:
         """Key -> the value that stands for the run: set by hand, else computed from its rows."""
-        return self._logs.outline().summary
+        return dict(self._logs.outline().summary)
 
     @property
     def state(self) -> State:
@@ -210,7 +211,7 @@ class Reader:
         names = rows.names
         columns = {STEP: rows.step_column, TIME: rows.time_column}
         # These two keep their meaning, whatever somebody logged under the same names.
-        columns |= {name: rows.column(name) for name in names if name not in columns}
+        columns |= {n: Unmade(partial(rows.column, n)) for n in names if n not in columns}
         history = Columns(columns, rows=len(columns[STEP]))
         return history if dtype is None else history.astype(dtype)
 

@@ -31,7 +31,7 @@ class RecordStream:
                     continue
                 records = list(as_records(content, walk.schemas, log.name, chunk.seq))
                 position.count(chunk, len(records))
-                yield from self._unseen(records)
+                yield from self._unseen(records, log.tag)
 
     def _position(self, log: OpenLog) -> "_Position":
         position = self._positions.get(log.name)
@@ -40,7 +40,7 @@ class RecordStream:
             self._of_tag[log.tag] = position
         return position
 
-    def _unseen(self, records: list[Record]) -> Iterator[Record]:
+    def _unseen(self, records: list[Record], own_tag: int) -> Iterator[Record]:
         """Leave out what was yielded from a file that failed, before the next one held it again.
 
         A chunk that carries records over begins with a note of where they were, and has them in order.
@@ -53,7 +53,7 @@ class RecordStream:
             yield record
             if record.kind == KIND_NAMES[RUN]:
                 for tag, start, end in superseded_by(record.data):
-                    if tag in self._of_tag:
+                    if tag in self._of_tag and tag != own_tag:
                         seen += self._of_tag[tag].records_read(start, end)
 
 

@@ -11,6 +11,7 @@ from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.layout import missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
+from tidelog.datastore.outline import LogOutline
 from tidelog.datastore.run_outline import RunOutline, outline_of
 from tidelog.datastore.scan import Damage, TornTail
 
@@ -33,6 +34,9 @@ class RunLogs:
         self._logs: dict[str, OpenLog] = {}
         self._unborn: dict[str, TornTail | Damage] = {}
         self._is_closed = False
+        # What was last made of the logs' outlines, and how far each had been read then.
+        self._outline: RunOutline | None = None
+        self._read: list[tuple[LogOutline, int]] = []
         try:
             self._find()
         except BaseException:
@@ -70,14 +74,19 @@ class RunLogs:
         if len(self._logs) > 1:
             for log in self:
                 for tag, start, end in log.outline.supersedes:
-                    superseded[tag].append((start, end))
+                    if tag != log.tag:  # No log holds its own chunks again.
+                        superseded[tag].append((start, end))
         for log in self:
             log.supersede(superseded[log.tag])
 
     def outline(self) -> RunOutline:
         """Read on, and return what the logs say about the run as a whole."""
         self.refresh()
-        return outline_of([(log.stream, log.outline) for log in self])
+        outlines = [(log.stream, log.outline) for log in self]
+        read = [(outline, outline.chunks) for _, outline in outlines]
+        if self._outline is None or read != self._read:
+            self._outline, self._read = outline_of(outlines), read
+        return self._outline
 
     def close(self) -> None:
         """Close the files."""

@@ -36,8 +36,8 @@ BLOCK_BYTES = 1024 * 1024
 BLOCK_BYTES_MIN = 64
 SECTOR_BYTES = 512
 TAG_SEARCH_BYTES_MAX = CHUNK_BYTES_MAX + BLOCK_BYTES
-TAG_PROOF_BYTES_MAX = 8 * TAG_SEARCH_BYTES_MAX
-"""Over so many bytes CRCs are computed to prove a tag: a file made of markers could ask for hours."""
+TAG_PROOFS_MAX = 8
+"""CRCs over so many times the bytes searched may prove a tag: a file of markers could ask for hours."""
 
 
 class Damage(NamedTuple):
@@ -275,7 +275,7 @@ def _search_tag(read_at: ReadAt) -> int | None:
     """
     data = read_at(0, TAG_SEARCH_BYTES_MAX)
     at = data.find(MARKER_BYTES)
-    left = TAG_PROOF_BYTES_MAX
+    left = TAG_PROOFS_MAX * len(data)
     while 0 <= at <= len(data) - CHUNK_HEADER_BYTES and left > 0:
         left -= CHUNK_HEADER_BYTES
         body = data[at : at + CHUNK_HEADER_BYTES - 4]

@@ -11,6 +11,9 @@ from typing import Any
 AGGREGATES = ("min", "max", "mean", "best", "first", "last", "none")
 """What `define_metric(summary=...)` may ask for; `best` is `max` or `min` by the metric's goal."""
 
+PATTERNS_MAX = 64
+"""Each name is compared with each pattern once; patterns beyond these are left out."""
+
 
 class Summary:
     """The value of each key that stands for the whole run; by default the last one logged."""
@@ -20,7 +23,10 @@ class Summary:
         self._by_hand: dict[str, Any] = {}
         self._means: dict[str, tuple[int, float]] = {}
         self._rules: dict[str, str] = {}
-        self._rule_of_key: dict[str, str] = {}
+        # Each pattern, the longest of its parts, and all of them.
+        self._patterns: list[tuple[str, str, list[str]]] = []
+        # Key -> the name or pattern whose rule it follows, None for neither.
+        self._followed: dict[str, str | None] = {}
 
     @property
     def has_rules(self) -> bool:
@@ -33,13 +39,12 @@ class Summary:
         if aggregate == "best":
             aggregate = "min" if definition.get("goal") == "minimize" else "max"
         # "last" is kept as well: it may be the exception from a pattern.
-        self._rules[name] = aggregate if aggregate in AGGREGATES else "last"
-        self._rule_of_key.clear()
+        self._set_rule(name, aggregate if aggregate in AGGREGATES else "last")
 
     def follow_rules_of(self, other: "Summary") -> None:
         """Take over the metric definitions of another summary; later ones win."""
-        self._rules.update(other._rules)
-        self._rule_of_key.clear()
+        for name, rule in other._rules.items():
+            self._set_rule(name, rule)
 
     def observe(self, data: Mapping[str, Any]) -> None:
         """Take one row into account."""
@@ -47,9 +52,7 @@ class Summary:
             self._last.update(data)
             return
         for key, value in data.items():
-            rule = self._rule_of_key.get(key)
-            if rule is None:
-                rule = self._rule_of_key[key] = self._find_rule(key)
+            rule = self._rule_of(key)
             if rule == "last":
                 self._last[key] = value
             elif rule != "none":
@@ -89,22 +92,43 @@ class Summary:
         whole.restore(self.state())
         for summary in later:
             whole.follow_rules_of(summary)
+            if not whole.has_rules:
+                whole._last.update(summary._last)
+                whole._by_hand.update(summary._by_hand)
+                continue
             for key, value in summary._last.items():
-                if whole._find_rule(key) == "mean" and key in summary._means:
+                if whole._rule_of(key) == "mean" and key in summary._means:
                     whole._add_mean(key, *summary._means[key])
                 else:
                     whole.observe({key: value})
             whole._by_hand.update(summary._by_hand)
         return whole
 
-    def _find_rule(self, key: str) -> str:
-        exact = self._rules.get(key)
-        if exact is not None:
-            return exact
-        for pattern, rule in self._rules.items():
-            if "*" in pattern and _has_form(key, pattern):
-                return rule
-        return "last"
+    def _set_rule(self, name: str, rule: str) -> None:
+        """Set the rule of a name or a pattern; of the patterns that a key has the first one holds."""
+        if "*" in name and name not in self._rules and len(self._patterns) < PATTERNS_MAX:
+            parts = name.split("*")
+            self._patterns.append((name, max(parts, key=len), parts))
+            for key, followed in self._followed.items():
+                if followed is None and _has_form(key, parts):
+                    self._followed[key] = name
+        self._rules[name] = rule
+        self._followed.pop(name, None)
+
+    def _rule_of(self, key: str) -> str:
+        try:
+            followed = self._followed[key]
+        except KeyError:
+            followed = self._followed[key] = self._find(key)
+        return "last" if followed is None else self._rules[followed]
+
+    def _find(self, key: str) -> str | None:
+        if key in self._rules:
+            return key
+        for pattern, longest, parts in self._patterns:
+            if longest in key and _has_form(key, parts):
+                return pattern
+        return None
 
     def _aggregate(self, rule: str, key: str, value: Any) -> None:
         if rule == "first" or not _is_number(value) or math.isnan(value):
@@ -124,12 +148,12 @@ class Summary:
         self._last[key] = total / count
 
 
-def _has_form(key: str, pattern: str) -> bool:
-    """Tell whether `key` is `pattern` with something for each `*`; no other character is special.
+def _has_form(key: str, pattern: list[str]) -> bool:
+    """Tell whether `key` is the parts of `pattern` with something between each two of them.
 
     Each part is taken where it first fits, so that no pattern takes more than linear time.
     """
-    first, *parts, last = pattern.split("*")
+    first, *parts, last = pattern
     end = len(key) - len(last)
     if not key.startswith(first) or not key.endswith(last) or len(first) > end:
         return False

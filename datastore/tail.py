@@ -5,6 +5,7 @@ bytes between are not read, so that a gigabyte costs no more than a page. Where 
 the log was written before checkpoints named those chunks, only reading all of it tells. Never writes.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tidelog.datastore.errors import RecordError
@@ -28,6 +29,9 @@ TAIL_BYTES = (16 * 1024, 192 * 1024, 2 * 1024 * 1024, 32 * 1024 * 1024)
 
 NOTE_BYTES = 4096
 """Read at once of a chunk that is named; most are smaller."""
+
+PROOFS_MAX = 4
+"""CRCs over so many times the bytes searched may be computed: headers in headers could ask for hours."""
 
 NOTES_MAX = 100_000
 """Chunks that are read one by one; beyond, reading all at once is no slower."""
@@ -63,8 +67,8 @@ def _read_from(log: LogReader, chunk: Chunk) -> Tail | None:
         notes = _notes(log, checkpoint, chunk.offset)
         if notes is None or "summary" not in checkpoint or "last_time" not in checkpoint:
             return None
-        for offset in notes:
-            outline.take_notes(_note_at(log, offset))
+        for note in _chunks_at(log, notes):
+            outline.take_notes(_records_of(note))
     except RecordError:
         return None
     walk = log.walk()
@@ -80,13 +84,28 @@ def _last_checkpoint(data: bytes, start: int, tag: int) -> Chunk | None:
     A row may hold the bytes of a checkpoint of its own log. That the chunks behind it follow one another
     to the end of the file, as the walk finds out, tells the two apart.
     """
+    left = PROOFS_MAX * len(data)
     at = data.rfind(MARKER_BYTES)
-    while at >= 0:
-        chunk = _chunk_in(data, at, start, tag)
-        if chunk is not None and chunk.type in (CHECKPOINT, FINAL):
-            return chunk
+    while at >= 0 and left > 0:
+        header = decode_chunk_header(data, at, tag) if at + CHUNK_HEADER_BYTES <= len(data) else None
+        if header is not None and header.type in (CHECKPOINT, FINAL):
+            chunk = _chunk_in(data, at, start, tag)
+            if chunk is not None:
+                return chunk
+            left -= header.length
         at = data.rfind(MARKER_BYTES, 0, at + 1)
     return None
+
+
+def _chunks_at(log: LogReader, offsets: list[int]) -> Iterator[Chunk]:
+    """Yield chunks that are named. Raises RecordError where one is named twice or lies in another."""
+    end = FILE_HEADER_BYTES
+    for offset in offsets:
+        if offset < end:
+            raise RecordError("a checkpoint's notes lie one in another, or are named twice")
+        chunk = _read_chunk(log, offset)
+        yield chunk
+        end = chunk.end
 
 
 def _notes(log: LogReader, checkpoint: dict[str, Any], below: int) -> list[int] | None:
@@ -109,15 +128,14 @@ def _notes(log: LogReader, checkpoint: dict[str, Any], below: int) -> list[int] 
             return notes[::-1]
         if not FILE_HEADER_BYTES <= noted < below:
             raise RecordError("the checkpoint that is named does not lie before the one that names it")
-        below = noted
         chunk = _read_chunk(log, noted)
-        if chunk.type != CHECKPOINT:
+        if chunk.type != CHECKPOINT or chunk.end > below:
             raise RecordError("what is named as a checkpoint is none")
+        below = noted
         checkpoint = decode_map(chunk.payload)
 
 
-def _note_at(log: LogReader, offset: int) -> list[list[Any]]:
-    chunk = _read_chunk(log, offset)
+def _records_of(chunk: Chunk) -> list[list[Any]]:
     if chunk.type != RECORDS:
         raise RecordError("what is named as a note is no records chunk")
     records = decode_records(chunk.payload)

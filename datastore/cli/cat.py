@@ -1,7 +1,7 @@
 """`datastore cat`: every record of a run, one per line."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 
 import click
 
@@ -35,7 +35,7 @@ def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], fol
             for record in _records(run, follow=follow):
                 if kind and record.kind not in kind:
                     continue
-                click.echo(dumps(asdict(record)) if as_json else _line(record))
+                click.echo(dumps(_as_map(record)) if as_json else _line(record))
             for damage in run.damage:
                 is_damaged = True
                 click.echo(
@@ -49,6 +49,11 @@ def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], fol
 
 def _records(run: Reader, *, follow: bool) -> Iterator[Record]:
     return run.follow() if follow else run.records()
+
+
+def _as_map(record: Record) -> dict[str, object]:
+    # Not `asdict`, which goes into the values as well: they may be lists a thousand levels deep.
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _line(record: Record) -> str:
