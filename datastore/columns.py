@@ -4,7 +4,7 @@ Columns are NumPy arrays where NumPy is installed, else lists.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tidelog.datastore.sampling import Method, check_numbers, sampled_rows
@@ -85,6 +85,12 @@ class Series(NamedTuple):
         return Series(*(c[rows] if hasattr(c, "dtype") else [c[row] for row in rows] for c in self))
 
 
+class Unmade(NamedTuple):
+    """A column that is made once it is asked for: with its gaps it may be far larger than without."""
+
+    make: Callable[[], Any]
+
+
 class Columns:
     """A mapping of name -> values, one value per merged row; `len()` is the number of rows.
 
@@ -93,6 +99,7 @@ class Columns:
     """
 
     def __init__(self, columns: dict[str, Any], *, rows: int) -> None:
+        """Hold columns of `rows` values each, or `Unmade` ones."""
         self._rows = rows
         self._columns = columns
 
@@ -101,9 +108,12 @@ class Columns:
 
     def __getitem__(self, name: str) -> Any:
         try:
-            return self._columns[name]
+            column = self._columns[name]
         except KeyError:
             raise KeyError(f"no row has {name!r}; there are: {', '.join(self._columns)}") from None
+        if isinstance(column, Unmade):
+            column = self._columns[name] = column.make()
+        return column
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -117,15 +127,15 @@ class Columns:
 
     def values(self) -> list[Any]:
         """Return the columns, in the order of `keys()`."""
-        return list(self._columns.values())
+        return [self[name] for name in self._columns]
 
     def items(self) -> list[tuple[str, Any]]:
         """Return `(name, column)` pairs, in the order of `keys()`."""
-        return list(self._columns.items())
+        return [(name, self[name]) for name in self._columns]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a column, or `default` where no row has the name."""
-        return self._columns.get(name, default)
+        return self[name] if name in self._columns else default
 
     def astype(self, dtype: Any) -> "Columns":
         """Return the same columns, those of numbers as a NumPy `dtype` such as "float32".
@@ -165,7 +175,7 @@ class Columns:
         """
         from tidelog.datastore.as_pandas import to_pandas
 
-        return to_pandas(self._columns, rows=self._rows)
+        return to_pandas(dict(self.items()), rows=self._rows)
 
     def to_arrow(self, *, nan_as_null: bool = False) -> Any:
         """Return a `pyarrow.Table` with a field per name.
@@ -178,7 +188,7 @@ class Columns:
         """
         from tidelog.datastore.as_arrow import to_arrow
 
-        return to_arrow(self._columns, nan_as_null=nan_as_null)
+        return to_arrow(dict(self.items()), nan_as_null=nan_as_null)
 
     def to_parquet(
         self, path: "StrPath", *, nan_as_null: bool = False, disk: "Disk | None" = None

@@ -5,11 +5,12 @@ OutOfOrderError, and the plain merge, which is the reference for what comes out 
 Needs NumPy; never does I/O.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tidelog.datastore.columns import MISSING, Series
+from tidelog.datastore.columns import Series
 from tidelog.datastore.format import CHUNK_HEADER_BYTES
 from tidelog.datastore.merge import RowMerger, Schemas
 from tidelog.datastore.row_layout import RowLayout
@@ -87,16 +88,17 @@ class Gathered:
             raise OutOfOrderError
         self._block = RowMerger(self._selection)
         self._close_row()
-        columns = block.columns()
         steps, times = _as_steps(block.steps), _as_times(block.times)
         self._last_step, self._last_names = block.steps[-1], set(block.row_names[-1])
+        columns = {name: block.present(name) for name in block.names}
         if self._selection.metric is not None:
-            steps, times = self._only_metric(columns, steps, times)
+            kept = _only_metric(columns, len(steps))
+            steps, times = steps[kept], times[kept]
         start = len(self._steps)
         self._steps.extend(steps)
         self._times.extend(times)
-        for name, values in columns.items():
-            self._append_values(name, start, values)
+        for name, (rows, values) in columns.items():
+            self._append_values(name, start, rows, values)
 
     def _take(self, names: tuple[str, ...], layout: RowLayout, rows: Array) -> None:
         steps = _as_steps(layout.step.of(rows))
@@ -186,24 +188,12 @@ class Gathered:
             column.extend(range(start, len(self._steps)), layout.values[place].of(rows))
         self._last_step, self._last_names = int(steps[-1]), set(names)
 
-    def _only_metric(
-        self, columns: dict[str, list[Any]], steps: Array, times: Array
-    ) -> tuple[Array, Array]:
-        """Drop the rows without the metric, but for the last, which a later call may join."""
-        values = columns.get(self._selection.metric or "", [MISSING] * len(steps))
-        kept = [row for row, value in enumerate(values[:-1]) if value is not MISSING] + [len(values) - 1]
-        for name in columns:
-            columns[name] = [values[row] for row in kept]
-        return steps[kept], times[kept]
-
-    def _append_values(self, name: str, start: int, values: list[Any]) -> None:
-        rows: range | Array = range(start, start + len(values))
-        if MISSING in values:
-            held = [row for row, value in enumerate(values) if value is not MISSING]
-            rows, values = np.array(held, np.int64) + start, [values[row] for row in held]
-        column = self._column(name)
-        if values:
-            column.extend(rows, typed_array(values))
+    def _append_values(self, name: str, start: int, rows: Sequence[int], values: list[Any]) -> None:
+        if isinstance(rows, range):
+            places: range | Array = range(start + rows.start, start + rows.stop)
+        else:
+            places = np.array(rows, np.int64) + start
+        self._column(name).extend(places, typed_array(values))
 
     def _close_row(self) -> None:
         """Drop the last row, now that no call joins it any more, if the one metric is not in it."""
@@ -225,6 +215,15 @@ def _record(layout: RowLayout, rows: Array) -> list[Any]:
     time = layout.time.of(rows).tolist()
     values = [place.of(rows).item() for place in layout.values]
     return [None, layout.schema_id, None, *time, *values]
+
+
+def _only_metric(columns: dict[str, tuple[Sequence[int], list[Any]]], rows: int) -> list[int]:
+    """Return the rows to keep: those with the one metric, and the last, which a later call may join."""
+    kept: list[int] = []
+    for name, (places, values) in columns.items():
+        kept += places
+        columns[name] = (range(len(values)), values)
+    return kept if kept and kept[-1] == rows - 1 else [*kept, rows - 1]
 
 
 def _as_steps(steps: list[int] | Array) -> Array:

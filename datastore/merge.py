@@ -5,7 +5,7 @@ that step, so that no value is ever dropped, whatever the order of the steps.
 """
 
 import math
-from itertools import compress
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -19,14 +19,17 @@ Schemas = dict[int, tuple[str, ...]]
 
 
 class RowMerger:
-    """Collects rows into columns: `steps`, `times`, and a list of values per name that is wanted."""
+    """Collects rows into columns: `steps`, `times`, and per name that is wanted its values and rows.
+
+    What rows lack takes no room, so that many names in many rows cost no more than what was logged.
+    """
 
     def __init__(self, selection: Selection = ALL) -> None:
         self.steps: list[int] = []
         self.times: list[float] = []
-        self.row_names: list[tuple[str, ...]] = []
+        self.row_names: list[tuple[str, ...] | set[str]] = []
         self._selection = selection
-        self._columns: dict[str, list[Any]] = {}
+        self._columns: dict[str, SparseColumn] = {}
         self._stream_start = 0
         self._step_max: float = -math.inf
         # Kept once a step has gone back; until then only the last row can be joined.
@@ -87,23 +90,22 @@ class RowMerger:
 
     def column(self, name: str) -> Any:
         """Hand over one value per row, once; what a row lacks is NaN among floats, else None."""
-        return make_column(self.columns().pop(name))
+        self._flush()
+        return make_column(self._columns.pop(name).whole(len(self.steps)))
 
     def series(self, name: str) -> Series:
         """Hand over the values that rows have, with steps and times, once; None is no value."""
-        column = self.columns().pop(name, [])
-        if len(column) == len(self.steps) and MISSING not in column and None not in column:
-            return Series(self.step_column, self.time_column, make_column(column))
-        is_held = [value is not MISSING and value is not None for value in column]
-        three = (self.steps, self.times, column)
-        return Series(*(make_column(list(compress(values, is_held))) for values in three))
+        rows, values = self.present(name)
+        if None in values:
+            rows = [row for row, value in zip(rows, values, strict=True) if value is not None]
+            values = [value for value in values if value is not None]
+        steps, times = ([column[row] for row in rows] for column in (self.steps, self.times))
+        return Series(make_column(steps), make_column(times), make_column(values))
 
-    def columns(self) -> dict[str, list[Any]]:
-        """Return name -> one value per row, MISSING where a row has none."""
+    def present(self, name: str) -> tuple[Sequence[int], list[Any]]:
+        """Hand over the rows that have a value of a name, in order, and those values; once."""
         self._flush()
-        for column in self._columns.values():
-            _pad(column, len(self.steps))
-        return self._columns
+        return self._columns.pop(name, SparseColumn()).in_order()
 
     def _begin_row(self, step: int, time: float, names: tuple[str, ...]) -> int:
         row = len(self.steps)
@@ -116,10 +118,16 @@ class RowMerger:
 
     def _join_row(self, step: int, time: float, names: tuple[str, ...]) -> int:
         row = self._last_row_of(step)
-        if row is None or not set(names).isdisjoint(self.row_names[row]):
+        if row is None:
+            return self._begin_row(step, time, names)
+        held = self.row_names[row]
+        if not isinstance(held, set):
+            held = set(held)
+        if not held.isdisjoint(names):
             return self._begin_row(step, time, names)
         self.times[row] = time
-        self.row_names[row] += names
+        held.update(names)
+        self.row_names[row] = held
         return row
 
     def _last_row_of(self, step: int) -> int | None:
@@ -139,17 +147,39 @@ class RowMerger:
         self._block_start = len(self.steps)
 
     def _extend(self, name: str, rows: list[int], values: list[Any]) -> None:
-        column = self._columns.setdefault(name, [])
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = SparseColumn()
         is_ascending = self._row_of_step is None
-        if is_ascending and rows[0] >= len(column) and rows[-1] - rows[0] + 1 == len(rows):
-            _pad(column, rows[0])
-            column.extend(values)
-            return
-        _pad(column, len(self.steps))
-        for row, value in zip(rows, values, strict=True):
-            column[row] = value
+        is_range = is_ascending and rows[-1] - rows[0] + 1 == len(rows)
+        column.extend(range(rows[0], rows[-1] + 1) if is_range else rows, values)
 
 
-def _pad(column: list[Any], rows: int) -> None:
-    if len(column) < rows:
-        column.extend([MISSING] * (rows - len(column)))
+class SparseColumn:
+    """The values of one name in parts as they came, each with the rows in which they stand."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Sequence[int], list[Any]]] = []
+
+    def extend(self, rows: Sequence[int], values: list[Any]) -> None:
+        """Append one value for each of `rows`, in none of which there is one."""
+        self._parts.append((rows, values))
+
+    def whole(self, rows: int) -> list[Any]:
+        """Return one value for each of so many rows, MISSING where there is none."""
+        column: list[Any] = [MISSING] * rows
+        for places, values in self._parts:
+            if isinstance(places, range):
+                column[places.start : places.stop] = values
+                continue
+            for row, value in zip(places, values, strict=True):
+                column[row] = value
+        return column
+
+    def in_order(self) -> tuple[Sequence[int], list[Any]]:
+        """Return the rows that have a value, in order, and those values."""
+        if len(self._parts) == 1 and isinstance(self._parts[0][0], range):
+            return self._parts[0]
+        held = {row: value for part in self._parts for row, value in zip(*part, strict=True)}
+        rows = sorted(held)
+        return rows, [held[row] for row in rows]

@@ -18,7 +18,7 @@ FLOAT, INT, UINT, OBJECT = (np.dtype(kind) for kind in (np.float64, np.int64, np
 
 INT_MAX = 2**63 - 1
 
-CAPACITY_MIN = 1024
+CAPACITY_MIN = 16
 DOUBLED_MAX = 512 * 1024
 """Up to so many values an array doubles; then it grows by a sixteenth, to hold little in vain."""
 

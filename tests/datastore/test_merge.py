@@ -54,14 +54,13 @@ def test_merging_is_what_the_naive_reference_says(rows: list[Row], splits: list[
             schemas[schema_id] = tuple(data)
             merger.add_rows(schemas, [[1, schema_id, step, float(time), *data.values()]])
             if time % 5 == 4:
-                assert all(len(merger.steps) == len(column) for column in merger.columns().values())
+                assert merger.names == list(dict.fromkeys(merger.names))
         expected += naive(rows[start:end])
-    columns = merger.columns()
-    found = [
-        (step, time, {name: columns[name][row] for name in columns if columns[name][row] is not MISSING})
-        for row, (step, time) in enumerate(zip(merger.steps, merger.times, strict=True))
-    ]
-    assert expected == found
+    held: list[dict[str, int]] = [{} for _ in merger.steps]
+    for name in merger.names:
+        for row, value in zip(*merger.present(name), strict=True):
+            held[row][name] = value
+    assert expected == list(zip(merger.steps, merger.times, held, strict=True))
 
 
 COLUMNS: list[tuple[list[Any], str, list[Any]]] = [
