@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import threading
+from asyncio.trsock import TransportSocket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from aiohttp import web
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 START_PATIENCE_S = 10
+END_PATIENCE_S = 5
 
 
 class Request(NamedTuple):
@@ -42,6 +44,7 @@ class WebServer:
         self._pages = pages or {}
         self._tls = tls
         self._port = 0
+        self._sockets: set[TransportSocket] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -82,7 +85,16 @@ class WebServer:
         self._started.set()
         await self._stop.wait()
         await runner.cleanup()
+        await self._end_connections()
+
+    async def _end_connections(self) -> None:
+        """Let TLS say its farewells: a loop that ends before leaves sockets open."""
+        async with asyncio.timeout(END_PATIENCE_S):
+            while any(socket.fileno() >= 0 for socket in self._sockets):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.005)
 
     async def _count(self, request: web.Request, response: web.StreamResponse) -> None:
+        assert request.transport is not None
+        self._sockets.add(request.transport.get_extra_info("socket"))
         size = response.content_length or 0
         self.requests.append(Request(request.method, request.path, request.headers.get("Range"), size))

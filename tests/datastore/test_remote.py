@@ -564,9 +564,9 @@ def test_https_is_read_where_its_certificate_is_trusted(tmp_path: Path) -> None:
     with WebServer(tmp_path, tls=context) as server:
         url = f"{server.url}/runs/mnist/r1"
         assert url.startswith("https://")
-        disk = RemoteDisk(url, ssl=trusting)
-        with Reader(disk.start, disk=disk) as run:
-            assert 3 == run.rows
         with pytest.raises(OSError, match="certificate verify failed") as caught:
             Reader(url)
         assert url == caught.value.filename
+        disk = RemoteDisk(url, ssl=trusting)
+        with Reader(disk.start, disk=disk) as run:
+            assert 3 == run.rows
