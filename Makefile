@@ -1,14 +1,16 @@
 # make demo    the main job, end to end, on real data
 # make test    what continuous integration runs
 # make proof   damage and crashes, enumerated up to large bounds: some minutes; prints its figures
+# make fuzz    the reader under atheris for FUZZ_S seconds (Linux, Python 3.11 to 3.13)
 # make bench   every number we claim, beside its peers; read from files of 100,000 rows
 # make bench-read   reading alone, with 10,000,000 rows and a log of over 1 GB; 20 minutes, 4 GB in $TMPDIR
 PYTHON ?= python3
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
+FUZZ_S := 120
 PACKAGES := $(shell find datastore sdk syncd -type d -not -name __pycache__)
 
-.PHONY: setup demo test lint types proof bench bench-read clean
+.PHONY: setup demo test lint types proof fuzz bench bench-read clean
 
 # The editable install links file by file, so a file that comes or goes (a folder's time) calls for a new one.
 setup: $(VENV)/.installed
@@ -35,6 +37,12 @@ test: lint types
 
 proof: setup
 	$(BIN)/python -m pytest -m proof
+
+fuzz: setup
+	$(BIN)/python -m pip install -qq --group fuzz
+	mkdir -p build/fuzz
+	cd tests && ../$(BIN)/python -m fuzz.fuzz_reader -max_total_time=$(FUZZ_S) -artifact_prefix=../build/fuzz/ -print_final_stats=1 \
+		../build/fuzz fuzz/corpus
 
 bench: setup
 	$(BIN)/python -m benchmarks
