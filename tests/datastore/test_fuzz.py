@@ -1,4 +1,4 @@
-"""Bytes that nobody wrote: `DatastoreError` or an answer, 64 MiB and 50 ms at most. More in `make fuzz`."""
+"""Bytes that nobody wrote: DatastoreError or an answer, 64 MiB and 50 ms at most; see `make fuzz`."""
 
 from pathlib import Path
 

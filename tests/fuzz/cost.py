@@ -16,7 +16,7 @@ Question = Callable[[bytes], None]
 
 
 def seconds_of(question: Question, data: bytes, *, enough_s: float = SECONDS_MAX) -> float:
-    """Return the processor time that an answer takes, not asked again once it took `enough_s` or less."""
+    """Return the processor time of an answer, which is asked for again where it took over `enough_s`."""
     best = float("inf")
     for _ in range(TRIES_MAX):
         start = time.thread_time()

@@ -1,11 +1,8 @@
 """Fuzzes the reader under atheris, led by the branches it takes: `make fuzz FUZZ_S=600`.
 
 Begins with the kept corpus (`corpus/`) and the golden logs; what leads to new branches goes to
-`build/fuzz/`, what breaks to `build/fuzz/crash-...`. `make test` asks all that is in `corpus/`:
-
-    python -m fuzz.fuzz_reader -merge=1 -use_counters=0 fuzz/corpus ../build/fuzz   # in tests/
-
-keeps there what of the new leads to branches of its own. Arguments are libFuzzer's.
+`build/fuzz/`, what breaks to `build/fuzz/crash-...`. `make test` asks all that is in `corpus/`: what
+broke something goes there, beside the few inputs that take all branches together.
 """
 
 import sys
@@ -32,7 +29,7 @@ _inputs = 0
 
 def fuzz(data: bytes) -> None:
     """Ask all of one input; of some what each answer costs as well."""
-    global _inputs  # noqa: PLW0603 - the fuzzer calls a function, it knows no object
+    global _inputs
     _inputs += 1
     ask_everything(data)
     if _inputs % MEASURED_EVERY == 0:
