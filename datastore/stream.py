@@ -105,9 +105,7 @@ class Stream:
             self._count_lost(self._unsynced.hold(payload, rows, *place, is_taken=False))
             return
         self.is_dirty = True
-        lost = self._unsynced.hold(payload, rows, log.log_id, log.seq - 1)
-        if lost:
-            self._count_lost(lost)
+        self._unsynced.hold(payload, rows, log.log_id, log.seq - 1)  # Loses nothing: a file has it.
         if is_note:
             self._chain.note(log.offset - CHUNK_HEADER_BYTES - len(payload))
         if log.offset >= self._chain.due:
@@ -192,12 +190,11 @@ class Stream:
 
     def abandon(self, log: LogWriter, error: OSError) -> None:
         """Never touch a failed file again; the next one may be begun at once."""
-        if self.log is log:
-            self.failed.append(log)
-            self.log = None
-            self._reopen_at = self._clock.monotonic()
-            self._tell_trouble(error)
-            self._on_failure()
+        self.failed.append(log)
+        self.log = None
+        self._reopen_at = self._clock.monotonic()
+        self._tell_trouble(error)
+        self._on_failure()
 
     def _back_off(self) -> None:
         self._reopen_at = self._clock.monotonic() + self._reopen_backoff_s

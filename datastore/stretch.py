@@ -147,10 +147,11 @@ def _count_in_order(chunks: Bytes, segments: list[_Segment]) -> int:
 
 def _behind(segments: list[_Segment], chunks: int, size: int) -> tuple[int, int]:
     """Return offset and sequence number behind the first `chunks` chunks."""
-    for part in segments:
-        if chunks <= part.chunks:
-            break
+    rest = iter(segments)
+    part = next(rest)
+    while chunks > part.chunks:
         chunks -= part.chunks
+        part = next(rest)
     return part.at + chunks * size, part.seq + chunks
 
 
@@ -175,8 +176,6 @@ def _count_sound(chunks: Bytes, tag: int) -> int:
     since a step of a CRC is a bijection; several damaged chunks cancel each other with 2**-32, which
     is how often a CRC-32 misses any damage.
     """
-    if not len(chunks):
-        return 0
     zeros = bytes(chunks.shape[1] - CHUNK_HEADER_BYTES)
     shift = np.uint32(crc32(zeros, RESIDUE) ^ crc32(zeros, tag))
     ends = chunks[:, PAYLOAD_CRC_AT : PAYLOAD_CRC_AT + 4].view("<u4")[:, 0] ^ shift

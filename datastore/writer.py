@@ -339,18 +339,18 @@ class Writer:
                 self._flush_buffer()
                 was_without_file = stream.log is None
                 stream.try_reopen()
+                now = self._clock.monotonic()
+                is_quiet = now - last_beat >= limits.heartbeat_s and not stream.is_dirty
+                if is_quiet and not self._is_closed:  # Nothing follows a final chunk.
+                    self._take(self._encoder.record(RUN, self._now(), {}))
+                    last_beat = now
             self._close_failed()
-            now = self._clock.monotonic()
             if stream.is_dirty:
                 last_beat = now
                 is_due = now - synced_at >= limits.sync_interval_s or was_without_file
                 if is_due or not self._is_buffered:
                     self._sync_beside()
                     synced_at = now
-            elif now - last_beat >= limits.heartbeat_s and not self._is_closed:
-                with self._lock:
-                    if not self._is_closed:  # Nothing follows a final chunk.
-                        self._take(self._encoder.record(RUN, self._now(), {}))
         self._finish_unsynced()
 
     def _close_failed(self) -> None:
@@ -424,5 +424,4 @@ def _start_anew_in_children() -> None:
         writer._start_anew_in_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_in_children)
+os.register_at_fork(after_in_child=_start_anew_in_children)

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from tidelog.datastore import Reader, Record, Writer, WriterLimits
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.follow import QUIET_INTERVAL_S, Changes, Ending
+from tidelog.datastore.disk import StrPath
+from tidelog.datastore.filesystems import MOUNTS
+from tidelog.datastore.follow import QUIET_INTERVAL_S, SLICE_RECORDS, Changes, Ending
 
 DELAY_S_MAX = 0.1
 
@@ -92,6 +94,25 @@ def test_a_directory_is_looked_at_often_until_an_event_came(tmp_path: Path) -> N
         assert time.monotonic() - began < QUIET_INTERVAL_S
 
 
+def test_a_network_file_system_is_looked_at_and_not_watched(tmp_path: Path) -> None:
+    """Its events tell of this machine's writers alone, so none is waited for; no thread is started."""
+
+    class NetworkDisk(FaultyDisk):
+        def read(self, path: StrPath) -> bytes:
+            assert MOUNTS == path
+            return b"28 1 0:40 / / rw - nfs4 server:/home rw\n"
+
+    before = threading.active_count()
+    with Changes(tmp_path, disk=NetworkDisk()) as changes:
+        changes.wait(60)
+        assert before == threading.active_count()
+        (tmp_path / "main.0001.tlog").write_bytes(b"1")
+        began = time.monotonic()
+        for _ in range(5):
+            changes.wait(0.01)
+        assert 0.05 <= time.monotonic() - began < QUIET_INTERVAL_S
+
+
 def test_a_live_row_is_yielded_within_a_tenth_of_a_second(tmp_path: Path) -> None:
     """From its `log_row` in another process to its record here; by the median."""
     code = """
@@ -140,6 +161,34 @@ def test_afollow_lets_the_loop_go_on(tmp_path: Path) -> None:
         return reading.result()
 
     assert list(range(30)) == values(asyncio.run(both()))
+
+
+def test_afollow_gives_the_loop_its_turn_within_a_long_log(tmp_path: Path) -> None:
+    """Records that are there already come in slices: another task goes on between them."""
+    writer = Writer(tmp_path)
+    for i in range(3 * SLICE_RECORDS):
+        writer.log_row({"i": i}, step=i)
+    writer.close()
+    found: list[Record] = []
+    seen_between: set[int] = set()
+
+    async def read() -> None:
+        with Reader(tmp_path) as run:
+            async for record in run.afollow():
+                found.append(record)
+
+    async def look(reading: "asyncio.Task[None]") -> None:
+        while not reading.done():
+            seen_between.add(len(found))
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(look(group.create_task(read())))
+
+    asyncio.run(both())
+    assert list(range(3 * SLICE_RECORDS)) == values(found)
+    assert {SLICE_RECORDS, 2 * SLICE_RECORDS, 3 * SLICE_RECORDS} <= seen_between
 
 
 def test_afollow_that_is_left_ends_its_watch(tmp_path: Path) -> None:

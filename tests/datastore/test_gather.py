@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from log_spec import LogSpec
 
 from tidelog.datastore.columns import Columns
-from tidelog.datastore.format import RECORDS, encode_chunk
-from tidelog.datastore.gather import Gathered
+from tidelog.datastore.format import CHECKPOINT, RECORDS, encode_chunk
+from tidelog.datastore.gather import BLOCK_ROWS, Gathered
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.merge import RowMerger
-from tidelog.datastore.records import ROW, Histogram, Media
+from tidelog.datastore.records import ROW, SCHEMA, Histogram, Media
 from tidelog.datastore.rows import RowLog, read_rows, read_series
 from tidelog.datastore.selection import Selection
 from tidelog.datastore.stretch import read_stretch
@@ -237,6 +238,7 @@ def test_a_column_mapping_behaves_like_one() -> None:
     assert 2 == len(columns)
     assert ["_step", "a"] == list(columns) == columns.keys()
     assert "a" in columns
+    assert "<Columns of 2 rows: _step, a>" == repr(columns)
     with pytest.raises(KeyError, match="there are: _step, a"):
         columns["b"]
 
@@ -248,10 +250,98 @@ def test_a_log_that_is_cut_anywhere_behind_a_stretch_is_read(tmp_path: Path) -> 
         assert_same(log.data[:size], tmp_path / "main.0001.tlog", must_gather=True)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x94", b"\xdc\x00", b"\xdc\x00\x05", b"\x95\x01\x00"])
-def test_a_chunk_that_ends_where_a_row_would_go_on_is_damage(payload: bytes, tmp_path: Path) -> None:
-    """Its CRCs hold, and it comes where a stretch is looked for: skipped, as the plain merge does."""
-    log = uniform(8)
-    log.chunk(RECORDS, payload)
-    log.row({"loss": 0.5, "n": 1, "nan": math.nan}, step=9)
+ODD_CHUNKS = [
+    *((RECORDS, payload) for payload in (b"", b"\x94", b"\xdc\x00", b"\xdc\x00\x05", b"\x95\x01\x00")),
+    (RECORDS, msgpack.packb([ROW, 7, 3, 1e9, 0.5])),  # Of a schema that nobody wrote.
+    (RECORDS, msgpack.packb([ROW, 0, 3, 1e9, 0.5])),  # Shorter than its schema.
+    (RECORDS, msgpack.packb([SCHEMA, 0, ["other"]])),
+    (CHECKPOINT, b"\xc1"),
+    (CHECKPOINT, msgpack.packb({"schemas": [7]})),
+    (CHECKPOINT, msgpack.packb({"schemas": [[0, "loss"]]})),
+    (CHECKPOINT, msgpack.packb({"schemas": [[9, ["new"]]]})),
+    (9, b"a type that is newer than this"),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload"), ODD_CHUNKS)
+def test_an_odd_chunk_is_judged_as_the_plain_merge_does(
+    kind: int, payload: bytes, tmp_path: Path
+) -> None:
+    """Its CRCs hold; by whichever way the chunk before it was read, the rows are the same."""
+    for rows in range(4, 16):
+        log = uniform(rows)
+        log.chunk(kind, payload)
+        log.row({"loss": 0.5, "n": 1, "nan": math.nan}, step=rows + 1)
+        assert_same(log.data, tmp_path / "main.0001.tlog", must_gather=True)
+
+
+def test_rows_of_many_metrics_are_a_stretch(tmp_path: Path) -> None:
+    """From 16 elements on msgpack writes the length of an array in another way."""
+    for metrics in (11, 12, 13):
+        log = LogSpec()
+        for step in range(40):
+            log.row({f"m{n}": step / (n + 1) for n in range(metrics)}, step=step)
+        names = {0: tuple(f"m{n}" for n in range(metrics))}
+        stretch = read_stretch(log.data, log.starts[2], 2, log._tag, names)
+        assert stretch is not None
+        assert 38 == len(stretch.rows)
+        assert_same(log.data, tmp_path / "main.0001.tlog", must_gather=True)
+
+
+def test_rows_in_blocks_are_the_rows_one_by_one(tmp_path: Path) -> None:
+    """Texts are no stretch, and too many of them to become an array only at the end."""
+    log = LogSpec()
+    for start in range(0, 3 * BLOCK_ROWS, 1000):
+        rows = [log.encoder.row({"text": f"t{n}"}, n, 1e9) for n in range(start, start + 1000)]
+        log.chunk(RECORDS, b"".join(rows))
     assert_same(log.data, tmp_path / "main.0001.tlog", must_gather=True)
+
+
+@pytest.mark.parametrize("steps", [slice(20, None), slice(None, 35), slice(20, 35), slice(99, None)])
+def test_the_steps_of_a_stretch_may_be_limited_at_either_end(steps: slice, tmp_path: Path) -> None:
+    """The rows that are left are those of the plain merge."""
+    assert_same(uniform(60).data, tmp_path / "main.0001.tlog", must_gather=True, steps=steps)
+
+
+def test_a_row_that_joins_a_stretch_may_look_like_one_itself(tmp_path: Path) -> None:
+    """A call of the same step with other names, alone between two stretches."""
+    log = LogSpec()
+    for step in range(200):
+        log.row({"loss": 1 / (step + 1)}, step=step)
+        if step % 20 == 19:
+            log.row({"val": step / 2}, step=step)
+    path = tmp_path / "main.0001.tlog"
+    assert_same(log.data, path, must_gather=True)
+    reader = LogReader(path)
+    assert 200 == len(read_rows([RowLog(reader, "main")]).step_column)
+    reader.close()
+
+
+def goes_back(step: int, time: float) -> tuple[int, float]:
+    return (1030 if step == 1050 else step), time
+
+
+def is_beyond_int64(step: int, time: float) -> tuple[int, float]:
+    return step + (2**40 if step < 1050 else 2**63), time
+
+
+def has_int_times(step: int, time: float) -> tuple[int, float]:
+    return step, int(time)
+
+
+@pytest.mark.parametrize("value", [0.5, "text"], ids=["stretch", "single rows"])
+@pytest.mark.parametrize("odd", [goes_back, is_beyond_int64, has_int_times])
+def test_steps_and_times_that_are_no_column_of_theirs_are_left_to_the_plain_merge(
+    odd: Any, value: object, tmp_path: Path
+) -> None:
+    """Whether the rows are made alike or not."""
+    log = LogSpec()
+    for n in range(1000, 1080):
+        step, time = odd(n, 1e9 + n)
+        log.row({"a": value}, step=step, time=time)
+    path = tmp_path / "main.0001.tlog"
+    path.write_bytes(log.data)
+    reader = LogReader(path)
+    assert isinstance(read_rows([RowLog(reader, "main")]), RowMerger)
+    reader.close()
+    assert_same(log.data, path)

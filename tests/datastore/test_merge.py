@@ -130,3 +130,10 @@ assert "numpy" not in sys.modules
     assert [expected, repr([column.tolist() for column in late])] == out.splitlines()
     assert TIME == history["_time"][0]
     assert np.isnan(history["late"][1])
+
+
+def test_a_gap_prints_as_what_it_is() -> None:
+    """Unlike a None that somebody logged."""
+    merger = RowMerger()
+    merger.add_rows({0: ("a",), 1: ("b",)}, [[1, 0, 0, 1e9, None], [1, 1, 1, 1e9, 2]])
+    assert "{'a': [None, MISSING], 'b': [MISSING, 2]}" == repr(merger.columns())

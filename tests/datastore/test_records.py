@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from log_spec import TIME, LogSpec
 
 from tidelog.datastore import Reader, RecordError
-from tidelog.datastore.format import CHECKPOINT, FINAL, RECORDS
+from tidelog.datastore.format import CHECKPOINT, FINAL, PAYLOAD_BYTES_MAX, RECORDS
 from tidelog.datastore.records import (
     CONFIG,
     EXIT,
+    FILE,
     RUN,
+    SCHEMA,
     Histogram,
     Media,
     RecordEncoder,
     check_record,
     decode_map,
     decode_records,
+    encode_map,
 )
 
 numbers = st.one_of(
@@ -249,3 +252,52 @@ def test_a_value_too_deep_for_a_checkpoint_leaves_the_summary_out() -> None:
     encoder.row({"deep": value}, 3, TIME)
     expected = {"rows": 1, "last_step": 3, "previous": 40, "state": "finished", "exit_code": 0}
     assert expected == decode_map(encoder.checkpoint(40, state="finished", exit_code=0))
+
+
+ODD_FILES: list[dict[str, Any]] = [
+    {},
+    {"path": 5, "size": 1, "sha256": "ab"},
+    {"path": "files/a", "size": "1", "sha256": "ab"},
+    {"path": "files/a", "size": 1, "sha256": None},
+]
+
+
+@pytest.mark.parametrize("entry", ODD_FILES)
+def test_a_file_record_of_any_shape_raises_nothing(entry: dict[str, Any], tmp_path: Path) -> None:
+    """What names no file is left out; those beside it are there."""
+    sound = {"path": "files/m.npz", "size": 3, "sha256": "ab" * 32}
+    log = LogSpec().record(FILE, TIME, entry).record(FILE, TIME, sound)
+    (tmp_path / "main.0001.tlog").write_bytes(log.data)
+    with Reader(tmp_path) as run:
+        assert [("files/m.npz", 3, "ab" * 32, "now")] == run.files()
+
+
+def test_a_summary_too_large_for_a_checkpoint_is_left_out() -> None:
+    """Two rows fit into a chunk each, what both come to does not; the counts are there."""
+    encoder = RecordEncoder()
+    for step, name in enumerate("ab"):
+        encoder.row({name: "x" * 9_000_000}, step, TIME)
+    assert {"rows": 2, "last_step": 1, "previous": 40} == decode_map(encoder.checkpoint(40))
+
+
+def test_the_beginning_of_a_log_is_as_many_chunks_as_it_takes() -> None:
+    """Names that are too many for one: each schema is there twice, no payload is over the limit."""
+    encoder = RecordEncoder()
+    for name in "abc":
+        encoder.row({name * 7_000_000: 1}, 0, TIME)
+    payloads = list(encoder.beginning(TIME, {"pid": 1}))
+    records = [record for payload in payloads for record in decode_records(payload)]
+    schemas = [(0, "a"), (1, "b"), (2, "c")]
+    assert {"pid": 1} == records[0][2]
+    assert [*schemas, *schemas] == [(record[1], record[2][0][0]) for record in records[1:]]
+    assert ([2, 1, 2, 1], True) == (
+        [sum(record[0] == SCHEMA for record in decode_records(payload)) for payload in payloads],
+        all(len(payload) <= PAYLOAD_BYTES_MAX for payload in payloads),
+    )
+
+
+@pytest.mark.parametrize("value", [object(), 2**64, "\ud800", {1, 2}])
+def test_a_map_that_msgpack_cannot_hold_is_a_record_error(value: object) -> None:
+    """As a record of it is."""
+    with pytest.raises(RecordError, match="a map cannot hold this"):
+        encode_map({"a": value})

@@ -140,3 +140,17 @@ def test_zeros_longer_than_any_chunk_are_a_torn_tail() -> None:
     data = log.data + bytes(CHUNK_BYTES_MAX + (3 << 20))
     _, scanner = scan(data)
     assert TornTail("log", len(log.data), CHUNK_BYTES_MAX + (3 << 20)) == scanner.tail
+
+
+def test_bytes_longer_than_any_chunk_are_damage() -> None:
+    """Unless all of them are zeros, no cut leaves so many."""
+    log = LogSpec().row({"a": 1}, step=0)
+    garbage = bytes(CHUNK_BYTES_MAX) + b"\xa5" + bytes(3 << 20)
+    _, scanner = scan(log.data + garbage, block_bytes=1 << 20)
+    assert Damage("log", len(log.data), len(garbage), 1) == scanner.tail
+
+
+def test_a_scanner_prints_where_it_stands() -> None:
+    """For whoever debugs a log: its name, the offset, the next chunk's number."""
+    _, scanner = scan(SPEC.data)
+    assert f"<Scanner of log at {len(SPEC.data)}, before chunk {len(SPEC.ends)}>" == repr(scanner)

@@ -89,3 +89,25 @@ def test_a_summary_of_parts_is_the_summary_of_the_whole(
     combined = Summary().combined(parts).values()
     assert whole.values().keys() == combined.keys()
     assert whole.values() == pytest.approx(combined)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "is_met"),
+    [
+        ("val*/*/loss", "val/a/b/loss", True),
+        ("val*/*/loss", "val/loss", False),
+        ("*/x/*", "a/x/b", True),
+        ("*/x/*", "a/y/b", False),
+        ("a*a", "a", False),
+        ("*", "", True),
+        ("val[a]*", "val[a]/loss", True),
+        ("val[a]*", "vala/loss", False),
+    ],
+)
+def test_a_pattern_has_parts_in_their_order(pattern: str, key: str, is_met: bool) -> None:
+    """Anything may stand for each `*`; no other character is special."""
+    summary = Summary()
+    summary.define(pattern, {"summary": "max"})
+    for value in (2, 1):
+        summary.observe({key: value})
+    assert {key: 2 if is_met else 1} == summary.values()

@@ -15,7 +15,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.format import CHECKPOINT, FINAL
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.tail import read_tail
+from tidelog.datastore.tail import TAIL_BYTES, read_tail
 
 TINY = WriterLimits(checkpoint_bytes_min=200, checkpoint_growth=1)
 
@@ -153,6 +153,9 @@ def test_no_flipped_bit_makes_the_end_of_a_log_lie(tmp_path: Path) -> None:
         assert told in (sound, whole(path), None), at
 
 
+CHECKPOINT_AT = 117
+
+
 @pytest.mark.parametrize(
     "lie",
     [
@@ -163,14 +166,19 @@ def test_no_flipped_bit_makes_the_end_of_a_log_lie(tmp_path: Path) -> None:
         {"notes": [True]},
         {"noted": 10**9},
         {"noted": 40},
+        {"notes": [CHECKPOINT_AT]},
         {"noted": None},
     ],
 )
 def test_a_checkpoint_that_points_at_lies_is_not_believed(tmp_path: Path, lie: dict[str, Any]) -> None:
     """All of the log is read then."""
     log = LogSpec().record(2, TIME, {"id": "r"}).row({"a": 1}, step=0)
+    assert CHECKPOINT_AT == len(log.data)
     content = {"schemas": [], "summary": {}, "notes": [40], "noted": 0, "last_time": TIME}
     path = tmp_path / "main.0001.tlog"
+    log.chunk(CHECKPOINT, msgpack.packb(content))
+    path.write_bytes(log.data)
+    assert tail_of(path) is not None
     log.chunk(CHECKPOINT, msgpack.packb({**content, **lie}))
     path.write_bytes(log.data)
     assert tail_of(path) is None
@@ -198,3 +206,19 @@ def test_a_row_that_holds_the_bytes_of_a_checkpoint_is_a_row(tmp_path: Path) -> 
     path.write_bytes(log.row({"a": 2}, step=2).data)
     assert tail_of(path) is None
     assert 2 == whole(path)["summary"]["a"]
+
+
+def test_a_log_that_ends_in_too_much_else_is_read_whole(tmp_path: Path) -> None:
+    """The search for a checkpoint ends: room that a file system made in advance may be any size."""
+    log = LogSpec().record(2, TIME, {"id": "r"}).row({"a": 1}, step=0)
+    content = {"schemas": [], "summary": {}, "notes": [40], "noted": 0, "last_time": TIME}
+    log.chunk(CHECKPOINT, msgpack.packb(content))
+    path, disk = tmp_path / "main.0001.tlog", CountingDisk()
+    path.write_bytes(log.data)
+    with path.open("r+b") as file:
+        file.truncate(TAIL_BYTES[-1] + 2**20)
+    reader = LogReader(path, disk=disk)
+    assert read_tail(reader) is None
+    assert disk.bytes_read < 2 * TAIL_BYTES[-1]
+    reader.close()
+    assert 1 == whole(path)["rows"]

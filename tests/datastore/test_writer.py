@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import shutil
@@ -18,8 +19,10 @@ import pytest
 from faults.faulty_disk import TROUBLES, FaultyDisk
 
 from tidelog.datastore import Reader, RecordError, Writer
-from tidelog.datastore.errors import WriterClosedError
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.errors import WriterBusyError, WriterClosedError
 from tidelog.datastore.limits import WriterLimits
+from tidelog.datastore.writer import tell_on_stderr
 
 NEVER_S = 3600.0
 BY_HAND = WriterLimits(sync_interval_s=NEVER_S, reopen_backoff_first_s=0.001, reopen_backoff_max_s=0.002)
@@ -415,6 +418,55 @@ def test_close_waits_for_a_disk_that_recovers(
         assert ("failed", 3) == (run.state, run.exit_code)
 
 
+def test_close_tells_of_a_disk_that_does_not_answer(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """There is no deadline for an fdatasync: what was logged is in the kernel, and close returns."""
+    limits = WriterLimits(sync_interval_s=NEVER_S, close_patience_s=0.01, sync_patience_s=0.01)
+    writer = writer_of(tmp_path, disk, problems, limits)
+    disk.hang()
+    log_rows(writer, 0, 3)
+    writer.close()
+    assert [f"the disk of {writer.path} has not answered for 0.02 s: " in told for told in problems] == [
+        True
+    ]
+    assert [0, 1, 2] == rows_of(tmp_path)
+
+
+def test_a_file_that_cannot_be_closed_is_told_by_name(problems: Problems, tmp_path: Path) -> None:
+    """A network file system may report there what it never wrote; what was synced is there."""
+
+    class Unclosable(FaultyDisk):
+        def close(self, fd: int) -> None:
+            super().close(fd)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    writer = writer_of(tmp_path, Unclosable(), problems)
+    log_rows(writer, 0, 3)
+    writer.close()
+    assert [f"{writer.path} could not be closed: Input/output error"] == problems
+    assert [0, 1, 2] == rows_of(tmp_path)
+
+
+def test_a_summary_set_by_hand_goes_on_in_the_next_file(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """Whether its record was carried over or is in the failed file: it wins over rows for good."""
+    writer = writer_of(tmp_path, disk, problems)
+    writer.log_summary({"synced": 1})
+    assert writer.sync()
+    writer.log_summary({"carried": 2})
+    disk.fail("fdatasync", errno.EIO)
+    assert not writer.sync()
+    problems.seen("takes data again")
+    writer.log_row({"synced": 0, "carried": 0, "i": 3}, step=0)
+    expected = {"synced": 1, "carried": 2, "i": 3}
+    assert expected == writer.summary
+    writer.close()
+    with Reader(tmp_path) as run:
+        assert (expected, 2) == (run.summary, len(run.logs))
+
+
 def test_a_directory_that_is_deleted_is_noticed_and_told(
     disk: FaultyDisk, problems: Problems, tmp_path: Path
 ) -> None:
@@ -461,6 +513,33 @@ def test_a_disk_that_takes_nothing_at_the_start_raises(
     with pytest.raises(OSError, match="No space left"):
         writer_of(tmp_path, disk, problems)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_names_that_are_always_taken_are_tried_only_so_often(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """A file system that says of any name that it is there does not hold the constructor for ever."""
+    disk.fail("create", errno.EEXIST, times=None)
+    with pytest.raises(FileExistsError, match="7 logs came in between"):
+        writer_of(tmp_path, disk, problems, WriterLimits(names_tried_max=7))
+    assert 7 == disk.calls["create"]
+
+
+def test_without_a_listener_problems_are_lines_on_stderr(
+    disk: FaultyDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each names its source; a stderr that was closed is no problem of training."""
+    writer = Writer(tmp_path, disk=disk, limits=BY_HAND)
+    log_rows(writer, 0, 1)
+    disk.fail("write", errno.EIO)
+    log_rows(writer, 1, 2)
+    writer.close()
+    failed, healed = capsys.readouterr().err.splitlines()
+    assert failed.startswith(f"tidelog: {tmp_path}/main.0001.tlog cannot be written")
+    assert healed.startswith(f"tidelog: {tmp_path} takes data again")
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        stderr.close()
+        tell_on_stderr("nobody hears this")
 
 
 # -- durability -------------------------------------------------------------------------------------
@@ -518,6 +597,64 @@ def test_buffered_writes_many_rows_as_one_chunk(
     assert list(range(1010)) == rows_of(tmp_path)
 
 
+def test_what_does_not_fit_into_one_chunk_is_buffered_as_two(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """However much may be buffered, no payload is over the format's limit of 16 MiB."""
+    limits = WriterLimits(
+        sync_interval_s=NEVER_S,
+        buffered_interval_s=NEVER_S,
+        buffered_bytes_max=2**30,
+        checkpoint_bytes_min=2**30,
+    )
+    writer = writer_of(tmp_path, disk, problems, limits, durability="buffered")
+    before = disk.calls["write"]
+    for i in range(3):
+        writer.log_row({"i": i, "text": "x" * 9_000_000}, step=i)
+    assert 2 == disk.calls["write"] - before
+    writer.close()
+    assert [0, 1, 2] == rows_of(tmp_path)
+
+
+class HandClock(Clock):
+    """A clock that a test moves; `asked_again` waits until it was asked so often."""
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+        self._asked = 0
+        self._changed = threading.Condition()
+
+    def monotonic(self) -> float:
+        with self._changed:
+            self._asked += 1
+            self._changed.notify_all()
+            return self.time_s
+
+    def asked_again(self, times: int) -> None:
+        with self._changed:
+            due = self._asked + times
+            assert self._changed.wait_for(lambda: self._asked >= due, timeout=10)
+
+
+@pytest.mark.parametrize("durability", ["process", "power", "buffered"])
+def test_a_writer_that_lives_says_so_once_in_a_while(
+    durability: str, disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """An empty run record in each `heartbeat_s` in which nothing else is logged; no more of them."""
+    clock = HandClock()
+    limits = WriterLimits(sync_interval_s=0.001, buffered_interval_s=0.001, heartbeat_s=60)
+    writer = writer_of(tmp_path, disk, problems, limits, durability=durability, clock=clock)
+    log_rows(writer, 0, 1)
+    assert writer.sync()
+    for minute in range(3):
+        clock.time_s = 61.0 * minute
+        clock.asked_again(8)
+    writer.close()
+    with Reader(tmp_path) as run:
+        beats = [record for record in run.records() if record.kind == "run" and not record.data]
+        assert (2, "finished") == (len(beats), run.state)
+
+
 def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
     """The message names the value and the choice; nothing was made."""
     with pytest.raises(ValueError, match=r"'fast' is none of process, power, buffered"):
@@ -559,6 +696,94 @@ def test_a_row_that_no_record_can_hold_leaves_no_trace(
                 writer.log_row(data, step=step)
         assert (5, {"i": 4}) == (writer.rows, writer.summary)
     assert list(range(5)) == rows_of(tmp_path)
+
+
+def test_a_time_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """RecordError names the value; the log is as it was."""
+    with contextlib.closing(Writer(tmp_path)) as writer:
+        with pytest.raises(RecordError, match="the time 'noon' of step 3 is not a number of seconds"):
+            writer.log_row({"i": 0}, step=3, time="noon")  # type: ignore[arg-type]
+        log_rows(writer, 0, 1)
+    assert [0] == rows_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [
+        (object(), "a config record cannot hold this: cannot record object"),
+        ("x" * 2**24, "a config record of 16777239 bytes is over the limit of 16711680"),
+    ],
+    ids=["object", "text"],
+)
+def test_a_config_that_no_record_can_hold_leaves_no_trace(
+    value: object, match: str, tmp_path: Path
+) -> None:
+    """RecordError says why; what else was configured is there."""
+    with contextlib.closing(Writer(tmp_path)) as writer:
+        writer.log_config({"lr": 0.1})
+        with pytest.raises(RecordError, match=match):
+            writer.log_config({"model": value})
+    with Reader(tmp_path) as run:
+        assert ({"lr": 0.1}, []) == (run.config, run.damage)
+
+
+def test_a_signal_handler_in_the_middle_of_a_write_is_told_so(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """To wait for its own thread would be for ever: WriterBusyError, and nothing is written."""
+    writer = writer_of(tmp_path, disk, problems)
+    log_rows(writer, 0, 1)
+    busy = []
+
+    def interrupt() -> None:
+        busy.append(writer.is_busy)
+        with pytest.raises(WriterBusyError, match=r"a signal came while .*main\.0001\.tlog was written"):
+            writer.log_row({"i": 99}, step=99)
+        for call in (writer.sync, writer.close, lambda: writer.log_config({"a": 1})):
+            with pytest.raises(WriterBusyError):
+                call()
+
+    disk.on_write = interrupt
+    log_rows(writer, 1, 2)
+    disk.on_write = None
+    assert ([True, True], False) == (busy, writer.is_busy)
+    log_rows(writer, 2, 3)
+    writer.close()
+    assert [0, 1, 2] == rows_of(tmp_path)
+
+
+def test_a_writer_tells_what_it_took(disk: FaultyDisk, problems: Problems, tmp_path: Path) -> None:
+    """Its last step, its rows, its state; an alert is a record like any other."""
+    writer = writer_of(tmp_path, disk, problems)
+    assert (None, f"<Writer main in {tmp_path}, open, 0 rows>") == (writer.last_step, repr(writer))
+    log_rows(writer, 5, 7)
+    writer.log_alert({"title": "hot", "text": "92 degrees", "level": "WARN"})
+    assert 6 == writer.last_step
+    disk.fail("create", errno.ENOSPC, times=None)
+    disk.fail("write", errno.ENOSPC)
+    log_rows(writer, 7, 8)
+    assert f"<Writer main in {tmp_path}, without a file, 3 rows>" == repr(writer)
+    disk.heal()
+    writer.close()
+    assert f"<Writer main in {tmp_path}, closed, 3 rows>" == repr(writer)
+    with Reader(tmp_path) as run:
+        assert ["hot"] == [record.data["title"] for record in run.records() if record.kind == "alert"]
+
+
+def test_a_process_that_can_start_no_thread_logs_all_the_same(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """It is told; each row is in the kernel, and close syncs."""
+    writer = writer_of(tmp_path, disk, problems)
+    before = threading.stack_size(2**46)  # More than there can be: no thread starts.
+    try:
+        log_rows(writer, 0, 3)
+        writer.close()
+    finally:
+        threading.stack_size(before)
+    assert problems[0].startswith(f"no thread can be started to sync {writer.path}: ")
+    assert (1, 1) == (len(problems), disk.calls["fdatasync"])
+    assert [0, 1, 2] == rows_of(tmp_path)
 
 
 def test_a_closed_writer_says_so(tmp_path: Path) -> None:
@@ -704,3 +929,28 @@ def test_a_child_that_logs_nothing_makes_no_file(tmp_path: Path) -> None:
         """
     assert 0 == run_python(code, tmp_path).communicate(timeout=60)[0].count(b"x")
     assert ["main.0001.tlog"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_grandchild_continues_from_the_log_that_its_line_last_wrote(tmp_path: Path) -> None:
+    """A child that logged nothing has no log to name: its own child names the one before."""
+    code = """
+        import os, sys
+        from tidelog.datastore import Writer
+        writer = Writer(sys.argv[1])
+        writer.log_row({"i": 0}, step=0)
+        if os.fork() == 0:
+            if os.fork() == 0:
+                writer.log_row({"i": 1}, step=0)
+                writer.close()
+                os._exit(0)
+            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+        assert os.wait()[1] == 0
+        writer.close()
+        """
+    process = run_python(code, tmp_path)
+    process.communicate(timeout=60)
+    assert 0 == process.returncode
+    assert [0, 1] == rows_of(tmp_path)
+    with Reader(tmp_path / "main.0001.tlog") as first, Reader(tmp_path / "main.0002.tlog") as second:
+        log_id = (tmp_path / "main.0001.tlog").read_bytes()[8:24].hex()
+        assert (None, log_id) == tuple(run.metadata.get("forked_from") for run in (first, second))

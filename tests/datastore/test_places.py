@@ -1,0 +1,45 @@
+"""Where the files of a root lie, and which of their directories are known to be on the disk."""
+
+import os
+from pathlib import Path
+
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.places import SYNCED_DIRECTORIES_MAX, Places
+
+
+class NotingDisk(Disk):
+    """Notes which directories are synced; they need not be there."""
+
+    def __init__(self) -> None:
+        self.synced: list[str] = []
+
+    def sync_directory(self, path: StrPath) -> None:
+        self.synced.append(os.fspath(path))
+
+
+def test_each_directory_is_synced_once_from_the_file_up_to_the_root(tmp_path: Path) -> None:
+    """A second file beside the first costs nothing, one in another run only its own directory."""
+    disk = NotingDisk()
+    places = Places(tmp_path, disk=disk)
+    assert f"<Places below {tmp_path}>" == repr(places)
+    places.sync_above(places.log("mnist", "r1", "main.0001.tlog"))
+    expected = [f"{tmp_path}/mnist/r1", f"{tmp_path}/mnist", f"{tmp_path}"]
+    assert expected == disk.synced
+    places.sync_above(places.log("mnist", "r1", "main.0002.tlog"))
+    places.sync_above(places.log("mnist", "r2", "main.0001.tlog"))
+    assert [*expected, f"{tmp_path}/mnist/r2"] == disk.synced
+    places.forget_synced()
+    places.sync_above(places.log("mnist", "r1", "main.0001.tlog"))
+    assert [*expected, f"{tmp_path}/mnist/r2", *expected] == disk.synced
+
+
+def test_memory_for_synced_directories_is_bounded(tmp_path: Path) -> None:
+    """At the bound all are forgotten, and synced again when they are next written to."""
+    disk = NotingDisk()
+    places = Places(tmp_path, disk=disk)
+    for n in range(SYNCED_DIRECTORIES_MAX - 1):  # The root is one as well.
+        places.sync_above(f"{tmp_path}/{n}/main.0001.tlog")
+    assert SYNCED_DIRECTORIES_MAX == len(disk.synced)
+    places.sync_above(f"{tmp_path}/new/main.0001.tlog")
+    places.sync_above(f"{tmp_path}/0/main.0001.tlog")
+    assert [f"{tmp_path}/new", f"{tmp_path}/0", f"{tmp_path}"] == disk.synced[-3:]

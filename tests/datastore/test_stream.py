@@ -1,0 +1,44 @@
+"""A stream of a run that has no log yet, as a forked child's: the first record begins it."""
+
+import errno
+import os
+from pathlib import Path
+
+from faults.faulty_disk import FaultyDisk
+
+from tidelog.datastore import Reader
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.limits import WriterLimits
+from tidelog.datastore.records import RecordEncoder
+from tidelog.datastore.stream import Stream
+
+
+def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Path) -> None:
+    """Nothing is lost, the first trouble is told once, and the log names the one it was forked from."""
+    disk, problems, encoder = FaultyDisk(), list[str](), RecordEncoder()
+    stream = Stream(
+        tmp_path,
+        "main",
+        encoder=encoder,
+        disk=disk,
+        clock=Clock(),
+        entropy=os.urandom,
+        on_problem=problems.append,
+        on_failure=lambda: None,
+        limits=WriterLimits(reopen_backoff_first_s=0.0),
+        forked_from="ab" * 16,
+    )
+    disk.fail("create", errno.ENOSPC, times=2)
+    for step in range(3):
+        stream.append(encoder.row({"i": step}, step, 1e9), 1)
+    assert f"<Stream main in {tmp_path}: without a file>" == repr(stream)
+    stream.try_reopen()
+    stream.try_reopen()
+    assert stream.log is not None
+    assert f"<Stream main in {tmp_path}: {stream.log!r}>" == repr(stream)
+    stream.append(encoder.row({"i": 3}, 3, 1e9), 1)
+    stream.append_final(state="finished", exit_code=0)
+    stream.log.close()
+    assert 1 == len(problems)
+    with Reader(tmp_path) as run:
+        assert ([0, 1, 2, 3], "ab" * 16) == (list(run.history()["i"]), run.metadata["forked_from"])
