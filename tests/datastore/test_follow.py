@@ -73,6 +73,37 @@ def test_a_row_that_goes_to_two_files_is_yielded_once(
         assert list(range(-1, count)) == values(seen)
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_was_seen_in_a_failed_file_comes_twice_only_where_that_is_damaged(
+    is_damaged: bool, tmp_path: Path
+) -> None:
+    """Where a row was lost nobody can tell which, so all that the next file holds is yielded."""
+    disk = FaultyDisk()
+    limits = WriterLimits(sync_interval_s=3600, reopen_backoff_first_s=0.0, reopen_backoff_max_s=0.0)
+    writer = Writer(tmp_path, disk=disk, limits=limits, on_problem=lambda _: None)
+    failed, ends = writer.path, []
+    for i in range(5):
+        writer.log_row({"i": i}, step=i)
+        ends.append(failed.stat().st_size)
+    if is_damaged:
+        with failed.open("r+b") as file:
+            file.seek(ends[2] - 1)
+            file.write(b"\xff")
+    expected = [0, 1, 3, 4] if is_damaged else [0, 1, 2, 3, 4]
+    seen: list[Record] = []
+    with Reader(tmp_path) as run:
+        following = run.follow(interval_s=0.0)
+        while len(values(seen)) < len(expected):
+            seen.append(next(following))
+        assert expected == values(seen)
+        disk.fail("fdatasync", errno.EIO)
+        assert not writer.sync()
+        writer.log_row({"i": 5}, step=5)
+        writer.close()
+        seen += following
+    assert [*expected, *(range(5) if is_damaged else []), 5] == values(seen)
+
+
 def test_an_event_wakes_who_waits(tmp_path: Path) -> None:
     """Long before the next look would be due."""
     with Changes(tmp_path, disk=FaultyDisk()) as changes:

@@ -317,6 +317,23 @@ def test_a_row_that_joins_a_stretch_may_look_like_one_itself(tmp_path: Path) -> 
     reader.close()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [step - 30 for step in range(60)],  # From one byte to another kind of one byte.
+        [2**63 + step for step in range(60)],
+        [*(step / 8 for step in range(60)), *range(60), *(2**63 + step for step in range(60))],
+    ],
+    ids=["negative", "uint64", "floats, then ints"],
+)
+def test_numbers_of_every_kind_are_a_stretch(values: list[Any], tmp_path: Path) -> None:
+    """And keep their type, where their column has one."""
+    log = LogSpec()
+    for step, value in enumerate(values):
+        log.row({"a": value}, step=step)
+    assert_same(log.data, tmp_path / "main.0001.tlog", must_gather=True)
+
+
 def goes_back(step: int, time: float) -> tuple[int, float]:
     return (1030 if step == 1050 else step), time
 

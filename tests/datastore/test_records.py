@@ -301,3 +301,12 @@ def test_a_map_that_msgpack_cannot_hold_is_a_record_error(value: object) -> None
     """As a record of it is."""
     with pytest.raises(RecordError, match="a map cannot hold this"):
         encode_map({"a": value})
+
+
+def test_an_extension_that_is_newer_than_this_is_kept_as_it_is(tmp_path: Path) -> None:
+    """Its code and its bytes; what is beside it is read as ever."""
+    log = LogSpec().row({"a": msgpack.ExtType(77, b"new"), "b": 1}, step=0)
+    (tmp_path / "main.0001.tlog").write_bytes(log.data)
+    with Reader(tmp_path) as run:
+        (row,) = run.records()
+        assert ({"a": msgpack.ExtType(77, b"new"), "b": 1}, []) == (row.data, run.damage)

@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_spec import LogSpec, log_of_every_kind
+from log_spec import LOG_ID, LogSpec, log_of_every_kind
 
 from tidelog.datastore import DatastoreError
 from tidelog.datastore.errors import NotALogError, UnsupportedVersionError
@@ -17,6 +17,7 @@ from tidelog.datastore.format import (
     Chunk,
     FileHeader,
     encode_file_header,
+    log_tag,
 )
 from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail, identify
 
@@ -154,3 +155,13 @@ def test_a_scanner_prints_where_it_stands() -> None:
     """For whoever debugs a log: its name, the offset, the next chunk's number."""
     _, scanner = scan(SPEC.data)
     assert f"<Scanner of log at {len(SPEC.data)}, before chunk {len(SPEC.ends)}>" == repr(scanner)
+
+
+def test_a_marker_that_begins_no_chunk_proves_no_tag() -> None:
+    """Where the header is gone the first whole chunk tells it, whatever lies before."""
+    lies = [
+        CHUNK_HEADER.pack(MARKER, kind, flags, 8, 0, 0, 0) for kind, flags in ((0, 0), (1, 1), (1, 0))
+    ]
+    data = bytes(40) + b"".join(lies) + SPEC.data[40:]
+    identity = identify(reads(data), log="log")
+    assert (log_tag(LOG_ID), True) == (identity.tag, identity.is_header_damaged)

@@ -111,3 +111,16 @@ def test_a_pattern_has_parts_in_their_order(pattern: str, key: str, is_met: bool
     for value in (2, 1):
         summary.observe({key: value})
     assert {key: 2 if is_met else 1} == summary.values()
+
+
+def test_a_mean_goes_on_from_a_checkpoint() -> None:
+    """So its state is what a checkpoint holds: how many values there were, and their sum."""
+    before, after = Summary(), Summary()
+    for summary in (before, after):
+        summary.define("a", {"summary": "mean"})
+    before.observe({"a": 1})
+    before.observe({"a": 4})
+    assert {"summary": {"a": 2.5}, "means": {"a": [2, 5.0]}} == before.state()
+    after.restore(before.state())
+    after.observe({"a": 7})
+    assert {"a": 4.0} == after.values()
