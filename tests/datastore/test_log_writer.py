@@ -98,6 +98,7 @@ def test_an_interrupt_beside_a_write_neither_doubles_nor_skips_a_number(
         log.append(RECORDS, PAYLOADS[1])
     if not is_there:
         log.append(RECORDS, PAYLOADS[1])
+    assert (EXPECTED.ends[1], 2) == (log.offset, log.seq)
     log.append(RECORDS, PAYLOADS[2])
     log.close()
     assert EXPECTED.data == path.read_bytes()

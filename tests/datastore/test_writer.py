@@ -945,14 +945,15 @@ def test_a_child_that_logs_nothing_makes_no_file(tmp_path: Path) -> None:
         from tidelog.datastore import Writer
         writer = Writer(sys.argv[1])
         writer.log_row({"i": 0}, step=0)
-        pid = os.fork()
-        if pid == 0:
+        if os.fork() == 0:
             writer.close()
-            os._exit(0)
-        os.waitpid(pid, 0)
+            sys.exit()
+        assert os.wait()[1] == 0
         writer.close()
         """
-    assert 0 == run_python(code, tmp_path).communicate(timeout=60)[0].count(b"x")
+    process = run_python(code, tmp_path)
+    process.communicate(timeout=60)
+    assert 0 == process.returncode
     assert ["main.0001.tlog"] == [path.name for path in tmp_path.iterdir()]
 
 
@@ -967,8 +968,8 @@ def test_a_grandchild_continues_from_the_log_that_its_line_last_wrote(tmp_path: 
             if os.fork() == 0:
                 writer.log_row({"i": 1}, step=0)
                 writer.close()
-                os._exit(0)
-            os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+                sys.exit()
+            sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
         assert os.wait()[1] == 0
         writer.close()
         """
@@ -979,3 +980,42 @@ def test_a_grandchild_continues_from_the_log_that_its_line_last_wrote(tmp_path: 
     with Reader(tmp_path / "main.0001.tlog") as first, Reader(tmp_path / "main.0002.tlog") as second:
         log_id = (tmp_path / "main.0001.tlog").read_bytes()[8:24].hex()
         assert (None, log_id) == tuple(run.metadata.get("forked_from") for run in (first, second))
+
+
+def test_a_child_of_a_writer_without_a_file_logs_its_own_rows_alone(tmp_path: Path) -> None:
+    """What the parent holds in memory while its disk is full is the parent's to write."""
+    code = """
+        import errno, os, sys
+        from tidelog.datastore import Writer
+        from tidelog.datastore.disk import Disk
+        class Full(Disk):
+            is_full = False
+            def create(self, path, *, mode=0o666):
+                if self.is_full:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return super().create(path, mode=mode)
+            def write(self, fd, data):
+                if self.is_full:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return os.write(fd, data)
+        disk = Full()
+        writer = Writer(sys.argv[1], disk=disk, on_problem=lambda problem: None)
+        writer.log_row({"i": 0}, step=0)
+        assert writer.sync()
+        disk.is_full = True
+        writer.log_row({"i": 1}, step=1)
+        if os.fork() == 0:
+            disk.is_full = False
+            writer.log_row({"i": 2}, step=0)
+            writer.close(state="failed", exit_code=9)
+            sys.exit()
+        assert os.wait()[1] == 0
+        disk.is_full = False
+        writer.close()
+        """
+    process = run_python(code, tmp_path)
+    process.communicate(timeout=60)
+    assert 0 == process.returncode
+    assert [0, 2, 1] == rows_of(tmp_path)
+    with Reader(tmp_path) as run:
+        assert (3, "finished", 0) == (len(run.logs), run.state, run.exit_code)
