@@ -36,9 +36,10 @@ types: setup
 test: lint types
 	$(BIN)/python -m pytest -n 2
 
-# Threads, forked children and processes without NumPy are measured as well: [tool.coverage] in pyproject.toml.
+# Forked children and processes without NumPy are measured as well: [tool.coverage] in pyproject.toml. Left out is
+# what bounds the seconds that an answer takes: measured, it takes three times as long.
 coverage: setup
-	$(BIN)/python -m pytest tests/datastore -n 2 --cov
+	$(BIN)/python -m pytest tests/datastore --ignore tests/datastore/test_fuzz.py -n 2 --cov
 
 proof: setup
 	$(BIN)/python -m pytest -m proof

@@ -10,7 +10,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_spec import TIME, LogSpec
+from log_spec import LOG_ID, TIME, LogSpec
 
 from tidelog.datastore import Reader, RecordError
 from tidelog.datastore.format import CHECKPOINT, FINAL, PAYLOAD_BYTES_MAX, RECORDS
@@ -310,3 +310,12 @@ def test_an_extension_that_is_newer_than_this_is_kept_as_it_is(tmp_path: Path) -
     with Reader(tmp_path) as run:
         (row,) = run.records()
         assert ({"a": msgpack.ExtType(77, b"new"), "b": 1}, []) == (row.data, run.damage)
+
+
+def test_no_log_holds_its_own_chunks_again(tmp_path: Path) -> None:
+    """One that says so is read as ever, beside others."""
+    log = LogSpec().record(RUN, TIME, {"supersedes": [[LOG_ID.hex(), 0, 9]]}).row({"a": 1}, step=0)
+    (tmp_path / "main.0001.tlog").write_bytes(log.data)
+    (tmp_path / "main.0002.tlog").write_bytes(LogSpec(bytes(16)).row({"a": 2}, step=1).data)
+    with Reader(tmp_path) as run:
+        assert ([1, 2], []) == (list(run.history()["a"]), run.damage)

@@ -124,3 +124,14 @@ def test_a_mean_goes_on_from_a_checkpoint() -> None:
     after.restore(before.state())
     after.observe({"a": 7})
     assert {"a": 4.0} == after.values()
+
+
+def test_a_pattern_that_comes_late_counts_from_then_on() -> None:
+    """Also for keys that were there before it and had none; for no other key."""
+    summary = Summary()
+    summary.define("loss", {"summary": "min"})
+    for value in (2, 3, 1):
+        summary.observe({"loss": value, "val/loss": value, "other": value})
+        if value == 3:
+            summary.define("val/*", {"summary": "max"})
+    assert {"loss": 1, "val/loss": 3, "other": 1} == summary.values()

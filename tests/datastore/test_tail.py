@@ -167,6 +167,8 @@ CHECKPOINT_AT = 117
         {"noted": 10**9},
         {"noted": 40},
         {"notes": [CHECKPOINT_AT]},
+        {"notes": [40, 40]},
+        {"notes": [40, 41]},
         {"noted": None},
     ],
 )
