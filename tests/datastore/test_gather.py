@@ -217,7 +217,7 @@ def test_a_chunk_of_another_log_ends_a_stretch(tmp_path: Path) -> None:
 
 def test_late_data_for_an_earlier_step_is_left_to_the_plain_merge(tmp_path: Path) -> None:
     """A step that goes back, at once or behind a stretch."""
-    log = uniform(60).row({"val": 1.0}, step=3)
+    log = uniform(60).row({"val": 1.0}, step=3).row({"val": None}, step=4)
     path = tmp_path / "main.0001.tlog"
     path.write_bytes(log.data)
     reader = LogReader(path)

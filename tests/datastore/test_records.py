@@ -143,6 +143,7 @@ HOSTILE = {
     "an exit that is a number": pack([9, 0.5, 1]),
     "a metric whose name is a number": pack([5, 1, {}]),
     "a console line without text": pack([7, 0.5, "stdout"]),
+    "a record and a byte that msgpack never uses": pack([3, 0.5, {}]) + b"\xc1",
     "half a record": pack([3, 0.5, {"a": 1}])[:-1],
     "a record and a half": pack([3, 0.5, {}]) + pack([3, 0.5, {"a": 1}])[:-1],
 }
