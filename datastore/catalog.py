@@ -19,7 +19,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.datastore.location import is_url
-from tidelog.datastore.records import decode_map, encode_map
+from tidelog.datastore.payload import decode_map, encode_map
 from tidelog.datastore.run_outline import RunOutline
 
 Fingerprint = list[list[Any]]

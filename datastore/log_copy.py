@@ -15,17 +15,8 @@ from tidelog.datastore.gaps import Gaps, Loss
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.log_draft import DraftChunk, LogDraft
 from tidelog.datastore.log_references import with_new_references
-from tidelog.datastore.records import (
-    KIND_NAMES,
-    METRIC,
-    NOTED_KINDS,
-    ROW,
-    RUN,
-    SCHEMA,
-    SCHEMA_WRITTEN_TIMES,
-    Content,
-    RecordEncoder,
-)
+from tidelog.datastore.record_encoder import SCHEMA_WRITTEN_TIMES, RecordEncoder
+from tidelog.datastore.records import KIND_NAMES, METRIC, NOTED_KINDS, ROW, RUN, SCHEMA, Content
 
 ENDING_KEYS = ("state", "exit_code")
 

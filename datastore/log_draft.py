@@ -12,7 +12,7 @@ from tidelog.datastore.format import (
     RECORDS,
 )
 from tidelog.datastore.limits import WriterLimits
-from tidelog.datastore.records import RecordEncoder
+from tidelog.datastore.record_encoder import RecordEncoder
 
 DraftChunk = tuple[int, bytes]
 """Type and payload of a chunk to append."""

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DamagedLogError, ReaderClosedError, RecordError
 from tidelog.datastore.format import CHECKPOINT, FILE_HEADER_BYTES, FINAL, RECORDS, Chunk
-from tidelog.datastore.records import ROW, SCHEMA, Content, check_record, decode_map, decode_records
+from tidelog.datastore.payload import decode_map, decode_records
+from tidelog.datastore.records import ROW, SCHEMA, Content, check_record
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, Identity, Scanner, TornTail, identify
 
 Recovery = Literal["skip_damage", "tolerate_tail", "strict"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgpack
 
-from tidelog.datastore.records import RUN, SUPERSEDES, RecordEncoder
+from tidelog.datastore.record_encoder import RecordEncoder
+from tidelog.datastore.records import RUN, SUPERSEDES
 
 FORKED_FROM = "forked_from"
 

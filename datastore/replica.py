@@ -16,8 +16,9 @@ from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
 from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
 from tidelog.datastore.names import check_name
+from tidelog.datastore.payload import decode_records
 from tidelog.datastore.places import Places
-from tidelog.datastore.records import ROW, decode_records
+from tidelog.datastore.records import ROW
 from tidelog.datastore.replica_files import ReplicaFiles, blocks
 from tidelog.datastore.replica_logs import ReplicaLogs
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, Scanner, identify

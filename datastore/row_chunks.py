@@ -16,7 +16,8 @@ from tidelog.datastore.format import (
     RECORDS,
     crc32,
 )
-from tidelog.datastore.records import ROW, SCHEMA, check_record, decode_map, decode_records
+from tidelog.datastore.payload import decode_map, decode_records
+from tidelog.datastore.records import ROW, SCHEMA, check_record
 
 STRETCH_ROW_BYTES_MAX = 8192
 """Longer rows are few in a window: they count as no stretch, which would gain nothing."""

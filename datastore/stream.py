@@ -20,7 +20,8 @@ from tidelog.datastore.layout import next_log
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.process import process_facts
-from tidelog.datastore.records import RUN, SUPERSEDES, RecordEncoder
+from tidelog.datastore.record_encoder import RecordEncoder
+from tidelog.datastore.records import RUN, SUPERSEDES
 from tidelog.datastore.unsynced import Held, Unsynced, superseded_ranges
 
 

@@ -22,7 +22,8 @@ from tidelog.datastore.format import (
 )
 from tidelog.datastore.log_reader import LogReader, LogWalk
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.records import NOTED_KINDS, check_record, decode_map, decode_records
+from tidelog.datastore.payload import decode_map, decode_records
+from tidelog.datastore.records import NOTED_KINDS, check_record
 
 TAIL_BYTES = (16 * 1024, 192 * 1024, 2 * 1024 * 1024, 32 * 1024 * 1024)
 """How much of the end is searched for a checkpoint, one after the other; then all of it is read."""

@@ -20,6 +20,7 @@ from tidelog.datastore.format import PAYLOAD_BYTES_MAX
 from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.log_writer import LogWriter
+from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import (
     ALERT,
     CONFIG,
@@ -30,7 +31,6 @@ from tidelog.datastore.records import (
     NOTED_KINDS,
     RUN,
     SUMMARY,
-    RecordEncoder,
 )
 from tidelog.datastore.stream import Stream
 

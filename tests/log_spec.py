@@ -11,6 +11,7 @@ from tidelog.datastore.format import (
     encode_file_header,
     log_tag,
 )
+from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import (
     ALERT,
     CONFIG,
@@ -22,7 +23,6 @@ from tidelog.datastore.records import (
     SUMMARY,
     Histogram,
     Media,
-    RecordEncoder,
 )
 
 LOG_ID = bytes(range(16))

@@ -48,6 +48,8 @@ PURE = (
     "tidelog.datastore.merge",
     "tidelog.datastore.names",
     "tidelog.datastore.outline",
+    "tidelog.datastore.payload",
+    "tidelog.datastore.record_encoder",
     "tidelog.datastore.records",
     "tidelog.datastore.remote_file",
     "tidelog.datastore.remote_url",

@@ -9,8 +9,9 @@ from typing import Any
 
 from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import RECORDS, Chunk
+from tidelog.datastore.payload import decode_records
 from tidelog.datastore.places import check_upload_path
-from tidelog.datastore.records import FILE, ROW, Media, decode_records
+from tidelog.datastore.records import FILE, ROW, Media
 from tidelog.syncd.bodies import FileEntry
 
 DIGEST_WORD = b"sha256"

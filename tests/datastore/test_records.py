@@ -14,20 +14,9 @@ from log_spec import LOG_ID, TIME, LogSpec
 
 from tidelog.datastore import Reader, RecordError
 from tidelog.datastore.format import CHECKPOINT, FINAL, PAYLOAD_BYTES_MAX, RECORDS
-from tidelog.datastore.records import (
-    CONFIG,
-    EXIT,
-    FILE,
-    RUN,
-    SCHEMA,
-    Histogram,
-    Media,
-    RecordEncoder,
-    check_record,
-    decode_map,
-    decode_records,
-    encode_map,
-)
+from tidelog.datastore.payload import decode_map, decode_records, encode_map
+from tidelog.datastore.record_encoder import RecordEncoder
+from tidelog.datastore.records import CONFIG, EXIT, FILE, RUN, SCHEMA, Histogram, Media, check_record
 
 numbers = st.one_of(
     st.integers(-(2**63), 2**64 - 1),

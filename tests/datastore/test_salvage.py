@@ -30,17 +30,8 @@ from tidelog.datastore.format import (
 from tidelog.datastore.gaps import Loss
 from tidelog.datastore.log_draft import LogDraft
 from tidelog.datastore.log_reader import LogReader
-from tidelog.datastore.records import (
-    CONFIG,
-    EXIT,
-    FILE,
-    METRIC,
-    RUN,
-    SUMMARY,
-    Histogram,
-    Media,
-    RecordEncoder,
-)
+from tidelog.datastore.record_encoder import RecordEncoder
+from tidelog.datastore.records import CONFIG, EXIT, FILE, METRIC, RUN, SUMMARY, Histogram, Media
 from tidelog.datastore.salvage import salvage
 from tidelog.datastore.salvage_report import SalvagedLog, SalvageReport
 from tidelog.datastore.tail import read_tail

@@ -9,7 +9,7 @@ from faults.faulty_disk import FaultyDisk
 from tidelog.datastore import Reader
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.limits import WriterLimits
-from tidelog.datastore.records import RecordEncoder
+from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.stream import Stream
 
 

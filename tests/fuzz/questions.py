@@ -19,7 +19,8 @@ from tidelog.datastore.as_json import dumps
 from tidelog.datastore.check import check_run
 from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.log_reader import RECOVERIES
-from tidelog.datastore.records import Record, decode_map, decode_records
+from tidelog.datastore.payload import decode_map, decode_records
+from tidelog.datastore.records import Record
 from tidelog.datastore.scan import Scanner, identify, walk_sound
 
 BLOCKS_BYTES = (64, 1 << 20)
