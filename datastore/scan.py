@@ -129,7 +129,8 @@ class Scanner:
         self.seq = seq
         self.damage: list[Damage] = []
         self.tail: Damage | TornTail | None = None
-        self._read_at = read_at
+        self._read_at_any_time = read_at
+        self._seen = 0  # How far this iteration has read: a live log is longer by the time it ends.
         self._tag = tag
         self._log = log
         self._block_bytes = max(block_bytes, BLOCK_BYTES_MIN)
@@ -139,7 +140,7 @@ class Scanner:
 
     def __iter__(self) -> Iterator[Chunk]:
         read_at, tag, block_bytes = self._read_at, self._tag, self._block_bytes
-        self.tail = None
+        self.tail, self._seen = None, self.offset
         # Chunks are taken from this window; it moves forward when one does not lie in it whole.
         window, window_at = b"", self.offset
         offset, seq = self.offset, self.seq
@@ -181,6 +182,11 @@ class Scanner:
             yield chunk
         self.tail = self._judge_tail()
 
+    def _read_at(self, offset: int, size: int) -> bytes:
+        data = self._read_at_any_time(offset, size)
+        self._seen = max(self._seen, offset + len(data))
+        return data
+
     def _search(self, offset: int, seq: int) -> int | None:
         """Return where the next believable chunk header lies, at `offset` or behind it."""
         while True:
@@ -200,15 +206,14 @@ class Scanner:
         """Tell what lies behind the last whole chunk: nothing, a torn tail, or damage.
 
         A cut leaves the beginning of a chunk. A power cut can leave zeros behind that, from a sector's
-        boundary on, where the file's length reached the disk before its bytes did.
+        boundary on, where the file's length reached the disk before its bytes did. What has come since
+        the iteration read the end is left to the next one.
         """
         offset = self.offset
-        start = self._read_at(offset, CHUNK_BYTES_MAX + BLOCK_BYTES)
+        size = self._seen - offset
+        start = self._read_at(offset, min(size, CHUNK_BYTES_MAX + BLOCK_BYTES))
         if not start:
             return None
-        size = len(start)
-        while more := self._read_at(offset + size, BLOCK_BYTES):
-            size += len(more)
         if size == len(start):
             written = len(start.rstrip(b"\0"))
             if not written or self._is_beginning(start, size):

@@ -13,6 +13,7 @@ from tidelog.datastore.errors import NotALogError, UnsupportedVersionError
 from tidelog.datastore.format import (
     CHUNK_BYTES_MAX,
     CHUNK_HEADER,
+    FILE_HEADER_BYTES,
     MARKER,
     Chunk,
     FileHeader,
@@ -165,3 +166,27 @@ def test_a_marker_that_begins_no_chunk_proves_no_tag() -> None:
     data = bytes(40) + b"".join(lies) + SPEC.data[40:]
     identity = identify(reads(data), log="log")
     assert (log_tag(LOG_ID), True) == (identity.tag, identity.is_header_damaged)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 120), min_size=1, max_size=40), st.sampled_from([64, 300, 1 << 20]))
+def test_a_log_that_grows_while_it_is_judged_is_never_damaged(pieces: list[int], block: int) -> None:
+    """Between any two reads of one scan: what came later is for the next."""
+    log = LogSpec()
+    for step in range(20):
+        log.row({"a": step}, step=step)
+    size, steps = FILE_HEADER_BYTES, iter(pieces)
+
+    def read_at(offset: int, length: int) -> bytes:
+        nonlocal size
+        data = log.data[: min(size, offset + length)][offset:]
+        size = min(size + next(steps, 0), len(log.data))
+        return data
+
+    scanner = Scanner(read_at, log_tag(LOG_ID), log="main.0001.tlog", block_bytes=block)
+    found = 0
+    for _ in range(3):
+        found += len(list(scanner))
+        assert [] == scanner.damage
+        assert not isinstance(scanner.tail, Damage)
+    assert [] == [end for end in log.ends[found:] if end <= scanner.offset]
