@@ -46,9 +46,6 @@ class RunLogs:
     def __iter__(self) -> Iterator[OpenLog]:
         return iter(list(self._logs.values()))
 
-    def __len__(self) -> int:
-        return len(self._logs)
-
     @property
     def directory(self) -> Path:
         """The run directory, also where only one of its logs was asked for."""
