@@ -19,6 +19,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "~": lambda value, pattern: fnmatchcase(str(value), str(pattern)),
 }
+_ORDERS = ("<=", ">=", "<", ">")
 _FORM = re.compile(r"\s*(?P<field>.+?)\s*(?P<sign><=|>=|!=|==|<|>|=|~)\s*(?P<literal>.*?)\s*", re.DOTALL)
 
 
@@ -37,7 +38,7 @@ class Comparison(NamedTuple):
         as it is. Raises ComparisonError where the text is none.
         """
         match = _FORM.fullmatch(text)
-        if match is None:
+        if match is None or (match["sign"] in _ORDERS and not match["literal"]):
             raise ComparisonError(
                 f"{text!r} is no comparison: write a field, one of {' '.join(_OPERATORS)} and a value, "
                 "such as 'summary.loss < 0.1'"

@@ -50,10 +50,7 @@ class LogReader:
 
         Raises ReaderClosedError after `close()`.
         """
-        if self._fd < 0:
-            raise ReaderClosedError(
-                f"{self.path} was closed before this part of it was read: ask while it is open"
-            )
+        self._require_open()
         return self._disk.read_at(self._fd, offset, size)
 
     @property
@@ -63,7 +60,8 @@ class LogReader:
 
     @property
     def size(self) -> int:
-        """The file's length in bytes, now."""
+        """The file's length in bytes, now. Raises ReaderClosedError after `close()`."""
+        self._require_open()
         return self._disk.size(self._fd)
 
     def walk(self, *, block_bytes: int | None = None) -> "LogWalk":
@@ -75,6 +73,12 @@ class LogReader:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._disk.close(fd)
+
+    def _require_open(self) -> None:
+        if self._fd < 0:
+            raise ReaderClosedError(
+                f"{self.path} was closed before this part of it was read: ask while it is open"
+            )
 
 
 class LogWalk:

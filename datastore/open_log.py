@@ -96,8 +96,15 @@ class _Gathered(Generic[Outline]):
         self._size = -1
 
     def read_on(self, log: OpenLog) -> None:
-        """Take what has been appended since; a file that was closed stays as it was read."""
-        if not log.reader.is_open or (size := log.reader.size) == self._size:
+        """Take what has been appended since; a file that was closed stays as it was read.
+
+        Raises ReaderClosedError where it was closed before anybody read it.
+        """
+        was_read = self._size >= 0
+        if was_read and not log.reader.is_open:
+            return
+        size = log.reader.size
+        if size == self._size:
             return
         for chunk, content in self.walk:
             if not log.is_superseded(chunk):

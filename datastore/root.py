@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.columns import MISSING, Columns, make_column
@@ -127,15 +127,15 @@ class Root:
         `"summary.acc >= 0.9"`, `"metadata.tags = baseline"`, `"name ~ resnet*"`; `sort` names fields,
         with a `-` before it the largest comes first. Fields are those of `RunInfo`. `on_progress` is
         told how many runs of how many were read. Raises ComparisonError for a text that is no
-        comparison and NotARunError where there is no such folder.
+        comparison, ValueError for a state that there is not, NotARunError where there is no such folder.
         """
         wanted = [Comparison.parse(text) for text in ([where] if isinstance(where, str) else where)]
         if project is not None:
             wanted.append(Comparison("project", "~", project))
-        states = {state} if isinstance(state, str) else None if state is None else set(state)
+        states = _states(state)
         chosen = []
         for run in self._read(on_progress):
-            if states is None or run.state in states:
+            if run.state in states:
                 fields = run.fields()
                 if all(comparison.holds(fields) for comparison in wanted):
                     chosen.append((fields, run))
@@ -216,6 +216,15 @@ def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None, *
         fault=fault,
         disk=disk,
     )
+
+
+def _states(state: State | Iterable[State] | None) -> frozenset[str]:
+    """Return the states that are wanted; None stands for all."""
+    wanted = get_args(State) if state is None else (state,) if isinstance(state, str) else tuple(state)
+    for each in wanted:
+        if each not in get_args(State):
+            raise ValueError(f"state {each!r} is none of {', '.join(get_args(State))}")
+    return frozenset(wanted)
 
 
 Chosen = tuple[dict[str, Any], RunInfo]

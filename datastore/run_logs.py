@@ -106,7 +106,7 @@ class RunLogs:
         if not logs:
             raise NotARunError(
                 f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
-                "main.0001.tlog"
+                "main.0001.tlog; open_root() and `datastore runs` read a folder of runs"
             )
         for log in logs:
             if log not in self._logs:

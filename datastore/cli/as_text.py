@@ -7,6 +7,7 @@ import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.records import Histogram, Media
+from tidelog.datastore.text import counted
 
 VALUE_CHARACTERS_MAX = 60
 
@@ -43,6 +44,13 @@ def time_text(time: float) -> str:
         return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):
         return f"{time} s"  # NaN, or a year that no calendar has.
+
+
+def tail_text(length: int) -> str:
+    """Return what a torn tail of so many bytes is."""
+    if not length:
+        return "is empty: its writer died before it wrote anything"
+    return f"ends in {counted(length, 'byte')} of an unfinished chunk"
 
 
 def print_table(lines: Sequence[Sequence[str]]) -> None:

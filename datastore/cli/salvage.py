@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from tidelog.datastore.as_json import dumps
-from tidelog.datastore.cli.as_text import on_one_line
+from tidelog.datastore.cli.as_text import on_one_line, tail_text
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.gaps import Loss
 from tidelog.datastore.layout import SALVAGE_JSON
@@ -93,9 +93,8 @@ def _log_lines(log: SalvagedLog) -> Iterator[str]:
     if log.losses and log.rows_lost is not None:
         yield f"        {log.name}: that is {counted(log.rows_lost, 'row')}, its last checkpoint tells"
     if log.torn_tail is not None:
-        offset, length = log.torn_tail
-        size = counted(length, "byte")
-        yield f"  torn tail: {log.name}: {size} of an unfinished chunk at offset {offset}"
+        _, length = log.torn_tail
+        yield f"  torn tail: {log.name} {tail_text(length)}"
 
 
 def loss_text(loss: Loss) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tidelog.datastore.as_json import dumps, plain
-from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
+from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
@@ -130,10 +130,7 @@ def _print_run(run: dict[str, Any]) -> None:
     _print_map("config", run["config"], {})
     _print_map("summary", run["summary"], run["curves"])
     for tail in run["torn_tails"]:
-        _print_field(
-            "torn tail",
-            f"{tail['log']}: an unfinished chunk of {tail['length']} bytes at offset {tail['offset']}",
-        )
+        _print_field("torn tail", f"{tail['log']} {tail_text(tail['length'])}")
     for damage in run["damage"]:
         _print_field(
             "DAMAGE",

@@ -7,7 +7,7 @@ import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.check import RunCheck, check_run
-from tidelog.datastore.cli.as_text import on_one_line
+from tidelog.datastore.cli.as_text import on_one_line, tail_text
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
@@ -103,7 +103,7 @@ def check_lines(check: RunCheck) -> Iterator[str]:
         f"{counted(check.files, 'file')}, {size_text(check.bytes)}"
     )
     for tail in check.torn_tails:
-        yield f"  torn tail: {tail.log} ends in {counted(tail.length, 'byte')} of an unfinished chunk"
+        yield f"  torn tail: {tail.log} {tail_text(tail.length)}"
     for damage in check.damage:
         yield (
             f"  damage: {damage.log}: {counted(damage.length, 'byte')} at offset {damage.offset}, "

@@ -57,7 +57,7 @@ def test_a_comparison_holds_or_not(text: str, expected: bool) -> None:
     assert expected == Comparison.parse(text).holds(FIELDS)
 
 
-@pytest.mark.parametrize("text", ["", "config.lr", "< 5", "=", "  "])
+@pytest.mark.parametrize("text", ["", "config.lr", "< 5", "=", "  ", "summary.loss <", "a >= "])
 def test_a_text_that_is_no_comparison_is_refused(text: str) -> None:
     """The error shows it, and one that is right."""
     with pytest.raises(ComparisonError, match=r"is no comparison.*summary\.loss < 0\.1"):

@@ -44,6 +44,11 @@ def test_a_closed_log_says_so(tmp_path: Path) -> None:
     assert not reader.is_open
     with pytest.raises(ReaderClosedError, match=r"main\.0001\.tlog was closed before"):
         reader.read_at(0, 40)
+    run = Reader(tmp_path)
+    run.close()
+    for ask in (lambda: run.state, lambda: run.rows, run.history):
+        with pytest.raises(ReaderClosedError, match=r"main\.0001\.tlog was closed before"):
+            ask()
 
 
 def test_what_reads_a_log_prints_which(tmp_path: Path) -> None:

@@ -105,6 +105,12 @@ def test_a_text_that_is_no_comparison_is_refused_before_anything_is_read(tmp_pat
         open_root(tmp_path / "nothing").runs(where="lr")
 
 
+def test_a_state_that_there_is_not_is_refused(root: Path) -> None:
+    """Else nobody would see why no run fits."""
+    with pytest.raises(ValueError, match="state 'finnished' is none of running, finished, failed"):
+        open_root(root).runs(state=["failed", "finnished"])  # type: ignore[list-item]
+
+
 def test_a_root_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     """An empty one has no runs."""
     with pytest.raises(NotARunError, match="is not there"):
