@@ -25,6 +25,8 @@ NAMES = (
     "tags",
     "notes",
     "durability",
+    "console",
+    "monitor",
     "quiet",
     "listen",
 )
@@ -40,6 +42,7 @@ WANDB_FALLBACKS = {
     "WANDB_TAGS": "tags",
     "WANDB_NOTES": "notes",
     "WANDB_SILENT": "quiet",
+    "WANDB_CONSOLE": "console",
 }
 
 PROJECT_FILE = ".tidelog.toml"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidelog.sdk.current import Current
-from tidelog.sdk.media import Image
+from tidelog.sdk.media.image import Image
 from tidelog.sdk.recording import Run
 from tidelog.sdk.views import Forward
 

@@ -13,7 +13,7 @@ from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.exits import FAILED, ExitWatch
-from tidelog.sdk.facts import git_facts, package_version, script_facts
+from tidelog.sdk.facts.script import git_facts, package_version, script_facts
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.ranks import find_rank

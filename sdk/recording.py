@@ -22,7 +22,7 @@ from tidelog.sdk.chores import Chores
 from tidelog.sdk.curves import Curves
 from tidelog.sdk.deferred import Deferred
 from tidelog.sdk.exits import exit_of
-from tidelog.sdk.media import Image, ImageStore
+from tidelog.sdk.media.image import Image, ImageStore
 from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style

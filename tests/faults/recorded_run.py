@@ -11,7 +11,7 @@ from tidelog.datastore import Writer, WriterLimits
 from tidelog.datastore.layout import RUN_JSON
 from tidelog.datastore.writer import Durability
 from tidelog.sdk.derived import write_run_json
-from tidelog.sdk.media import Image, ImageStore
+from tidelog.sdk.media.image import Image, ImageStore
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.saving import FileSaver
 

@@ -13,7 +13,7 @@ from tidelog.datastore import Reader
 from tidelog.datastore.as_json import plain
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.sdk.current import Current
-from tidelog.sdk.media import Image
+from tidelog.sdk.media.image import Image
 from tidelog.sdk.recording import Run
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tidelog.datastore.records import Media
-from tidelog.sdk.media import Image
+from tidelog.sdk.media.image import Image
 from tidelog.sdk.values import (
     LIST_BYTES_MAX,
     STEP_MAX,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tidelog.sdk.facts import git_facts, hide_secrets, package_version, strip_credentials
+from tidelog.sdk.facts.script import git_facts, hide_secrets, package_version, strip_credentials
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.media import Image, ImageStore
+from tidelog.sdk.media.image import Image, ImageStore
 
 
 @pytest.fixture
