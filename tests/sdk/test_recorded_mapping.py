@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tidelog.sdk.as_map import as_map
+from tidelog.sdk.forward import Forward
 from tidelog.sdk.notices import Notices
-from tidelog.sdk.values import to_map
-from tidelog.sdk.views import Forward, RecordedMapping, SummaryMapping
+from tidelog.sdk.recorded_mapping import RecordedMapping
+from tidelog.sdk.summary_mapping import Summary
 
 
 @dataclasses.dataclass
@@ -96,7 +98,7 @@ def test_it_reads_like_a_mapping_and_by_attribute(config: RecordedMapping) -> No
 )
 def test_a_config_comes_from_what_people_have(expected: object, source: object) -> None:
     """Mappings, argparse's Namespace and dataclasses; None where it is none of these."""
-    assert expected == to_map(source)
+    assert expected == as_map(source)
 
 
 def test_what_is_no_map_is_said_once_and_left_out(
@@ -122,7 +124,7 @@ def test_an_object_is_kept_as_text_and_told_once(
 def test_a_summary_set_by_hand_wins() -> None:
     """What rows say is there as long as nobody sets it."""
     computed = {"loss": 0.5, "acc": 0.1}
-    summary = SummaryMapping(computed=lambda: computed, record=lambda _: None, notices=Notices())
+    summary = Summary(computed=lambda: computed, record=lambda _: None, notices=Notices())
     summary["acc"] = 0.9
     computed["loss"] = 0.4
     assert {"loss": 0.4, "acc": 0.9} == dict(summary)
