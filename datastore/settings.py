@@ -103,6 +103,14 @@ def read_settings(
     return settings
 
 
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the text of a settings file in which `values` are set; its other lines stay as they are."""
+    import json  # A JSON string is a TOML string.
+
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in values]
+    return "\n".join([*(f"{name} = {json.dumps(value)}" for name, value in values.items()), *kept, ""])
+
+
 def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:
     try:
         text = disk.read(path).decode()

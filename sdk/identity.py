@@ -1,10 +1,10 @@
 """What a run is: its names, its place, its mode. Names for people may be changed while it goes on."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from tidelog.sdk.choices import DISABLED, ONLINE
+from tidelog.sdk.run_directory import RunDirectory
 from tidelog.sdk.run_plan import Plan, as_tags, as_text
 
 Record = Callable[[dict[str, Any]], None]
@@ -79,9 +79,9 @@ class Identity:
         return f"{self.project}/{self.id}"
 
     @property
-    def dir(self) -> Path:
+    def dir(self) -> RunDirectory:
         """The run directory."""
-        return Path(self._plan.directory)
+        return RunDirectory(self._plan.directory)
 
     @property
     def url(self) -> str | None:

@@ -82,7 +82,7 @@ class Plan:
     @property
     def url(self) -> str | None:
         """Where the hub, where there is one, answers for the run."""
-        if self.hub is None or "://" not in self.hub:
+        if self.hub is None or not self.hub.startswith(("http://", "https://")):
             return None
         from urllib.parse import quote  # Most runs are never asked for it.
 

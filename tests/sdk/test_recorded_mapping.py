@@ -1,4 +1,3 @@
-import argparse
 import dataclasses
 import threading
 from collections.abc import Iterator, Mapping
@@ -7,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tidelog.sdk.as_map import as_map
 from tidelog.sdk.forward import Forward
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.recorded_mapping import RecordedMapping
@@ -82,23 +80,6 @@ def test_it_reads_like_a_mapping_and_by_attribute(config: RecordedMapping) -> No
     assert not hasattr(config, "c")
     with pytest.raises(KeyError):
         config["c"]
-
-
-@pytest.mark.parametrize(
-    ("expected", "source"),
-    [
-        ({"lr": 1}, {"lr": 1}),
-        ({"lr": 1}, argparse.Namespace(lr=1)),
-        ({"lr": 0.1, "sizes": (1, 2)}, Settings()),
-        ({}, None),
-        (None, 7),
-        (None, Settings),
-        (None, "config.yaml"),
-    ],
-)
-def test_a_config_comes_from_what_people_have(expected: object, source: object) -> None:
-    """Mappings, argparse's Namespace and dataclasses; None where it is none of these."""
-    assert expected == as_map(source)
 
 
 def test_what_is_no_map_is_said_once_and_left_out(
