@@ -103,11 +103,6 @@ class RunLogs:
                 f"{self._disk.shown(self.path)} is no run directory and no log: {error.strerror}"
             ) from error
         logs = [str(log) for log in sorted_logs(names)]
-        if not logs:
-            raise NotARunError(
-                f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
-                "main.0001.tlog; open_root() and `datastore runs` read a folder of runs"
-            )
         for log in logs:
             if log not in self._logs:
                 self._unborn.pop(log, None)
@@ -118,7 +113,13 @@ class RunLogs:
                     except NotALogError:
                         self._unborn[log] = self._judge_unborn(log)
         self._logs = {log: self._logs[log] for log in logs if log in self._logs}
+        self._unborn = {log: self._unborn[log] for log in logs if log in self._unborn}
         self.missing = missing_logs(logs)
+        if not (self._logs or self._unborn):
+            raise NotARunError(
+                f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
+                "main.0001.tlog; open_root() and `datastore runs` read a folder of runs"
+            )
 
     def _open(self, name: str, path: Path) -> None:
         reader = LogReader(path, recovery=self._recovery, disk=self._disk, block_bytes=self._block_bytes)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from log_spec import LOG_ID, TIME, LogSpec
+from restless_disk import ClosedDisk, VanishingDisk
 from run_spec import RunSpec, tree
 
 from tidelog.datastore import DatastoreError, Reader, Writer, WriterLimits
@@ -33,7 +35,7 @@ from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import CONFIG, EXIT, FILE, METRIC, RUN, SUMMARY, Histogram, Media
 from tidelog.datastore.salvage import salvage
-from tidelog.datastore.salvage_report import SalvagedLog, SalvageReport
+from tidelog.datastore.salvage_report import SalvagedLog, SalvageReport, Unreadable
 from tidelog.datastore.tail import read_tail
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "v1").glob("*.tlog"))
@@ -560,6 +562,24 @@ class BadSectors(Disk):
         if offset < self.end and offset + size > self.start:
             raise OSError(errno.EIO, "Input/output error")
         return super().pread(fd, size, offset)
+
+
+@pytest.mark.parametrize(
+    ("disk", "fault"),
+    [
+        (lambda run: ClosedDisk(run), "Permission denied"),
+        (lambda run: VanishingDisk(run, "list", at=2), "No such file or directory"),
+    ],
+)
+def test_a_run_that_cannot_be_looked_into_costs_no_other(
+    disk: Callable[[Path], Disk], fault: str, tmp_path: Path
+) -> None:
+    """The report names it."""
+    closed = RunSpec(tmp_path / "root", "mnist", "closed").rows(3).finish()
+    RunSpec(tmp_path / "root", "mnist", "open").rows(3).finish()
+    report = salvage(tmp_path / "root", tmp_path / "new", disk=disk(closed.path))
+    assert ["mnist/open"] == [run.path for run in report.runs]
+    assert [Unreadable("mnist/closed", f"{closed.path} cannot be read: {fault}")] == report.unreadable
 
 
 def test_a_disk_with_bad_sectors_gives_the_rest(tmp_path: Path) -> None:
