@@ -159,24 +159,31 @@ class Root:
 
         now, machine = self._clock.now(), this_machine(Disk())
         found = find_run_directories(self.path, disk=self._disk)
+        real = self._disk.real_path(self.path)
         infos: list[RunInfo] = []
         with Catalog(self._cache, self._disk.shown(self.path), disk=Disk()) as catalog:
             for read, run in enumerate(found, 1):
-                try:
-                    outline, fault = self._outline(run, catalog), None
-                except (DatastoreError, OSError) as error:
-                    outline, fault = outline_of([]), str(error)
+                below = run.directory.removeprefix(os.fspath(self.path))
+                outline, fault = self._outline_or_fault(run, below, catalog)
                 if fault is None or not is_gone(run, disk=self._disk):
                     state = outline.state(now=now, machine=machine)
-                    infos.append(_info(run, outline, state, fault, disk=self._disk))
+                    infos.append(_info(run, Path(real + below), outline, state, fault, disk=self._disk))
                 if on_progress is not None:
                     on_progress(read, len(found))
             catalog.store()
         return infos
 
-    def _outline(self, run: FoundRun, catalog: "Catalog") -> RunOutline:
+    def _outline_or_fault(
+        self, run: FoundRun, below: str, catalog: "Catalog"
+    ) -> tuple[RunOutline, str | None]:
+        """Return what is said of a run, and why it cannot be read, None where it can."""
+        try:
+            return self._outline(run, below, catalog), None
+        except (DatastoreError, OSError) as error:
+            return outline_of([]), str(error)
+
+    def _outline(self, run: FoundRun, below: str, catalog: "Catalog") -> RunOutline:
         """Return what the catalog has of a run, else what its logs say, for the catalog to keep."""
-        below = run.directory.removeprefix(os.fspath(self.path))
         fingerprint = self._fingerprint(run)
         outline = catalog.find(below, fingerprint)
         if outline is None:
@@ -198,14 +205,16 @@ class Root:
             logs.close()
 
 
-def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None, *, disk: Disk) -> RunInfo:
-    directory = Path(run.directory)
+def _info(
+    run: FoundRun, place: Path, outline: RunOutline, state: State, fault: str | None, *, disk: Disk
+) -> RunInfo:
+    """Return a run in short; `place` is where it lies when no link leads there."""
     metadata, times = outline.metadata, outline.times or (None, None)
     return RunInfo(
-        path=directory,
-        project=project_of(metadata, directory.parent.name),
-        id=directory.name,
-        name=str(metadata.get("name") or directory.name),
+        path=Path(run.directory),
+        project=project_of(metadata, place.parent.name),
+        id=place.name,
+        name=str(metadata.get("name") or place.name),
         state=state,
         exit_code=outline.exit_code,
         rows=outline.rows,

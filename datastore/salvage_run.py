@@ -59,7 +59,7 @@ class RunSalvage:
         for name in (*(log.name for log in unborn), *(log.path for log in unreadable)):
             # The name stays taken, by a file such as a crash leaves before the first write.
             self._disk.replace(target / name, b"")
-        project = directory.absolute().parent.name if is_alone else ""
+        project = Path(self._disk.real_path(directory)).parent.name if is_alone else ""
         logs, digests = self._copy_logs(directory, target, known, project=project)
         ledger = _ledger(digests)
         derived = copy_derived(directory, target, disk=self._disk)

@@ -463,6 +463,10 @@ def test_a_run_keeps_its_project_where_only_the_folder_knew_it(tmp_path: Path) -
     salvage(run.path, tmp_path / "elsewhere" / "r1-salvaged")
     with Reader(tmp_path / "elsewhere" / "r1-salvaged") as copy:
         assert ("mnist", "r1-salvaged") == (copy.project, copy.id)
+    (tmp_path / "latest").symlink_to(run.path)
+    salvage(tmp_path / "latest", tmp_path / "by-link")
+    with Reader(tmp_path / "by-link") as copy:
+        assert "mnist" == copy.project
     salvage(tmp_path / "root", tmp_path / "new")
     with Reader(tmp_path / "new" / "mnist" / "r1") as copy:
         assert ("mnist", "r1") == (copy.project, copy.id)
