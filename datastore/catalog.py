@@ -25,7 +25,7 @@ Fingerprint = list[list[Any]]
 """`[name, size, mtime in ns, inode]` of each log of a run."""
 
 BYTES_MAX = 1024 * 1024 * 1024
-LAYOUT = 1
+LAYOUT = 2
 """Another number for each change of what is stored: an older tidelog's catalog is then made anew."""
 
 DATA = "data.mdb"

@@ -12,7 +12,7 @@ from tidelog.datastore.layout import missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.run_outline import RunOutline, outline_of
+from tidelog.datastore.run_outline import Outlined, RunOutline, outline_of
 from tidelog.datastore.scan import Damage, TornTail
 
 
@@ -75,8 +75,8 @@ class RunLogs:
     def outline(self) -> RunOutline:
         """Read on, and return what the logs say about the run as a whole."""
         self.refresh()
-        outlines = [(log.stream, log.outline) for log in self]
-        read = [(outline, outline.chunks) for _, outline in outlines]
+        outlines = [Outlined(log.stream, log.id, log.outline) for log in self]
+        read = [(each.outline, each.outline.chunks) for each in outlines]
         if self._outline is None or read != self._read:
             self._outline, self._read = outline_of(outlines), read
         return self._outline

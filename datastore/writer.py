@@ -29,6 +29,7 @@ from tidelog.datastore.records import (
     FILE,
     METRIC,
     NOTED_KINDS,
+    OF_LOG,
     RUN,
     SUMMARY,
 )
@@ -214,6 +215,10 @@ class Writer:
     def log_alert(self, alert: Mapping[str, Any]) -> None:
         """Append an alert: `{title, text, level}`."""
         self._log_record(ALERT, self._now(), dict(alert))
+
+    def log_death(self, log_id: str, ending: Mapping[str, Any]) -> None:
+        """Append how the writer of another log ended without a word: `{code, reason}`."""
+        self._log_record(EXIT, self._now(), {**ending, OF_LOG: log_id})
 
     def sync(self) -> bool:
         """Bring all that was logged to the disk; tell whether it is there on return."""
