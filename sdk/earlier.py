@@ -7,6 +7,7 @@ from typing import Any
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import LATEST, sorted_logs
+from tidelog.datastore.summary import Summary
 from tidelog.sdk.choices import AUTO, MUST, NEVER
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.run_plan import Plan
@@ -21,7 +22,7 @@ class Earlier:
 
     next_step: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
     name: str | None = None
     is_resumed: bool = False
 
@@ -64,7 +65,7 @@ def _read_back(plan: Plan, *, disk: Disk, notices: Notices) -> Earlier:
             earlier = Earlier(
                 next_step=0 if last_step is None else last_step + 1,
                 config=reader.config,
-                summary=reader.summary,
+                summary=reader.running_summary(),
                 name=reader.name,
                 is_resumed=True,
             )

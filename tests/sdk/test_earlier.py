@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 from collections.abc import Callable
@@ -40,6 +41,26 @@ def test_auto_goes_on_with_the_last_run_that_did_not_end_well(
         expected = [0, 1, 2, 3, 4, 5] if is_resumed else [0, 1, 2]
         assert expected == list(reader.history()["loss"])
         assert "finished" == reader.state
+
+
+def test_a_summary_goes_on_over_a_resume(begin: Any) -> None:
+    """The least, the mean and what was set by hand are those of both lives, as a reader finds them."""
+    rules = {"low": "min", "high": "max", "mean": "mean", "first": "first", "last": "last"}
+    for life, values in enumerate([(5, 1, 9), (3, 7)]):
+        run = begin(id="a")
+        for name, rule in rules.items():
+            run.define_metric(name, summary=rule)
+        for value in values:
+            run.log(dict.fromkeys(rules, value))
+        if life == 0:
+            run.summary["best"] = 1
+            run.finish()
+    expected = {"low": 1, "high": 9, "mean": 5, "first": 5, "last": 7, "best": 1}
+    assert expected == run.summary
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert expected == reader.summary
+    assert expected == json.loads((run.dir / "summary.json").read_text())
 
 
 def test_auto_takes_no_run_of_another_project(begin: Any, current: Current) -> None:
