@@ -9,6 +9,7 @@ import pytest
 
 from tidelog.datastore import Reader
 from tidelog.sdk.current import Current
+from tidelog.sdk.recording import Run
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -90,6 +91,26 @@ def test_a_job_that_slurm_queues_again_goes_on(tmp_path: Path) -> None:
     assert [("slurm-4711-0", False, 1), ("slurm-4711-0", True, 2)] == runs[:2]
     assert ("slurm-4711-0", False, 1) != runs[2]
     assert not runs[2][1]
+
+
+def test_scripts_of_one_job_are_runs_of_their_own(tmp_path: Path) -> None:
+    """One that finished is done, one that still runs is another's: the next one begins beside them."""
+    environ = {"SLURM_JOB_ID": "8", "TIDELOG_DIR": str(tmp_path)}
+
+    def begin() -> Run:
+        return Current(environ=environ).init({"project": "p", "mode": "offline", "resume": "auto"})
+
+    first = begin()
+    second = begin()
+    assert ["slurm-8", "slurm-8-2"] == [first.id, second.id]
+    first.finish()
+    second.end(1, "killed")
+    third = begin()
+    assert ("slurm-8-2", True) == (third.id, third.resumed)
+    third.finish()
+    fourth = begin()
+    assert ("slurm-8-3", False) == (fourth.id, fourth.resumed)
+    fourth.finish()
 
 
 def test_ranks_of_one_launch_share_a_run_without_being_told_an_id(tmp_path: Path) -> None:
