@@ -16,7 +16,18 @@ from tidelog.datastore import Reader, RecordError
 from tidelog.datastore.format import CHECKPOINT, FINAL, PAYLOAD_BYTES_MAX, RECORDS
 from tidelog.datastore.payload import decode_map, decode_records, encode_map
 from tidelog.datastore.record_encoder import RecordEncoder
-from tidelog.datastore.records import CONFIG, EXIT, FILE, RUN, SCHEMA, Histogram, Media, check_record
+from tidelog.datastore.records import (
+    CONFIG,
+    EXIT,
+    FILE,
+    MEDIA_DEPTH_MAX,
+    RUN,
+    SCHEMA,
+    Histogram,
+    Media,
+    check_record,
+    media_within,
+)
 
 numbers = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
@@ -309,3 +320,30 @@ def test_no_log_holds_its_own_chunks_again(tmp_path: Path) -> None:
     (tmp_path / "main.0002.tlog").write_bytes(LogSpec(bytes(16)).row({"a": 2}, step=1).data)
     with Reader(tmp_path) as run:
         assert ([1, 2], []) == (list(run.history()["a"]), run.damage)
+
+
+def nested(levels: int) -> Media:
+    within = {"parts": [nested(levels - 1)]} if levels > 1 else {}
+    return Media("image", f"media/x{levels}.png", "9f" * 32, levels, within)
+
+
+def test_media_may_hold_media() -> None:
+    """Four levels come back as they were: a table, its images, their masks, and one more."""
+    encoder = RecordEncoder()
+    assert [nested(4)] == decode_records(encoder.row({"a": nested(4)}, 0, TIME))[-1][4:]
+    assert [4, 3, 2, 1] == [media.size for media in media_within([nested(4)])]
+
+
+def test_media_beyond_the_fourth_level_stays_undecoded() -> None:
+    """A bound for what a log of somebody else may cost; its bytes are kept."""
+    (found,) = decode_records(RecordEncoder().row({"a": nested(5)}, 0, TIME))[-1][4:]
+    assert [5, 4, 3, 2] == [media.size for media in media_within([found])]
+    *_, last = media_within([found])
+    assert isinstance(last.details["parts"][0], msgpack.ExtType)
+
+
+def test_media_is_found_no_deeper_than_the_limit() -> None:
+    """Lists and maps that hold themselves end."""
+    endless: list[Any] = [nested(1)]
+    endless.append(endless)
+    assert MEDIA_DEPTH_MAX + 1 == len(list(media_within(endless)))

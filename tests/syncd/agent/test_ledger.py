@@ -33,6 +33,19 @@ def test_media_is_found_however_deep_it_lies() -> None:
     assert [FileEntry("media/x.png", 5, DIGEST)] == entries(log)
 
 
+def test_media_that_belongs_to_media_is_found() -> None:
+    """A table's images, an image's masks."""
+    mask = Media("mask", "media/masks/m.png", DIGEST, 1, {})
+    image = Media("image", "media/images/i.png", DIGEST, 2, {"masks": {"m": mask}})
+    table = Media("table", "media/tables/t.json", DIGEST, 3, {"cells": [image]})
+    log = LogSpec().row({"t": table}, step=0)
+    assert [
+        FileEntry("media/tables/t.json", 3, DIGEST),
+        FileEntry("media/images/i.png", 2, DIGEST),
+        FileEntry("media/masks/m.png", 1, DIGEST),
+    ] == entries(log)
+
+
 def test_a_row_that_only_talks_of_sha256_names_no_file() -> None:
     """The word alone is a reason to look, no more."""
     assert [] == entries(LogSpec().row({"text": "sha256"}, step=0))
