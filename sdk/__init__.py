@@ -42,7 +42,11 @@ else:
     def __getattr__(name: str) -> Any:
         if name == "run":
             return _current.run
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name.startswith("_") and name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tidelog.sdk.wandb_names import find_name
+
+        return find_name(name, _current)
 
 
 def init(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -105,6 +105,16 @@ class Run:
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.project}/{self.id}), {self.mode}, {state}, step {self.step}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Answer for a name that wandb's runs have and few scripts use."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            from tidelog.sdk.wandb_names import find_run_name
+
+            return find_run_name(name, self)
 
     def __enter__(self) -> Self:
         return self
