@@ -39,6 +39,10 @@ class Settings(SimpleNamespace):
     """What `init(settings=...)` takes; a dict is as good."""
 
 
+class RunDisabled:
+    """What wandb calls a disabled run; ours is a `Run` whose `disabled` is true."""
+
+
 def login(runs: Runs, key: str | None = None, **_: object) -> bool:
     """Return True: to record takes no account. A key is never kept, and no network is asked."""
     if key is not None:

@@ -15,6 +15,10 @@ class CommError(Error):
     """The network: named so that `except wandb.CommError` stays valid."""
 
 
+class ConfigError(Error):
+    """A value of config was changed: named so that `except ConfigError` stays valid."""
+
+
 class UsageError(Error):
     """The SDK was called in a way that cannot work."""
 

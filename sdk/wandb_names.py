@@ -23,6 +23,7 @@ from tidelog.sdk.artifacts import (
 )
 from tidelog.sdk.courtesies import (
     AlertLevel,
+    RunDisabled,
     Runs,
     Settings,
     finish_current,
@@ -30,7 +31,7 @@ from tidelog.sdk.courtesies import (
     login,
     tell_line,
 )
-from tidelog.sdk.errors import CommError, Error, UsageError
+from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
 from tidelog.sdk.facts.script import package_version
 from tidelog.sdk.restoring import restore
 from tidelog.sdk.views import RecordedMapping
@@ -59,9 +60,12 @@ CONSTANTS: dict[str, object] = {
     "Artifact": Artifact,
     "CommError": CommError,
     "Config": RecordedMapping,
+    "ConfigError": ConfigError,
     "Error": Error,
+    "RunDisabled": RunDisabled,
     "Settings": Settings,
     "UsageError": UsageError,
+    "generate_id": generate_id,
     "util": SimpleNamespace(generate_id=generate_id),
 }
 
@@ -98,10 +102,12 @@ ASKED: dict[str, Callable[["Run"], object]] = {
     "sweep_id": lambda _run: None,
     "sweep_url": lambda _run: None,
     "sync_dir": lambda run: str(run.dir),
+    "url": lambda _run: None,
 }
 """What a run is asked for."""
 
 ANSWERED: dict[str, Callable[["Run"], object]] = {
+    "_label": lambda _run: None,  # By transformers' Trainer: which library it was.
     "display": lambda _run: False,
     "get_project_url": lambda _run: None,
     "get_sweep_url": lambda _run: None,
