@@ -9,6 +9,7 @@ The names are wandb's. Nothing here raises into training: what cannot be recorde
 
 import os
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tidelog.sdk.current import Current
@@ -20,6 +21,7 @@ __all__ = [
     "Image",
     "Run",
     "alert",
+    "as_wandb",
     "config",
     "define_metric",
     "finish",
@@ -129,6 +131,13 @@ def alert(title: str, text: str = "", level: object = "INFO") -> None:
     current = _current.find("alert()")
     if current is not None:
         current.alert(title, text, level)
+
+
+def as_wandb() -> ModuleType:
+    """Let `import wandb` mean this package, for libraries that import wandb; see `alias.as_wandb`."""
+    from tidelog.sdk import alias
+
+    return alias.as_wandb()
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001 - wandb's signature

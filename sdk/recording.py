@@ -110,7 +110,7 @@ class Run:
 
         def __getattr__(self, name: str) -> Any:
             """Answer for a name that wandb's runs have and few scripts use."""
-            if name.startswith("_"):
+            if name.startswith("__"):
                 raise AttributeError(name)
             from tidelog.sdk.wandb_names import find_run_name
 
