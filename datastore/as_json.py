@@ -15,7 +15,17 @@ LEVELS_MAX = 200
 
 def dumps(value: object, *, indent: int | None = None) -> str:
     """Return JSON text. NaN and the infinities become the strings "NaN", "Infinity", "-Infinity"."""
-    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return encoded(value, indent=indent).decode()
+
+
+def encoded(value: object, *, indent: int | None = None) -> bytes:
+    """Return JSON text in UTF-8, as it goes from program to program (RFC 8259, section 8.1).
+
+    Bytes of a path that are no UTF-8 are surrogates in Python, and are escaped: `os.fsencode` of what
+    is read back gives the same path.
+    """
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")
 
 
 def plain(value: object, *, levels_left: int = LEVELS_MAX) -> Any:

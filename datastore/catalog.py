@@ -7,7 +7,6 @@ its run has the size, time and inode that it had. Whatever is wrong with the cac
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +25,7 @@ Fingerprint = list[list[Any]]
 """`[name, size, mtime in ns, inode]` of each log of a run."""
 
 BYTES_MAX = 1024 * 1024 * 1024
-LAYOUT = 1
+LAYOUT = 2
 """Another number for each change of what is stored: an older tidelog's catalog is then made anew."""
 
 DATA = "data.mdb"
@@ -49,6 +48,8 @@ class Catalog:
                 self._environment = _open(path, disk)
         except (OSError, lmdb.Error):
             self._environment = None
+        self._held = self._read()
+        self._fresh: dict[bytes, bytes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,42 +63,50 @@ class Catalog:
         if self._environment is not None:
             self._environment.close()
 
-    def read(self) -> dict[bytes, bytes]:
-        """Return all that is stored, still packed, by the `key_of` its run."""
+    def find(self, run: str, fingerprint: Fingerprint) -> RunOutline | None:
+        """Return what is stored of a run, by its path below the root; None where its logs are others."""
+        return _unpack(self._held.pop(_key_of(run), b""), fingerprint)
+
+    def keep(self, run: str, fingerprint: Fingerprint, outline: RunOutline) -> None:
+        """Note what was read of a run, to be stored."""
+        self._fresh[_key_of(run)] = _pack(fingerprint, outline)
+
+    def store(self) -> None:
+        """Store what was noted, forget the runs that nobody asked for: they are not there any more."""
+        if self._environment is None or not (self._fresh or self._held):
+            return
+        # A full map is left as it is: what is not in it is read from the logs.
+        with contextlib.suppress(lmdb.Error), self._environment.begin(write=True) as transaction:
+            for key in self._held:
+                transaction.delete(key)
+            for key, value in self._fresh.items():
+                transaction.put(key, value)
+
+    def _read(self) -> dict[bytes, bytes]:
+        """Return all that is stored, still packed."""
         held: dict[bytes, bytes] = {}
         if self._environment is not None:
             with contextlib.suppress(lmdb.Error), self._environment.begin() as transaction:
                 held = {bytes(key): bytes(value) for key, value in transaction.cursor()}
         return held
 
-    def write(self, fresh: Mapping[bytes, bytes], gone: Collection[bytes]) -> None:
-        """Store what was read, forget runs that are not there any more."""
-        if self._environment is None or not (fresh or gone):
-            return
-        # A full map is left as it is: what is not in it is read from the logs.
-        with contextlib.suppress(lmdb.Error), self._environment.begin(write=True) as transaction:
-            for key in gone:
-                transaction.delete(key)
-            for key, value in fresh.items():
-                transaction.put(key, value)
-
 
 _BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PanicError)
 
 
-def key_of(path: str) -> bytes:
-    """Return the key of a run by its path below the root."""
+def _key_of(path: str) -> bytes:
+    """Return the key of a run."""
     return hashlib.sha256(os.fsencode(path)).digest()[:_KEY_BYTES]
 
 
-def pack(fingerprint: Fingerprint, outline: RunOutline) -> bytes:
+def _pack(fingerprint: Fingerprint, outline: RunOutline) -> bytes:
     """Return what is stored of a run."""
     packed: bytes = msgpack.packb(fingerprint)
     return packed + encode_map(outline.as_map())
 
 
-def unpack(value: bytes, fingerprint: Fingerprint) -> RunOutline | None:
-    """Return the outline that was stored for these very logs, None where it was for others."""
+def _unpack(value: bytes, fingerprint: Fingerprint) -> RunOutline | None:
+    """Return an outline that was stored for these very logs, None where it was for others."""
     packed: bytes = msgpack.packb(fingerprint)
     if not value.startswith(packed):
         return None

@@ -22,6 +22,7 @@ class OpenLog:
         self.name = name
         self.reader = reader
         self.tag = reader.identity.tag
+        self.id = (reader.identity.log_id or b"").hex()
         parsed = LogName.parse(name)
         self.stream = parsed.stream if parsed is not None else MAIN
         self._superseded: list[tuple[int, int]] = []

@@ -11,6 +11,7 @@ from tidelog.datastore.records import (
     KIND_NAMES,
     METRIC,
     NOTED_KINDS,
+    OF_LOG,
     ROW,
     RUN,
     SCHEMA,
@@ -35,6 +36,7 @@ class SavedFile(NamedTuple):
 class LogOutline:
     """Facts, config, summary, saved files and ending of one log so far.
 
+    `deaths` are the ends of other writers that it tells of, by the ids of the logs that they left open.
     `rows` counts what was written, lost rows included where a checkpoint behind them counts them.
     """
 
@@ -46,6 +48,7 @@ class LogOutline:
         self.files: dict[str, SavedFile] = {}
         self.supersedes: list[tuple[int, int, int]] = []
         self.ending: dict[str, Any] | None = None
+        self.deaths: dict[str, dict[str, Any]] = {}
         self.final: dict[str, Any] | None = None
         self.chunks = 0
         self.rows = 0
@@ -123,7 +126,7 @@ class LogOutline:
         elif kind == FILE:
             self._take_file(record[2])
         elif kind == EXIT:
-            self.ending = record[2]
+            self._take_ending(record[2])
 
     def _take_facts(self, facts: dict[str, Any]) -> None:
         self.supersedes += superseded_by(facts)
@@ -134,6 +137,13 @@ class LogOutline:
         if isinstance(path, str) and isinstance(size, int) and isinstance(sha256, str):
             policy = entry.get("policy")
             self.files[path] = SavedFile(path, size, sha256, str(policy or "now"))
+
+    def _take_ending(self, ending: dict[str, Any]) -> None:
+        log_id = ending.get(OF_LOG)
+        if isinstance(log_id, str):
+            self.deaths[log_id] = ending
+        else:
+            self.ending = ending
 
     def _see(self, time: float) -> None:
         if self.first_time is None:

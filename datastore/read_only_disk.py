@@ -1,6 +1,7 @@
 """A disk that is only read: whatever would change something is refused."""
 
 import io
+import os
 from typing import Any, NoReturn
 
 from tidelog.datastore.disk import Disk, StrPath
@@ -13,10 +14,14 @@ class ReadOnlyDisk(Disk):
         """Tell that nothing here is a symbolic link."""
         return False
 
+    def real_path(self, path: StrPath) -> str:
+        """Return the path itself, for there are no links."""
+        return os.fspath(path)
+
     def _refuse(self, *_arguments: Any, **_options: Any) -> NoReturn:
         raise io.UnsupportedOperation(f"{self!r} is only read: copy what is on it, to change the copy")
 
     create = open_update = open_append = write = pwrite = truncate = fdatasync = _refuse
     replace = copy = temporary_beside = rename = move = remove = point_link = symlink = _refuse
     mkdir = make_directory = sync_directory = remove_tree = _refuse
-    links = glob = real_path = _refuse  # Questions that file systems elsewhere do not answer.
+    links = glob = _refuse  # Questions that file systems elsewhere do not answer.

@@ -17,6 +17,7 @@ from tidelog.datastore.follow import FOLLOW_INTERVAL_S, SLICE_RECORDS, AsyncChan
 from tidelog.datastore.layout import MONITOR
 from tidelog.datastore.location import locate
 from tidelog.datastore.log_reader import RECOVERIES, Recovery
+from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import SavedFile
 from tidelog.datastore.process import this_machine
 from tidelog.datastore.record_stream import RecordStream
@@ -120,8 +121,16 @@ class Reader:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code of the main process that was last to run; None while it has none."""
+        """The exit code of the main process that was last to run; None while it has none.
+
+        It is -N where signal N ended the process, as the monitor records it.
+        """
         return self._logs.outline().exit_code
+
+    @property
+    def exit_reason(self) -> str:
+        """Why that process ended, such as "ValueError: x"; "" where nobody told."""
+        return self._logs.outline().exit_reason
 
     @property
     def last_step(self) -> int | None:
@@ -169,9 +178,9 @@ class Reader:
 
     @property
     def rows(self) -> int:
-        """How many rows can be read, before merging."""
+        """How many rows can be read, before merging; the monitor's are not among them."""
         self._logs.refresh()
-        return sum(log.digest.rows_read for log in self._logs)
+        return sum(log.digest.rows_read for log in self._logs if log.stream != MONITOR)
 
     @property
     def unknown_records(self) -> int:
@@ -207,13 +216,30 @@ class Reader:
         `steps=slice(a, b)` keeps the rows with `a <= step < b`; raises ValueError for a stride. `dtype`
         is what columns of numbers become, see `Columns.astype`. The monitor's rows are not among them.
         """
-        rows = read_rows(self._row_logs(), keys=keys, steps=steps)
-        names = rows.names
-        columns = {STEP: rows.step_column, TIME: rows.time_column}
-        # These two keep their meaning, whatever somebody logged under the same names.
-        columns |= {n: Unmade(partial(rows.column, n)) for n in names if n not in columns}
-        history = Columns(columns, rows=len(columns[STEP]))
-        return history if dtype is None else history.astype(dtype)
+        return _columns(self._row_logs(), keys, steps, dtype)
+
+    def system(
+        self,
+        keys: str | Iterable[str] | None = None,
+        *,
+        host: str | None = None,
+        steps: slice | None = None,
+        dtype: Any = None,
+    ) -> Columns:
+        """Return what the monitor sampled of one machine as columns, one row per sample.
+
+        `host` is one of `system_hosts`, the first of them where it is None: the main process's own. A
+        `_step` is the number of a sample, from 0 again in each life of the monitor; `_time` tells when.
+        The other arguments are those of `history`; docs/system-metrics.md lists the names.
+        """
+        hosts = self._monitored()
+        chosen = next(iter(hosts), None) if host is None else host
+        return _columns(hosts.get(chosen, []), keys, steps, dtype)
+
+    @property
+    def system_hosts(self) -> list[str]:
+        """The machines of which there are system metrics, that of the main process first."""
+        return [host for host in self._monitored() if host is not None]
 
     def metric(self, name: str, *, steps: slice | None = None) -> Series:
         """Return one metric without gaps, of `a <= step < b` where `steps=slice(a, b)`.
@@ -270,10 +296,34 @@ class Reader:
                 if not count:
                     await changes.wait(interval_s)
 
+    def _monitored(self) -> dict[str | None, list[RowLog]]:
+        """Return the monitors' logs by host; each is a stream of its own: its samples count from 0."""
+        own = self.metadata.get("host")
+        logs = [log for log in self._logs if log.stream == MONITOR]
+        logs.sort(key=lambda log: log.outline.facts.get("host") != own)
+        hosts: dict[str | None, list[RowLog]] = {}
+        for log in logs:
+            host = log.outline.facts.get("host")
+            key = host if isinstance(host, str) else None
+            hosts.setdefault(key, []).append(_row_log(log, stream=log.name))
+        return hosts
+
     def _row_logs(self) -> list[RowLog]:
         self._logs.refresh()
-        return [
-            RowLog(log.reader, log.stream, log.is_superseded if log.has_superseded else None)
-            for log in self._logs
-            if log.stream != MONITOR
-        ]
+        return [_row_log(log, stream=log.stream) for log in self._logs if log.stream != MONITOR]
+
+
+def _row_log(log: OpenLog, *, stream: str) -> RowLog:
+    return RowLog(log.reader, stream, log.is_superseded if log.has_superseded else None)
+
+
+def _columns(
+    logs: list[RowLog], keys: str | Iterable[str] | None, steps: slice | None, dtype: Any
+) -> Columns:
+    rows = read_rows(logs, keys=keys, steps=steps)
+    names = rows.names
+    columns = {STEP: rows.step_column, TIME: rows.time_column}
+    # These two keep their meaning, whatever somebody logged under the same names.
+    columns |= {n: Unmade(partial(rows.column, n)) for n in names if n not in columns}
+    made = Columns(columns, rows=len(columns[STEP]))
+    return made if dtype is None else made.astype(dtype)

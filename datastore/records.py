@@ -37,6 +37,9 @@ KIND_NAMES = {
 SUPERSEDES = "supersedes"
 """The fact of a run record that names the chunks of failed logs which its own chunk holds again."""
 
+OF_LOG = "log"
+"""The key of an exit record that speaks of another log: the id of that, in hexadecimal."""
+
 # Kinds that say something about the run as a whole; a checkpoint names the chunks that hold them. The
 # summary set by hand is in the checkpoint itself.
 NOTED_KINDS = frozenset((RUN, CONFIG, METRIC, FILE, EXIT))

@@ -12,7 +12,7 @@ from tidelog.datastore.columns import MISSING, Columns, make_column
 from tidelog.datastore.comparison import Comparison, sort_key
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError
-from tidelog.datastore.find import FoundRun, find_run_directories
+from tidelog.datastore.find import FoundRun, find_run_directories, is_gone
 from tidelog.datastore.layout import missing_logs
 from tidelog.datastore.location import locate
 from tidelog.datastore.process import this_machine
@@ -24,7 +24,7 @@ from tidelog.datastore.settings import cache_directory
 from tidelog.datastore.state import State
 
 if TYPE_CHECKING:
-    from tidelog.datastore.catalog import Fingerprint
+    from tidelog.datastore.catalog import Catalog, Fingerprint
 
 OnProgress = Callable[[int, int], None]
 
@@ -155,37 +155,47 @@ class Root:
 
     def _read(self, on_progress: OnProgress | None) -> list[RunInfo]:
         """Return all runs, from the cache where their logs are as they were, else from these."""
-        from tidelog.datastore.catalog import Catalog, key_of, pack, unpack
+        from tidelog.datastore.catalog import Catalog
 
         now, machine = self._clock.now(), this_machine(Disk())
         found = find_run_directories(self.path, disk=self._disk)
+        real = self._disk.real_path(self.path)
         infos: list[RunInfo] = []
-        fresh: dict[bytes, bytes] = {}
         with Catalog(self._cache, self._disk.shown(self.path), disk=Disk()) as catalog:
-            held = catalog.read()
-            for run in found:
-                key = key_of(run.directory.removeprefix(os.fspath(self.path)))
-                fault = None
-                try:
-                    fingerprint = self._fingerprint(run)
-                    outline = unpack(held.pop(key, b""), fingerprint)
-                    if outline is None:
-                        outline = self._outline(run)
-                        fresh[key] = pack(fingerprint, outline)
-                except (DatastoreError, OSError) as error:
-                    outline, fault = outline_of([]), str(error)
-                state = outline.state(now=now, machine=machine)
-                infos.append(_info(run, outline, state, fault, disk=self._disk))
+            for read, run in enumerate(found, 1):
+                below = run.directory.removeprefix(os.fspath(self.path))
+                outline, fault = self._outline_or_fault(run, below, catalog)
+                if fault is None or not is_gone(run, disk=self._disk):
+                    state = outline.state(now=now, machine=machine)
+                    infos.append(_info(run, Path(real + below), outline, state, fault, disk=self._disk))
                 if on_progress is not None:
-                    on_progress(len(infos), len(found))
-            catalog.write(fresh, held.keys())
+                    on_progress(read, len(found))
+            catalog.store()
         return infos
+
+    def _outline_or_fault(
+        self, run: FoundRun, below: str, catalog: "Catalog"
+    ) -> tuple[RunOutline, str | None]:
+        """Return what is said of a run, and why it cannot be read, None where it can."""
+        try:
+            return self._outline(run, below, catalog), None
+        except (DatastoreError, OSError) as error:
+            return outline_of([]), str(error)
+
+    def _outline(self, run: FoundRun, below: str, catalog: "Catalog") -> RunOutline:
+        """Return what the catalog has of a run, else what its logs say, for the catalog to keep."""
+        fingerprint = self._fingerprint(run)
+        outline = catalog.find(below, fingerprint)
+        if outline is None:
+            outline = self._read_outline(run)
+            catalog.keep(below, fingerprint, outline)
+        return outline
 
     def _fingerprint(self, run: FoundRun) -> "Fingerprint":
         statuses = ((log, self._disk.stat(os.path.join(run.directory, log))) for log in run.logs)
         return [[log, status.st_size, status.st_mtime_ns, status.st_ino] for log, status in statuses]
 
-    def _outline(self, run: FoundRun) -> RunOutline:
+    def _read_outline(self, run: FoundRun) -> RunOutline:
         logs = RunLogs(
             Path(run.directory), recovery="skip_damage", disk=self._disk, block_bytes=BLOCK_BYTES
         )
@@ -195,14 +205,16 @@ class Root:
             logs.close()
 
 
-def _info(run: FoundRun, outline: RunOutline, state: State, fault: str | None, *, disk: Disk) -> RunInfo:
-    directory = Path(run.directory)
+def _info(
+    run: FoundRun, place: Path, outline: RunOutline, state: State, fault: str | None, *, disk: Disk
+) -> RunInfo:
+    """Return a run in short; `place` is where it lies when no link leads there."""
     metadata, times = outline.metadata, outline.times or (None, None)
     return RunInfo(
-        path=directory,
-        project=project_of(metadata, directory.parent.name),
-        id=directory.name,
-        name=str(metadata.get("name") or directory.name),
+        path=Path(run.directory),
+        project=project_of(metadata, place.parent.name),
+        id=place.name,
+        name=str(metadata.get("name") or place.name),
         state=state,
         exit_code=outline.exit_code,
         rows=outline.rows,

@@ -12,7 +12,7 @@ from tidelog.datastore.layout import missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.run_outline import RunOutline, outline_of
+from tidelog.datastore.run_outline import Outlined, RunOutline, outline_of
 from tidelog.datastore.scan import Damage, TornTail
 
 
@@ -27,6 +27,8 @@ class RunLogs:
         """
         self.path = path
         self.is_one_log = disk.is_file(path)
+        # Not by way of a link: that may lead to another run tomorrow, and has a name of its own.
+        self.directory = Path(disk.real_path(path.parent if self.is_one_log else path))
         self.missing: list[str] = []
         self._recovery = recovery
         self._disk = disk
@@ -45,12 +47,6 @@ class RunLogs:
 
     def __iter__(self) -> Iterator[OpenLog]:
         return iter(list(self._logs.values()))
-
-    @property
-    def directory(self) -> Path:
-        """The run directory, also where only one of its logs was asked for."""
-        path = self.path.absolute()
-        return path.parent if self.is_one_log else path
 
     @property
     def names(self) -> list[str]:
@@ -79,8 +75,8 @@ class RunLogs:
     def outline(self) -> RunOutline:
         """Read on, and return what the logs say about the run as a whole."""
         self.refresh()
-        outlines = [(log.stream, log.outline) for log in self]
-        read = [(outline, outline.chunks) for _, outline in outlines]
+        outlines = [Outlined(log.stream, log.id, log.outline) for log in self]
+        read = [(each.outline, each.outline.chunks) for each in outlines]
         if self._outline is None or read != self._read:
             self._outline, self._read = outline_of(outlines), read
         return self._outline
@@ -94,36 +90,38 @@ class RunLogs:
     def _find(self) -> None:
         if self.is_one_log:
             if not self._logs:
-                self._open(self.path.name, self.path)
+                self._open(self.path.name)
             return
         try:
-            names = [entry.name for entry in self._disk.list(self.path) if entry.is_file]
+            names = [entry.name for entry in self._disk.list(self.directory) if entry.is_file]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotARunError(
                 f"{self._disk.shown(self.path)} is no run directory and no log: {error.strerror}"
             ) from error
         logs = [str(log) for log in sorted_logs(names)]
-        if not logs:
-            raise NotARunError(
-                f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
-                "main.0001.tlog; open_root() and `datastore runs` read a folder of runs"
-            )
         for log in logs:
             if log not in self._logs:
                 self._unborn.pop(log, None)
                 # A writer whose disk takes no header removes the file again.
                 with contextlib.suppress(FileNotFoundError):
                     try:
-                        self._open(log, self.path / log)
+                        self._open(log)
                     except NotALogError:
                         self._unborn[log] = self._judge_unborn(log)
         self._logs = {log: self._logs[log] for log in logs if log in self._logs}
+        self._unborn = {log: self._unborn[log] for log in logs if log in self._unborn}
         self.missing = missing_logs(logs)
+        if not (self._logs or self._unborn):
+            raise NotARunError(
+                f"{self._disk.shown(self.path)} is no run directory: it holds no log, such as "
+                "main.0001.tlog; open_root() and `datastore runs` read a folder of runs"
+            )
 
-    def _open(self, name: str, path: Path) -> None:
+    def _open(self, name: str) -> None:
+        path = self.directory / name
         reader = LogReader(path, recovery=self._recovery, disk=self._disk, block_bytes=self._block_bytes)
         self._logs[name] = OpenLog(name, reader)
 
     def _judge_unborn(self, name: str) -> TornTail | Damage:
-        size = self._disk.stat(self.path / name).st_size
+        size = self._disk.stat(self.directory / name).st_size
         return TornTail(name, 0, size) if size < FILE_HEADER_BYTES else Damage(name, 0, size, 1)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from tidelog.datastore.layout import MAIN
+from tidelog.datastore.layout import MAIN, MONITOR
 from tidelog.datastore.outline import LogOutline
 from tidelog.datastore.state import Machine, State, infer_state
 from tidelog.datastore.summary import Summary
@@ -12,12 +12,24 @@ from tidelog.datastore.summary import Summary
 FORKED_FROM = "forked_from"
 
 
+class Outlined(NamedTuple):
+    """A log of a run and its outline; `log_id` is hexadecimal, "" where a damaged header lost it."""
+
+    stream: str
+    log_id: str
+    outline: LogOutline
+
+
 @dataclass(frozen=True, slots=True)
 class LastLife:
-    """The end of the log that decides on the state: the last one of the main process."""
+    """The end of the log that decides on the state: the last one of the main process.
+
+    `death` is what a monitor recorded of it, where its process ended without a word.
+    """
 
     final: dict[str, Any] | None
     ending: dict[str, Any] | None
+    death: dict[str, Any] | None
     facts: dict[str, Any]
     last_time: float | None
 
@@ -38,9 +50,18 @@ class RunOutline:
     @property
     def exit_code(self) -> int | None:
         """The exit code of the main process that was last to run; None while it has none."""
-        ending = self.last_life.ending if self.last_life is not None else None
-        code = ending.get("code") if ending is not None else None
+        code = self._ending.get("code")
         return code if isinstance(code, int) else None
+
+    @property
+    def exit_reason(self) -> str:
+        """Why that process ended, as it said itself or the monitor found out; "" where nobody told."""
+        return str(self._ending.get("reason") or "")
+
+    @property
+    def _ending(self) -> Mapping[str, Any]:
+        life = self.last_life
+        return {} if life is None else life.ending or life.death or {}
 
     def state(self, *, now: float, machine: Machine) -> State:
         """Return the state of the run as `machine` sees it at the time `now`."""
@@ -50,6 +71,7 @@ class RunOutline:
         return infer_state(
             final=life.final,
             ending=life.ending,
+            death=life.death,
             facts=life.facts,
             last_time=life.last_time,
             now=now,
@@ -79,20 +101,25 @@ class RunOutline:
         )
 
 
-def outline_of(logs: Sequence[tuple[str, LogOutline]]) -> RunOutline:
-    """Return the outline of a run from those of its logs, `(stream, outline)` in reading order."""
-    outlines = [outline for _, outline in logs]
+def outline_of(logs: Sequence[Outlined]) -> RunOutline:
+    """Return the outline of a run from those of its logs, in reading order.
+
+    What the monitor samples of the machine is no part of what the run came to: neither of its summary
+    nor of its rows and steps.
+    """
+    outlines = [log.outline for log in logs]
+    trained = [log.outline for log in logs if log.stream != MONITOR] or outlines
     first = [each.first_time for each in outlines if each.first_time is not None]
     last = [each.last_time for each in outlines if each.last_time is not None]
     # A forked child's log comes after its parent's, and its rows before the parent's last ones.
-    forked_first = sorted(outlines, key=lambda outline: FORKED_FROM not in outline.facts)
+    forked_first = sorted(trained, key=lambda outline: FORKED_FROM not in outline.facts)
     return RunOutline(
-        metadata=folded(each.facts for _, each in sorted(logs, key=lambda log: log[0] == MAIN)),
+        metadata=folded(log.outline.facts for log in sorted(logs, key=lambda log: log.stream == MAIN)),
         config=folded(each.config for each in outlines),
         metrics=folded(each.metrics for each in outlines),
         summary=Summary().combined(each.summary for each in forked_first).values(),
-        rows=sum(each.rows for each in outlines),
-        last_step=max((each.last_step for each in outlines if each.last_step is not None), default=None),
+        rows=sum(each.rows for each in trained),
+        last_step=max((each.last_step for each in trained if each.last_step is not None), default=None),
         times=(min(first), max(last)) if first and last else None,
         last_life=_last_life(logs),
     )
@@ -111,11 +138,14 @@ def folded(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def _last_life(logs: Sequence[tuple[str, LogOutline]]) -> LastLife | None:
+def _last_life(logs: Sequence[Outlined]) -> LastLife | None:
     """Return the end of the main process's last log: forked children do not decide on the state."""
-    main = [outline for stream, outline in logs if stream == MAIN] or [each for _, each in logs]
-    lives = [outline for outline in main if FORKED_FROM not in outline.facts] or main
+    trained = [log for log in logs if log.stream != MONITOR] or logs
+    main = [log for log in trained if log.stream == MAIN] or trained
+    lives = [log for log in main if FORKED_FROM not in log.outline.facts] or main
     if not lives:
         return None
-    life = lives[-1]
-    return LastLife(life.final, life.ending, life.facts, life.last_time)
+    _, log_id, life = lives[-1]
+    deaths = folded(log.outline.deaths for log in logs)
+    death = deaths.get(log_id) if log_id else None
+    return LastLife(life.final, life.ending, death, life.facts, life.last_time)

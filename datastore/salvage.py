@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tidelog.datastore.as_json import dumps
+from tidelog.datastore.as_json import encoded
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
 from tidelog.datastore.errors import NotARunError, TargetTakenError, UnsupportedUrlError
@@ -50,7 +50,7 @@ def salvage(
         else:
             copied = _copy_runs(run_salvage, source, runs, staging)
             report = SalvageReport(str(source), str(target), *copied)
-        disk.replace(staging / SALVAGE_JSON, dumps(report.document(), indent=2).encode() + b"\n")
+        disk.replace(staging / SALVAGE_JSON, encoded(report.document(), indent=2) + b"\n")
         disk.rename(staging, place)
     except BaseException:
         disk.remove_tree(staging)

@@ -48,7 +48,10 @@ class RunSalvage:
         `is_alone` says that no folder above it is copied along: its project's name is then recorded, if
         no record has it. Raises NotARunError where not one of its logs can be read.
         """
-        names = [entry.name for entry in self._disk.list(directory) if entry.is_file]
+        try:
+            names = [entry.name for entry in self._disk.list(directory) if entry.is_file]
+        except OSError as error:
+            raise NotARunError(f"{directory} cannot be read: {error.strerror}") from error
         known, unborn, unreadable = self._look_at(directory, list(map(str, sorted_logs(names))))
         if not known and not unborn:
             raise NotARunError(f"of {directory} no log can be read: {unreadable[0].fault}")
@@ -56,7 +59,7 @@ class RunSalvage:
         for name in (*(log.name for log in unborn), *(log.path for log in unreadable)):
             # The name stays taken, by a file such as a crash leaves before the first write.
             self._disk.replace(target / name, b"")
-        project = directory.absolute().parent.name if is_alone else ""
+        project = Path(self._disk.real_path(directory)).parent.name if is_alone else ""
         logs, digests = self._copy_logs(directory, target, known, project=project)
         ledger = _ledger(digests)
         derived = copy_derived(directory, target, disk=self._disk)

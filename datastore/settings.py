@@ -18,12 +18,15 @@ NAMES = (
     "mode",
     "dir",
     "project",
+    "entity",
     "run_id",
     "name",
     "group",
     "job_type",
     "tags",
     "notes",
+    "resume",
+    "ranks",
     "durability",
     "console",
     "monitor",
@@ -35,7 +38,9 @@ WANDB_FALLBACKS = {
     "WANDB_MODE": "mode",
     "WANDB_DIR": "dir",
     "WANDB_PROJECT": "project",
+    "WANDB_ENTITY": "entity",
     "WANDB_RUN_ID": "run_id",
+    "WANDB_RESUME": "resume",
     "WANDB_NAME": "name",
     "WANDB_RUN_GROUP": "group",
     "WANDB_JOB_TYPE": "job_type",
@@ -96,6 +101,14 @@ def read_settings(
             secret = _read_secret(environ[f"{variable}_FILE"], variable, disk)
             settings[name] = Setting(secret, f"{variable}_FILE")
     return settings
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the text of a settings file in which `values` are set; its other lines stay as they are."""
+    import json  # A JSON string is a TOML string.
+
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in values]
+    return "\n".join([*(f"{name} = {json.dumps(value)}" for name, value in values.items()), *kept, ""])
 
 
 def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:

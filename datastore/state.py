@@ -23,6 +23,7 @@ def infer_state(
     *,
     final: Mapping[str, Any] | None,
     ending: Mapping[str, Any] | None,
+    death: Mapping[str, Any] | None,
     facts: Mapping[str, Any],
     last_time: float | None,
     now: float,
@@ -30,15 +31,18 @@ def infer_state(
 ) -> State:
     """Return the state of a run from the last log of its main process.
 
-    `final` is the map of its final chunk, `ending` that of its exit record, `facts` those of its run
-    records, `last_time` the time of its last record. On the writer's own machine its process decides;
-    elsewhere a heartbeat proves that it runs, and silence proves nothing.
+    `final` is the map of its final chunk, `ending` that of its exit record, `death` what the monitor
+    recorded of a process that ended without either, `facts` those of its run records, `last_time` the
+    time of its last record. On the writer's own machine its process decides; elsewhere a heartbeat
+    proves that it runs, and silence proves nothing.
     """
     if final is not None and final.get("state") in ("finished", "failed", "crashed"):
         state: State = final["state"]
         return state
     if ending is not None:
         return "finished" if ending.get("code") == 0 else "failed"
+    if death is not None:
+        return "crashed"
     pid, host, boot_id = facts.get("pid"), facts.get("host"), facts.get("boot_id")
     if not isinstance(pid, int) or host is None:
         return "unknown"

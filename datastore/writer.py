@@ -29,6 +29,7 @@ from tidelog.datastore.records import (
     FILE,
     METRIC,
     NOTED_KINDS,
+    OF_LOG,
     RUN,
     SUMMARY,
 )
@@ -62,6 +63,7 @@ class Writer:
         *,
         stream: str = MAIN,
         durability: Durability = "process",
+        forked_from: str | None = None,
         disk: Disk | None = None,
         clock: Clock | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
@@ -69,6 +71,9 @@ class Writer:
         limits: WriterLimits | None = None,
     ) -> None:
         """Make the directory and the next log of the stream.
+
+        `forked_from` is the log id (hexadecimal) of another process's log of the same run, which alone
+        decides how the run ends.
 
         Raises OSError where that cannot be done, ValueError for an unknown durability or stream;
         after this no method raises for the disk.
@@ -92,7 +97,7 @@ class Writer:
         self._is_synced_at_once = durability == "power"
         self._is_closed = False
         self._ending = ("finished", 0)
-        self._start_life(RecordEncoder(), forked_from=None)
+        self._start_life(RecordEncoder(), forked_from=forked_from)
         self._disk.make_directory(self.directory)
         self._stream.open()
         _writers.add(self)
@@ -210,6 +215,10 @@ class Writer:
     def log_alert(self, alert: Mapping[str, Any]) -> None:
         """Append an alert: `{title, text, level}`."""
         self._log_record(ALERT, self._now(), dict(alert))
+
+    def log_death(self, log_id: str, ending: Mapping[str, Any]) -> None:
+        """Append how the writer of another log ended without a word: `{code, reason}`."""
+        self._log_record(EXIT, self._now(), {**ending, OF_LOG: log_id})
 
     def sync(self) -> bool:
         """Bring all that was logged to the disk; tell whether it is there on return."""

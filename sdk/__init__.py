@@ -12,24 +12,33 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tidelog.sdk.alerts import AlertLevel
 from tidelog.sdk.current import Current
+from tidelog.sdk.forward import Forward
 from tidelog.sdk.media.image import Image
+from tidelog.sdk.ranks import rank_zero_only
 from tidelog.sdk.recording import Run
-from tidelog.sdk.views import Forward
+from tidelog.sdk.syncing import TIMEOUT_S
 
 __all__ = [
+    "AlertLevel",
     "Image",
     "Run",
     "alert",
     "as_wandb",
+    "attach",
     "config",
     "define_metric",
     "finish",
     "init",
     "log",
+    "mark_preempting",
+    "rank_zero_only",
     "run",
     "save",
     "summary",
+    "sync",
+    "wait",
 ]
 
 _current = Current()
@@ -67,14 +76,24 @@ def init(
     resume: bool | str | None = None,
     reinit: bool | str | None = None,
     settings: Mapping[str, Any] | object | None = None,
+    save_code: bool | None = None,
+    allow_val_change: bool | None = None,
+    config_include_keys: Sequence[str] | None = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    fork_from: str | None = None,
     **unknown: Any,
 ) -> Run:
     """Begin a run and make it the current one.
 
     `dir` is the root that runs are in, `./tidelog` where nothing says otherwise. `mode` is "online"
     (record, and see to it that a syncd uploads), "offline" (record; no socket is opened) or "disabled";
-    without one it is online where a hub is configured. An `id` that is there already is resumed.
-    `config` is a mapping, an argparse Namespace or a dataclass. Arguments that are not known are told.
+    without one it is online where a hub is configured. An `id` that is there already is resumed;
+    `resume` is "allow", "must", "never", or "auto" for the last run of the project that did not end
+    well, or for the run of a job that its scheduler queued again. `fork_from="<id>?_step=<n>"` begins
+    with the rows of another run of the project. `config` is a mapping, an argparse Namespace, a
+    dataclass, an OmegaConf or the path of a JSON, TOML or YAML file. `settings` takes what
+    `TIDELOG_*` variables do: console, monitor, ranks, durability, quiet and more. Arguments that are
+    not known are told.
     """
     return _current.init(
         {
@@ -92,6 +111,11 @@ def init(
             "resume": resume,
             "reinit": reinit,
             "settings": settings,
+            "save_code": save_code,
+            "allow_val_change": allow_val_change,
+            "config_include_keys": config_include_keys,
+            "config_exclude_keys": config_exclude_keys,
+            "fork_from": fork_from,
             "unknown": unknown,
         }
     )
@@ -126,11 +150,54 @@ def save(
     return [] if current is None else current.save(glob_or_path, base_path, policy)
 
 
-def alert(title: str, text: str = "", level: object = "INFO") -> None:
+def alert(title: str, text: str = "", level: object = "INFO", wait_duration: object = None) -> None:
     """Record something that people should see; see `Run.alert`."""
     current = _current.find("alert()")
     if current is not None:
-        current.alert(title, text, level)
+        current.alert(title, text, level, wait_duration)
+
+
+def mark_preempting() -> None:
+    """Record that this process is about to be taken away; see `Run.mark_preempting`."""
+    current = _current.find("mark_preempting()")
+    if current is not None:
+        current.mark_preempting()
+
+
+def attach(
+    run_id: str,
+    *,
+    project: str | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - as in init()
+) -> Run:
+    """Record in a run that another process began, and make it the current one of this process.
+
+    It is looked for below the root `dir`, in `project` or in any. What is logged goes to a log of its
+    own and is read as one with the run; `finish()` ends this process's part alone.
+    """
+    return _current.attach(run_id, project=project, directory=dir)
+
+
+def sync(
+    path: str | os.PathLike[str] | None = None, *, to: str | None = None, timeout: float = TIMEOUT_S
+) -> bool:
+    """Upload a run, a project or a root, the current run where no path is given.
+
+    Returns whether the target, the hub or `to`, has acknowledged all of it. `timeout` is how long it
+    may be out of reach, in seconds.
+    """
+    if path is None:
+        current = _current.find("sync()")
+        return False if current is None else current.wait(timeout, to=to)
+    from tidelog.sdk.syncing import sync_path
+
+    return sync_path(os.fspath(path), to=to, timeout_s=timeout, notices=_current.notices)
+
+
+def wait(timeout: float = TIMEOUT_S) -> bool:
+    """Wait until all that the current run has logged so far is on the hub; see `Run.wait`."""
+    current = _current.find("wait()")
+    return False if current is None else current.wait(timeout)
 
 
 def as_wandb() -> ModuleType:

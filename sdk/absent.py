@@ -19,8 +19,6 @@ STOPPED = {
     "apis": _READ,
     "catboost": "write the callback: def after_iteration(self, info): sdk.log(...); return True",
     "controller": _LOOP,
-    "launch": "start the script yourself, or by your scheduler",
-    "launch_agent": "start the script yourself, or by your scheduler",
     "sweep": _LOOP,
 }
 """Called, these raise: to go on without them would be another job."""

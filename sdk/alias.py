@@ -76,9 +76,7 @@ def as_wandb() -> ModuleType:
     """
     package = sys.modules[PACKAGE]
     if sys.modules.get(NAME, package) is not package:
-        say(
-            "tidelog: as_wandb() came after `import wandb`: call it first; who has wandb already keeps it"
-        )
+        say("tidelog: as_wandb() came after `import wandb`, and who has that keeps it: call it first")
         for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
             del sys.modules[name]
     if not any(isinstance(finder, WandbFinder) for finder in sys.meta_path):

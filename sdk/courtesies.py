@@ -1,7 +1,6 @@
 """Small names of wandb's that scripts call in passing: they do the little that there is to do here."""
 
 import os
-from enum import StrEnum
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,14 +24,6 @@ class Runs(Protocol):
 
     def find(self, what: str) -> "Run | None":
         """Return the current run, or None, which is told."""
-
-
-class AlertLevel(StrEnum):
-    """How urgent an alert is."""
-
-    INFO = "INFO"
-    WARN = "WARN"
-    ERROR = "ERROR"
 
 
 class Settings(SimpleNamespace):

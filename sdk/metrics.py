@@ -8,7 +8,7 @@ from tidelog.sdk.notices import shown
 from tidelog.sdk.values import Fault
 
 GOALS = {"minimize": "minimize", "min": "minimize", "maximize": "maximize", "max": "maximize"}
-WITHOUT_EFFECT = ("step_sync", "hidden", "overwrite")
+WITHOUT_EFFECT = ("step_sync", "overwrite")
 """Arguments of wandb's that change its page alone; they are passed over in silence."""
 
 
@@ -18,8 +18,9 @@ def metric_definition(
     step_metric: object,
     summary: object,
     goal: object,
+    hidden: object,
     unknown: Mapping[str, Any],
-) -> tuple[dict[str, str] | None, list[Fault]]:
+) -> tuple[dict[str, Any] | None, list[Fault]]:
     """Return the definition, None where `name` names nothing, and what of it could not be followed."""
     if not isinstance(name, str):
         text = f"define_metric({shown(name)}) was left out: the name is a string, such as 'loss'"
@@ -32,7 +33,7 @@ def metric_definition(
         for argument in unknown
         if argument not in WITHOUT_EFFECT
     ]
-    definition: dict[str, str] = {}
+    definition: dict[str, Any] = {}
     if step_metric is not None:
         definition["step_metric"] = str(step_metric)
     if summary is not None:
@@ -55,4 +56,6 @@ def metric_definition(
                 "is left out"
             )
             faults.append(Fault("metric goal", text))
+    if hidden:
+        definition["hidden"] = True
     return definition, faults

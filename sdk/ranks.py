@@ -1,7 +1,9 @@
-"""Which process of a distributed job this is, by the variables of its launcher. No I/O."""
+"""Which process of a distributed job this is, by the variables of its launcher."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from tidelog.datastore.layout import MAIN
 
@@ -11,6 +13,10 @@ LAUNCHERS = (
     ("PMI_RANK", "PMI_SIZE"),
     ("SLURM_PROCID", "SLURM_NTASKS"),
 )
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class Rank(NamedTuple):
@@ -35,3 +41,13 @@ def find_rank(environ: Mapping[str, str]) -> Rank:
         if number.isdecimal() and size.isdecimal() and int(size) > 1 and int(number) < int(size):
             return Rank(int(number), int(size))
     return ALONE
+
+
+def rank_zero_only(function: Callable[Arguments, Result]) -> Callable[Arguments, Result | None]:
+    """Return a function that does its work on rank 0 alone; on the others it returns None at once."""
+
+    @wraps(function)
+    def on_rank_zero(*args: Arguments.args, **keywords: Arguments.kwargs) -> Result | None:
+        return None if find_rank(os.environ).number else function(*args, **keywords)
+
+    return on_rank_zero

@@ -5,60 +5,51 @@ Every public method catches what goes wrong in it, says so once on stderr, and l
 
 import os
 import sys
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import RecordError, WriterBusyError, WriterClosedError
-from tidelog.datastore.records import Media
+from tidelog.datastore.errors import WriterBusyError
 from tidelog.datastore.writer import Writer
+from tidelog.sdk.alerts import Alerts
+from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.chores import Chores
-from tidelog.sdk.curves import Curves
-from tidelog.sdk.deferred import Deferred
+from tidelog.sdk.config_mapping import Config
+from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
+from tidelog.sdk.identity import Identity
 from tidelog.sdk.media.image import Image, ImageStore
 from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style
-from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
+from tidelog.sdk.rows import RowLog
+from tidelog.sdk.run_plan import Plan
 from tidelog.sdk.saving import FileSaver
-from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step, to_map
-from tidelog.sdk.views import RecordedMapping, SummaryMapping
+from tidelog.sdk.summary_mapping import Summary
+from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
 CHORES_PATIENCE_S = 2.0
 """How long the end of a run waits for git and the like; without them the run is as whole."""
 
 POLICIES = ("now", "end", "live")
 
-_is_plain = PACKED_AS_IS.issuperset
+
+class Part(Protocol):
+    """Something that lives as long as the run: it never raises, and `stop` is bounded in time."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Record what is left, and end."""
 
 
-class Earlier:
-    """What a run that is resumed held already; empty for a new one."""
-
-    def __init__(
-        self,
-        *,
-        next_step: int = 0,
-        config: Mapping[str, Any] | None = None,
-        summary: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        is_resumed: bool = False,
-    ) -> None:
-        self.next_step = next_step
-        self.config = dict(config or {})
-        self.summary = dict(summary or {})
-        self.name = name
-        self.is_resumed = is_resumed
-
-
-class Run:
+class Run(Identity):
     """One run. `writer` is None for a disabled one, which accepts everything and records nothing."""
 
     def __init__(
@@ -74,37 +65,46 @@ class Run:
     ) -> None:
         earlier = earlier or Earlier()
         disk = disk or Disk()
-        self._plan = plan
+        super().__init__(plan, is_resumed=earlier.is_resumed, record=self._log_facts)
         self._writer = writer
         self._earlier = earlier
         self.notices = notices or Notices()
+        self._attempts = Attempts(plan.name, notices=self.notices)
         self._disk = disk
         self._clock = clock or Clock()
         self._on_finish = on_finish
         self._started = self._clock.monotonic()
         self._pid = os.getpid()
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._is_finished = False
+        self._parts: list[Part] = []
         self._chores: Chores | None = None
-        self._deferred = Deferred()
         self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
-        self._curves = Curves()
-        self._steps = _steps_from(earlier.next_step)
-        self._log_row: Callable[..., None] = _ignore if writer is None else writer.log_row
         self._images = ImageStore(plan.directory, disk=disk)
         self._files = FileSaver(plan.directory, disk=disk, notices=self.notices)
-        self._config = RecordedMapping(
-            held=earlier.config, title="config", record=self._log_config, notices=self.notices
+        self._alerts = Alerts(self._clock)
+        self._rows = RowLog(
+            writer,
+            next_step=earlier.next_step,
+            store=self._store_image,
+            attempts=self._attempts,
+            notices=self.notices,
         )
-        self._summary = SummaryMapping(
+        self._config = Config(
+            held=earlier.config,
+            allow_val_change=plan.may_values_change,
+            record=self._log_config,
+            notices=self.notices,
+            disk=disk,
+        )
+        self._summary = Summary(
             computed=self._computed_summary, record=self._log_summary, notices=self.notices
         )
-        self.tags: tuple[str, ...] = tuple(as_tags(plan.facts.get("tags")))
         _runs.add(self)
 
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
-        return f"<Run {self.name} ({self.project}/{self.id}), {self.mode}, {state}, step {self.step}>"
+        return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
 
     if not TYPE_CHECKING:
 
@@ -128,58 +128,6 @@ class Run:
         code, reason = exit_of(error)
         self.end(code, reason)
 
-    # -- what it is ------------------------------------------------------------------------------
-
-    @property
-    def id(self) -> str:
-        """The run's id, which is the name of its directory."""
-        return self._plan.run_id
-
-    @property
-    def name(self) -> str:
-        """The name for people."""
-        return self._plan.name
-
-    @property
-    def project(self) -> str:
-        """The project that it belongs to."""
-        return self._plan.project
-
-    @property
-    def group(self) -> str | None:
-        """The group, where one was given."""
-        return self._plan.facts.get("group")
-
-    @property
-    def job_type(self) -> str | None:
-        """The type of job, where one was given."""
-        return self._plan.facts.get("job_type")
-
-    @property
-    def notes(self) -> str | None:
-        """The notes, where some were given."""
-        return self._plan.facts.get("notes")
-
-    @property
-    def mode(self) -> str:
-        """`online`, `offline` or `disabled`."""
-        return self._plan.mode
-
-    @property
-    def dir(self) -> Path:
-        """The run directory."""
-        return Path(self._plan.directory)
-
-    @property
-    def resumed(self) -> bool:
-        """Whether the run was there before."""
-        return self._earlier.is_resumed
-
-    @property
-    def disabled(self) -> bool:
-        """Whether nothing is recorded."""
-        return self._plan.mode == DISABLED
-
     @property
     def is_finished(self) -> bool:
         """Whether it has ended, so that nothing more is recorded."""
@@ -193,10 +141,10 @@ class Run:
     @property
     def step(self) -> int:
         """The step of the next `log()` that is not given one."""
-        return STEP_MAX - self._steps.__length_hint__()  # type: ignore[attr-defined, no-any-return]
+        return self._rows.step
 
     @property
-    def config(self) -> RecordedMapping:
+    def config(self) -> Config:
         """The hyper-parameters; every change is recorded at once."""
         return self._config
 
@@ -205,7 +153,7 @@ class Run:
         self._config.update(values)
 
     @property
-    def summary(self) -> SummaryMapping:
+    def summary(self) -> Summary:
         """What stands for the whole run: the last value of each key, or what was set by hand."""
         return self._summary
 
@@ -225,28 +173,7 @@ class Run:
         numbers, text, bools, None, images, nested dicts of these, lists and arrays up to 64 KiB;
         others are left out, which is told once per kind.
         """
-        try:
-            if commit and type(data) is dict and _is_plain(map(type, data.values())):
-                if step is None:
-                    step = next(self._steps)
-                else:
-                    if type(step) is not int or not -STEP_MAX < step < STEP_MAX:
-                        step = clean_step(step)
-                    self._advance_to(step + 1)
-                self._log_row(data, step=step)
-                if step >= self._curves.due_step:
-                    self._sample(step)
-                return
-            if self._writer is not None and self._writer.is_busy and isinstance(data, Mapping):
-                data = dict(data)  # It is recorded later: the caller may change its own.
-        except (RecordError, Unrecordable):
-            pass  # One of the values is not so plain: find out which, with the step that was taken.
-        except WriterBusyError:
-            data = dict(data)  # As above.
-        except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
-            self._tell_failure("log", error)
-            return
-        self._attempt("log", lambda: self._log_carefully(data, step, commit=commit is not False))
+        self._rows.log(data, step, commit=commit)
 
     def define_metric(
         self,
@@ -254,24 +181,26 @@ class Run:
         step_metric: str | None = None,
         summary: str | None = None,
         goal: str | None = None,
+        hidden: bool | None = None,  # noqa: FBT001 - wandb's signature
         **unknown: Any,
     ) -> None:
         """Record how a metric is to be read; `name` may hold `*`.
 
-        `summary` is min, max, mean, best, first, last or none; `goal` is minimize or maximize.
+        `summary` is min, max, mean, best, first, last or none; `goal` is minimize or maximize; a
+        hidden metric is left out of pages.
         """
         try:
             definition, faults = metric_definition(
-                name, step_metric=step_metric, summary=summary, goal=goal, unknown=unknown
+                name, step_metric=step_metric, summary=summary, goal=goal, hidden=hidden, unknown=unknown
             )
             for fault in faults:
                 self.notices.tell(*fault)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure("define_metric", error)
+        except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
+            self._attempts.tell_failure("define_metric", error)
             return
-        writer = self._writer
-        if writer is not None and definition is not None:
-            self._attempt("define_metric", lambda: writer.define_metric(name, definition))
+        if definition is not None:
+            metric = definition
+            self._record_in("define_metric", lambda writer: writer.define_metric(name, metric))
 
     def save(
         self,
@@ -284,7 +213,7 @@ class Run:
         A pattern, a file or a folder; names start from `base_path`, else from the working directory.
         With policy "end" they are copied when the run ends, with "live" now and then again.
         """
-        if self._writer is None or not self._is_ours("save"):
+        if self._writer is None or not self._is_open("save"):
             return []
         try:
             pattern = os.fspath(glob_or_path)
@@ -298,21 +227,50 @@ class Run:
             if policy != "now":
                 self._saved_at_end[pattern, base, policy] = None
         except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure("save", error)
+            self._attempts.tell_failure("save", error)
             return []
         saved: list[str] = []
         if policy != "end":
-            self._attempt("save", lambda: saved.extend(self._save(pattern, base, policy)))
+            self._record_in(
+                "save", lambda writer: saved.extend(self._save(writer, pattern, base, policy))
+            )
         return saved
 
-    def alert(self, title: str, text: str = "", level: object = "INFO") -> None:
-        """Record something that people should see."""
-        writer = self._writer
-        if writer is not None:
-            self._attempt(
-                "alert",
-                lambda: writer.log_alert({"title": str(title), "text": str(text), "level": str(level)}),
-            )
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: object = "INFO",
+        wait_duration: object = None,
+    ) -> None:
+        """Record something that people should see.
+
+        `level` is INFO, WARN or ERROR. Alerts of one title come `wait_duration` apart at least, a
+        timedelta or seconds; those between are left out.
+        """
+        try:
+            alert = self._alerts.record_of(str(title), str(text), level, wait_duration=wait_duration)
+        except Exception as error:  # noqa: BLE001 - as above.
+            self._attempts.tell_failure("alert", error)
+            return
+        if alert is not None:
+            due = alert
+            self._record_in("alert", lambda writer: writer.log_alert(due))
+
+    def mark_preempting(self) -> None:
+        """Record that the process is about to be taken away: what comes next resumes the run."""
+        self._log_facts({"preempting": True})
+
+    def wait(self, timeout: float = TIMEOUT_S, *, to: str | None = None) -> bool:
+        """Wait until all that was logged so far is uploaded, and tell whether it is.
+
+        `timeout` is how long the hub, or another target `to`, may be out of reach, in seconds.
+        """
+        if self._writer is None:
+            return False
+        return sync_path(self._plan.directory, to=to, timeout_s=timeout, notices=self.notices)
+
+    # -- the end ---------------------------------------------------------------------------------
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001 - wandb's signature
         """End the run: what was logged is on the disk when this returns. Again is without effect."""
@@ -326,154 +284,52 @@ class Run:
                 return
             self._is_finished = True
         if self._writer is not None and self._writer.is_busy:
-            self._put_off("finish", lambda: self._finish_now(code, reason, quiet))
+            self._attempts.put_off("finish", lambda: self._finish_now(code, reason, quiet=quiet))
         else:
-            self._finish_now(code, reason, quiet)
+            self._finish_now(code, reason, quiet=quiet)
+
+    def start_part(self, part: Part) -> None:
+        """Let something live as long as the run; what was started last is stopped first."""
+        part.start()
+        self._parts.append(part)
 
     def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
         self._chores = Chores(chores, afterwards=afterwards, notices=self.notices)
 
-    # -- how a row gets there --------------------------------------------------------------------
-
-    def _log_carefully(self, data: Any, step: object, *, commit: bool) -> None:
-        if self._writer is None:
-            return
-        if self._writer.is_busy:
-            raise WriterBusyError
-        if not isinstance(data, Mapping):
-            as_map = to_map(data) if data is not None else None
-            if as_map is None:
-                self.notices.tell(
-                    "data",
-                    f'log({shown(data)}) was left out: it takes a dict, such as log({{"loss": 0.3}})',
-                )
-                return
-            data = as_map
-        number = self._take_step(step, commit=commit)
-        row, faults = clean_row(data, lambda key, image: self._store_image(key, image, number))
-        for fault in faults:
-            self.notices.tell(fault.kind, f"{fault.text} (the rest of the row was recorded)")
-        if row or not data:
-            self._write(row, number)
-        if number >= self._curves.due_step:
-            self._sample(number)
-
-    def _store_image(self, key: str, image: Image, step: int) -> Media:
-        for argument in image.unknown:
-            self.notices.tell(
-                f"image {argument}",
-                f"Image({argument}=...) is not supported and has no effect: draw it into the image",
-            )
-        return self._images.store(key, image, step=step)
-
-    def _take_step(self, step: object, *, commit: bool) -> int:
-        if step is not None:
-            try:
-                number = clean_step(step)
-            except Unrecordable as error:
-                self.notices.tell(error.kind, str(error))
-            else:
-                self._advance_to(number + commit)
-                return number
-        return next(self._steps) if commit else self.step
-
-    def _advance_to(self, next_step: int) -> None:
-        """Let the next step that is not given be `next_step`, unless it is beyond that already."""
-        if next_step > STEP_MAX - self._steps.__length_hint__():  # type: ignore[attr-defined]
-            with self._lock:
-                if next_step > self.step:
-                    self._steps = _steps_from(next_step)
-
-    def _write(self, row: dict[str, Any], step: int) -> None:
-        """Write a row; one that is too large is written in two, which are one when they are read."""
+    def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
         try:
-            self._log_row(row, step=step)
-        except RecordError as error:
-            if len(row) < 2:
-                self.notices.tell("row", f"log() left out {', '.join(map(shown, row))}: {error}")
-                return
-            items = list(row.items())
-            self._write(dict(items[: len(items) // 2]), step)
-            self._write(dict(items[len(items) // 2 :]), step)
-
-    def _sample(self, step: int) -> None:
-        if self._writer is not None:
-            self._curves.sample(step, self._writer.summary)
-
-    def _save(self, pattern: str, base_path: str | None, policy: str) -> list[str]:
-        if self._writer is not None and self._writer.is_busy:
-            raise WriterBusyError
-        entries = self._files.save(pattern, base_path=base_path, policy=policy)
-        for entry in entries:
             if self._writer is not None:
-                self._writer.log_file(entry)
-        return [entry["path"] for entry in entries]
-
-    def _log_config(self, values: dict[str, Any]) -> None:
-        writer = self._writer
-        if writer is not None:
-            self._attempt("config", lambda: writer.log_config(values))
-
-    def _log_summary(self, values: dict[str, Any]) -> None:
-        writer = self._writer
-        if writer is not None:
-            self._attempt("summary", lambda: writer.log_summary(values))
-
-    def _attempt(self, where: str, call: Callable[[], object]) -> None:
-        """Make a call; later, where a signal handler makes it in the middle of another one."""
-        try:
-            call()
-        except WriterBusyError:
-            self._put_off(where, call)
+                is_quiet = self._plan.is_quiet if quiet is None else quiet
+                self._write_end(self._writer, code, reason, is_quiet=is_quiet)
         except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure(where, error)
-
-    def _put_off(self, where: str, call: Callable[[], object]) -> None:
-        try:
-            self._deferred.put_off(lambda: self._attempt(where, call))
-        except RuntimeError as error:  # The interpreter is at its end.
-            self._tell_failure(where, error)
-
-    def _computed_summary(self) -> Mapping[str, Any]:
-        computed = {} if self._writer is None else self._writer.summary
-        return {**self._earlier.summary, **computed}
-
-    # -- the end ---------------------------------------------------------------------------------
-
-    def _finish_now(self, code: int, reason: str, quiet: bool | None) -> None:  # noqa: FBT001 - as above.
-        try:
-            self._write_end(code, reason, is_quiet=self._plan.is_quiet if quiet is None else quiet)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell_failure("finish", error)
+            self._attempts.tell_failure("finish", error)
         finally:
             if self._on_finish is not None:
                 self._on_finish(self)
 
-    def _write_end(self, code: int, reason: str, *, is_quiet: bool) -> None:
-        writer = self._writer
-        if writer is None:
-            return
+    def _write_end(self, writer: Writer, code: int, reason: str, *, is_quiet: bool) -> None:
         state = "failed" if code else "finished"
         if self.is_inherited:
-            # A forked child ends its own log; the run goes on in the process that began it.
+            # A forked child ends its own log; parts, chores and files are the parent's.
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
             for each in self._saved_at_end:
-                self._attempt("save", partial(self._save, *each))
+                self._attempts.make("save", partial(self._save, writer, *each))
+            while self._parts:
+                self._attempts.make("finish", self._parts.pop().stop)
             if self._chores is not None:
                 self._chores.wait(CHORES_PATIENCE_S)
         finally:  # Also after a second Ctrl-C: without it the run would look like one that was killed.
             writer.close(state=state, exit_code=code, reason=reason)
-        self._log_row = self._refuse_row
-        if not self._plan.rank.number:
+        self._rows.close()
+        if self._plan.is_attached:
+            return  # The run goes on in the process that began it.
+        if not self.rank:
             self._write_derived(state, code)
         if not is_quiet:
             say(self._end_block(writer, code))
-
-    def _refuse_row(self, _data: object, *, step: int) -> None:
-        raise WriterClosedError(f"the row of step {step} came after the run was finished")
 
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.sdk.derived import write_run_json, write_summary_json
@@ -491,7 +347,6 @@ class Run:
             )
 
     def _end_block(self, writer: Writer, code: int) -> str:
-        self._curves.sample(self.step, writer.summary)
         ending = Ending(
             exit_code=code,
             duration_s=self._clock.monotonic() - self._started,
@@ -508,41 +363,53 @@ class Run:
             name=self.name,
             mode=self.mode,
             directory=self._plan.directory,
-            curves=self._curves.items(),
+            curves=self._rows.curves(),
             summary=self._summary.as_dict(),
             style=find_style(sys.stderr, os.environ),
         )
 
-    def _is_ours(self, what: str) -> bool:
-        """Tell whether the run is still open; say once where it is not."""
+    # -- how all of it is recorded ---------------------------------------------------------------
+
+    def _record_in(self, where: str, call: Callable[[Writer], object]) -> None:
+        """Let `call` record something; a disabled run records nothing."""
+        writer = self._writer
+        if writer is not None:
+            self._attempts.make(where, lambda: call(writer))
+
+    def _log_facts(self, facts: dict[str, Any]) -> None:
+        self._record_in("run", lambda writer: writer.log_run(facts))
+
+    def _log_config(self, values: dict[str, Any]) -> None:
+        self._record_in("config", lambda writer: writer.log_config(values))
+
+    def _log_summary(self, values: dict[str, Any]) -> None:
+        self._record_in("summary", lambda writer: writer.log_summary(values))
+
+    def _computed_summary(self) -> Mapping[str, Any]:
+        computed = {} if self._writer is None else self._writer.summary
+        return {**self._earlier.summary, **computed}
+
+    def _store_image(self, key: str, image: Image, step: int) -> Any:
+        for argument in image.unknown:
+            self.notices.tell(
+                f"image {argument}",
+                f"Image({argument}=...) is not supported and has no effect: draw it into the image",
+            )
+        return self._images.store(key, image, step=step)
+
+    def _save(self, writer: Writer, pattern: str, base_path: str | None, policy: str) -> list[str]:
+        if writer.is_busy:
+            raise WriterBusyError
+        entries = self._files.save(pattern, base_path=base_path, policy=policy)
+        for entry in entries:
+            writer.log_file(entry)
+        return [entry["path"] for entry in entries]
+
+    def _is_open(self, what: str) -> bool:
+        """Tell whether the run goes on; say once where it does not."""
         if self._is_finished:
-            self._tell_closed(what)
+            self._attempts.tell_closed(what)
         return not self._is_finished
-
-    def _tell_failure(self, where: str, error: Exception) -> None:
-        if isinstance(error, WriterClosedError):
-            self._tell_closed(where)
-            return
-        self.notices.tell(
-            f"{where} failed",
-            f"{where} could not record something ({type(error).__name__}: {error}); training goes on",
-        )
-
-    def _tell_closed(self, where: str) -> None:
-        self.notices.tell(
-            "finished",
-            f"{where} after finish() of run {self.name}: nothing more is recorded in it; call "
-            "sdk.init() to begin another run",
-        )
-
-
-def _steps_from(step: int) -> Iterator[int]:
-    """Return the steps from `step` on: taking one is atomic, so threads need no lock for it."""
-    return iter(range(step, STEP_MAX))
-
-
-def _ignore(*_args: object, **_keywords: object) -> None:
-    """Do nothing, as a disabled run does."""
 
 
 _runs: "weakref.WeakSet[Run]" = weakref.WeakSet()
@@ -551,8 +418,9 @@ _runs: "weakref.WeakSet[Run]" = weakref.WeakSet()
 def _renew_locks() -> None:
     """Give the runs of a forked child locks that no thread of the parent holds."""
     for run in list(_runs):
-        run._lock = threading.RLock()
-        run._deferred = Deferred()
+        run._lock = RLock()
+        run._attempts.renew()
+        run._rows.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):

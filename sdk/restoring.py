@@ -28,7 +28,7 @@ def restore(
     if run is None:
         return None
     disk = disk or Disk()
-    path = os.path.join(_find_run(run.dir, run_path), FILES_DIRECTORY, name)
+    path = os.path.join(_find_run(Path(run.dir), run_path), FILES_DIRECTORY, name)
     if root is not None:
         target = os.path.join(root, name)
         if disk.is_file(path) and (replace or not disk.is_there(target)):

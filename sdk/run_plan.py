@@ -1,6 +1,6 @@
 """What `init()` was asked for: arguments, settings and ranks become one plan. No I/O.
 
-Arguments win over settings; what is wrong is replaced by something that works, and said.
+What is wrong is replaced by something that works, and said.
 """
 
 import os
@@ -9,7 +9,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidelog.datastore.settings import Setting
-from tidelog.datastore.writer import DURABILITIES, Durability
+from tidelog.datastore.writer import Durability
+from tidelog.sdk.choices import (
+    ALLOW,
+    AUTO,
+    CONSOLES,
+    DISABLED,
+    MUST,
+    RANK_ZERO,
+    RANKS,
+    RESUMES,
+    choose,
+    choose_durability,
+    choose_fork,
+    choose_mode,
+    choose_monitor_interval,
+)
+from tidelog.sdk.launch import ALONE as NO_LAUNCH
+from tidelog.sdk.launch import Launch
 from tidelog.sdk.naming import (
     Entropy,
     distinct_name,
@@ -19,39 +36,12 @@ from tidelog.sdk.naming import (
     safe_name,
 )
 from tidelog.sdk.notices import shown
+from tidelog.sdk.options import Notice, merge_options
 from tidelog.sdk.ranks import Rank
-
-ONLINE, OFFLINE, DISABLED = "online", "offline", "disabled"
-MODES = {
-    "online": ONLINE,
-    "offline": OFFLINE,
-    "disabled": DISABLED,
-    # wandb's older and rarer names.
-    "run": ONLINE,
-    "shared": ONLINE,
-    "dryrun": OFFLINE,
-}
 
 PROJECT_DEFAULT = "uncategorized"
 ROOT_DEFAULT = "tidelog"
 TEXT_CHARACTERS_MAX = 10_000
-
-REMEDIES = {
-    "save_code": 'call run.save("*.py") for the files that you want to keep',
-    "sync_tensorboard": "log the values with run.log(...) too",
-    "monitor_gym": "log videos with run.save(path)",
-    "config_exclude_keys": "leave the keys out of config",
-    "config_include_keys": "pass only the keys that you want in config",
-    "fork_from": "begin a new run and name the old one in config",
-    "resume_from": "pass id= of the run, and step= to run.log",
-    "allow_val_change": "config values may always be changed; the argument can go",
-    "anonymous": "no account is needed; the argument can go",
-    "force": "no account is needed; the argument can go",
-    "magic": "log values with run.log(...)",
-    "tensorboard": "log the values with run.log(...) too",
-}
-NEW_SETTINGS = ("mode", "project", "name", "group", "job_type", "tags", "notes", "dir", "run_id")
-SETTINGS_TAKEN = {*NEW_SETTINGS, "durability", "quiet"}
 
 
 @dataclass(slots=True)
@@ -65,17 +55,39 @@ class Plan:
     name: str
     rank: Rank
     durability: Durability
-    has_hub: bool
+    hub: str | None
+    start_time: float
+    resume: str | None
+    console: str
+    monitor_interval_s: float | None
+    """Seconds between two samples of the machine, None for no monitor."""
     is_quiet: bool
     is_id_given: bool
+    """Whether the run may be there already."""
     is_name_given: bool
+    may_values_change: bool
+    saves_code: bool
+    fork_from: tuple[str, int] | None
+    """Id of the run whose rows up to a step this one begins with."""
+    is_attached: bool = False
+    """Whether the run is another process's, which decides how it ends."""
     facts: dict[str, Any] = field(default_factory=dict)
-    notices: list[tuple[str, str]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     @property
     def directory(self) -> str:
         """The run directory."""
         return os.path.join(self.root, self.project, self.run_id)
+
+    @property
+    def url(self) -> str | None:
+        """Where the hub, where there is one, answers for the run."""
+        if self.hub is None or not self.hub.startswith(("http://", "https://")):
+            return None
+        from urllib.parse import quote  # Most runs are never asked for it.
+
+        project, run_id = quote(self.project, safe=""), quote(self.run_id, safe="")
+        return f"{self.hub.rstrip('/')}/v1/projects/{project}/runs/{run_id}"
 
 
 def make_plan(
@@ -83,104 +95,80 @@ def make_plan(
     settings: Mapping[str, Setting],
     *,
     rank: Rank,
+    launch: Launch = NO_LAUNCH,
+    ordinal: int = 1,
     now: float,
     entropy: Entropy,
 ) -> Plan:
-    """Return the plan for `init(**arguments)`; it never raises for what a person typed."""
-    notices: list[tuple[str, str]] = []
-    given = dict(arguments)
-    chosen = _merge(given, settings, notices)
-    has_hub = "hub" in settings
-    mode = _choose_mode(chosen.get("mode"), notices, has_hub=has_hub)
-    run_id = _checked("run id", chosen.get("id") or None, notices)
+    """Return the plan for `init(**arguments)`; it never raises for what a person typed.
+
+    `ordinal` counts the runs that this process has begun without an id.
+    """
+    notices: list[Notice] = []
+    chosen = merge_options(arguments, settings, notices)
+    mode = choose_mode(chosen.get("mode"), notices, has_hub="hub" in settings)
+    if choose("ranks", chosen, RANKS, notices) == RANK_ZERO and rank.number:
+        mode = DISABLED
+    resume = choose("resume", chosen, RESUMES, notices)
+    given_id = _checked("run id", chosen.get("id") or None, notices)
+    shared_id = None
+    if given_id is None and (rank.world_size > 1 or resume in (ALLOW, MUST, AUTO)):
+        shared_id = launch.run_id(ordinal, is_resuming=resume in (ALLOW, MUST, AUTO))
     name = _checked("run name", chosen.get("name"), notices)
-    project = _checked("project", chosen.get("project"), notices)
-    durability: Any = chosen.get("durability") or "process"
-    if durability not in DURABILITIES:
-        notices.append(
-            (
-                "durability",
-                f"durability {shown(durability)} is none of {', '.join(DURABILITIES)}: 'process' it is",
-            )
-        )
-        durability = "process"
     plan = Plan(
         mode=mode,
         root=_root(chosen.get("dir"), [] if mode == DISABLED else notices),
-        project=project or PROJECT_DEFAULT,
-        run_id=run_id or make_run_id(now, entropy),
+        project=_checked("project", chosen.get("project"), notices) or PROJECT_DEFAULT,
+        run_id=given_id or shared_id or make_run_id(now, entropy),
         name=name or make_run_name(entropy),
         rank=rank,
-        durability=durability,
-        has_hub=has_hub,
-        is_quiet=_is_true(chosen.get("quiet")) or rank.number > 0,
-        is_id_given=run_id is not None,
+        durability=choose_durability(chosen.get("durability"), notices),
+        hub=settings["hub"].value if "hub" in settings else None,
+        start_time=now,
+        resume=resume,
+        console=choose("console", chosen, CONSOLES, notices) or "wrap",
+        monitor_interval_s=choose_monitor_interval(chosen.get("monitor"), notices),
+        is_quiet=is_true(chosen.get("quiet")) or rank.number > 0,
+        is_id_given=given_id is not None or shared_id is not None,
         is_name_given=name is not None,
+        may_values_change=is_true(chosen.get("allow_val_change")),
+        saves_code=is_true(chosen.get("save_code")),
+        fork_from=choose_fork(chosen.get("fork_from"), notices),
         notices=notices,
     )
-    if rank.number and run_id is None and mode != DISABLED:
-        notices.append(
-            (
-                "rank",
-                (
-                    f"rank {rank.number} of {rank.world_size} records a run of its own; set "
-                    "TIDELOG_RUN_ID to the same value on all ranks to have them in one"
-                ),
-            )
+    if rank.number and not plan.is_id_given and mode != DISABLED:
+        text = (
+            f"rank {rank.number} of {rank.world_size} records a run of its own; set TIDELOG_RUN_ID to "
+            "the same value on all ranks to have them in one, or TIDELOG_RANKS=zero to record rank 0"
         )
+        notices.append(("rank", text))
     plan.facts = _facts(plan, chosen)
     return plan
 
 
-def _merge(
-    given: dict[str, Any], settings: Mapping[str, Setting], notices: list[tuple[str, str]]
-) -> dict[str, Any]:
-    """Return every option by its argument's name; unknown ones are told and left out."""
-    chosen: dict[str, Any] = {name: setting.value for name, setting in settings.items()}
-    own = given.pop("settings", None)
-    own = own if isinstance(own, Mapping) else getattr(own, "__dict__", {}) if own else {}
-    unknown = sorted(str(name) for name in own if name not in SETTINGS_TAKEN)
-    if unknown:
-        notices.append(
-            (
-                "settings",
-                (
-                    f"init(settings=...) does not know {', '.join(unknown)}; it takes "
-                    f"{', '.join(sorted(SETTINGS_TAKEN))}"
-                ),
-            )
-        )
-    chosen.update({k: v for k, v in own.items() if k in SETTINGS_TAKEN and v is not None})
-    if "run_id" in chosen:
-        chosen["id"] = chosen.pop("run_id")
-    for name, value in given.pop("unknown", {}).items():
-        if value is None or value is False:
-            continue
-        remedy = REMEDIES.get(name, "see the README for what init() takes")
-        notices.append(
-            (f"init {name}", f"init({name}=...) is not supported and has no effect: {remedy}")
-        )
-    chosen.update({name: value for name, value in given.items() if value is not None})
-    return chosen
+def as_tags(tags: object) -> list[str]:
+    """Return tags as a list: from a sequence, or from text with commas between them."""
+    if tags is None:
+        return []
+    if isinstance(tags, str):
+        return [tag.strip() for tag in tags.split(",") if tag.strip()]
+    if isinstance(tags, (Sequence, set, frozenset)):
+        return [as_text(tag) for tag in tags]
+    return [as_text(tags)]
 
 
-def _choose_mode(mode: object, notices: list[tuple[str, str]], *, has_hub: bool) -> str:
-    default = ONLINE if has_hub else OFFLINE
-    if mode is None or mode == "":
-        return default
-    chosen = MODES.get(mode.lower()) if isinstance(mode, str) else None
-    if chosen is None:
-        notices.append(
-            (
-                "mode",
-                f"mode {shown(mode)} is none of online, offline, disabled; the run is recorded offline",
-            )
-        )
-        return OFFLINE
-    return chosen
+def as_text(value: object) -> str:
+    """Return text of bounded length that is valid Unicode."""
+    text = str(value)[:TEXT_CHARACTERS_MAX]
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _checked(kind: str, name: object, notices: list[tuple[str, str]]) -> str | None:
+def is_true(value: object) -> bool:
+    """Tell whether a flag is set, as an argument or as text of the environment."""
+    return value is True or str(value).lower() in ("1", "true", "yes", "on")
+
+
+def _checked(kind: str, name: object, notices: list[Notice]) -> str | None:
     """Return a name that fits the grammar: the one given, or one made from it, which is told."""
     if name is None:
         return None
@@ -194,7 +182,7 @@ def _checked(kind: str, name: object, notices: list[tuple[str, str]]) -> str | N
     return safe
 
 
-def _root(directory: object, notices: list[tuple[str, str]]) -> str:
+def _root(directory: object, notices: list[Notice]) -> str:
     given = os.fspath(directory) if isinstance(directory, (str, os.PathLike)) else ""
     path = os.path.expanduser(given or ROOT_DEFAULT)
     try:
@@ -215,30 +203,12 @@ def _facts(plan: Plan, chosen: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"id": plan.run_id, "project": plan.project, "mode": plan.mode}
     for name in ("entity", "group", "job_type", "notes"):
         if chosen.get(name) is not None:
-            facts[name] = _text(chosen[name])
+            facts[name] = as_text(chosen[name])
     tags = as_tags(chosen.get("tags"))
     if tags:
         facts["tags"] = tags
     if plan.rank.world_size > 1:
         facts["rank"], facts["world_size"] = plan.rank
+    if plan.fork_from is not None:
+        facts["fork_of"] = {"id": plan.fork_from[0], "step": plan.fork_from[1]}
     return facts
-
-
-def as_tags(tags: object) -> list[str]:
-    """Return tags as a list: from a sequence, or from text with commas between them."""
-    if tags is None:
-        return []
-    if isinstance(tags, str):
-        return [tag.strip() for tag in tags.split(",") if tag.strip()]
-    if isinstance(tags, (Sequence, set, frozenset)):
-        return [_text(tag) for tag in tags]
-    return [_text(tags)]
-
-
-def _text(value: object) -> str:
-    text = str(value)[:TEXT_CHARACTERS_MAX]
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _is_true(value: object) -> bool:
-    return value is True or str(value).lower() in ("1", "true", "yes", "on")

@@ -11,6 +11,7 @@ import msgpack
 
 from tidelog.datastore.records import Histogram, Media
 from tidelog.datastore.text import size_text
+from tidelog.sdk.as_map import as_map
 from tidelog.sdk.notices import shown
 
 PLAIN: frozenset[type] = frozenset({float, int, str, bool, type(None)})
@@ -85,25 +86,6 @@ def clean_step(step: object) -> int:
             "the next step instead; pass step=int(...) or leave it out",
         )
     return number
-
-
-def to_map(source: object) -> dict[Any, Any] | None:
-    """Return the dict that a mapping, a Namespace or a dataclass stands for, None for anything else."""
-    if source is None:
-        return {}
-    if isinstance(source, Mapping):
-        return dict(source)
-    if isinstance(source, type):
-        return None
-    fields = getattr(source, "__dataclass_fields__", None)
-    if isinstance(fields, dict):
-        return {name: getattr(source, name) for name in fields if hasattr(source, name)}
-    if callable(getattr(source, "model_dump", None)):  # pydantic
-        return dict(source.model_dump())  # type: ignore[attr-defined]
-    if callable(getattr(source, "as_dict", None)):  # a config of another run
-        return dict(source.as_dict())  # type: ignore[attr-defined]
-    values = getattr(source, "__dict__", None)
-    return dict(values) if values is not None and type(source).__name__ == "Namespace" else None
 
 
 def _clean_into(
@@ -324,7 +306,7 @@ def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
 def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
     if type(value) not in PLAIN and depth < DEPTH_MAX:
         try:
-            fields = to_map(value)
+            fields = as_map(value)
         except Exception as error:  # noqa: BLE001 - as in `clean_value`.
             return _kept_as_text(
                 key, value, Fault("mapping", f"it could not be read: {error!r}"), faults

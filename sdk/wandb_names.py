@@ -21,8 +21,8 @@ from tidelog.sdk.artifacts import (
     use_artifact,
     use_model,
 )
+from tidelog.sdk.config_mapping import Config
 from tidelog.sdk.courtesies import (
-    AlertLevel,
     RunDisabled,
     Runs,
     Settings,
@@ -34,7 +34,6 @@ from tidelog.sdk.courtesies import (
 from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
 from tidelog.sdk.facts.script import package_version
 from tidelog.sdk.restoring import restore
-from tidelog.sdk.views import RecordedMapping
 
 if TYPE_CHECKING:
     from tidelog.sdk.recording import Run
@@ -56,10 +55,9 @@ ROOMS = {
 """Modules, loaded when somebody asks for them."""
 
 CONSTANTS: dict[str, object] = {
-    "AlertLevel": AlertLevel,
     "Artifact": Artifact,
     "CommError": CommError,
-    "Config": RecordedMapping,
+    "Config": Config,
     "ConfigError": ConfigError,
     "Error": Error,
     "RunDisabled": RunDisabled,
@@ -94,15 +92,11 @@ METHODS: dict[str, Callable[..., object]] = {
 
 ASKED: dict[str, Callable[["Run"], object]] = {
     "config_static": lambda run: run.config,
-    "entity": lambda _run: None,
-    "offline": lambda run: run.mode != "online",
-    "path": lambda run: f"{run.project}/{run.id}",
     "project_url": lambda _run: None,
     "settings": lambda run: Settings(mode=run.mode, project=run.project, run_id=run.id),
     "sweep_id": lambda _run: None,
     "sweep_url": lambda _run: None,
     "sync_dir": lambda run: str(run.dir),
-    "url": lambda _run: None,
 }
 """What a run is asked for."""
 
@@ -111,7 +105,7 @@ ANSWERED: dict[str, Callable[["Run"], object]] = {
     "display": lambda _run: False,
     "get_project_url": lambda _run: None,
     "get_sweep_url": lambda _run: None,
-    "get_url": lambda run: getattr(run, "url", None),
+    "get_url": lambda run: run.url,
     "join": lambda run: run.finish(),
     "pin_config_keys": lambda _run: None,
     "project_name": lambda run: run.project,

@@ -1,6 +1,6 @@
 """The command `datastore`: looks into runs on the disk. One file per subcommand."""
 
-import os
+import io
 import sys
 from typing import Any, NoReturn
 
@@ -8,7 +8,7 @@ import click
 
 from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
 from tidelog.datastore.cli.as_text import on_one_line
-from tidelog.datastore.disk import Disk
+from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.errors import DatastoreError
 
 CANNOT_READ = 2
@@ -20,12 +20,9 @@ class PipedGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
-        try:
+        with while_read():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            # What is still buffered is flushed at exit: it must go somewhere.
-            os.dup2(Disk().open_append(os.devnull), sys.stdout.fileno())
-            raise SystemExit(0) from None
+        return None
 
 
 @click.group(
@@ -52,6 +49,9 @@ for command in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command; errors that we raise on purpose become one sentence and exit code 2."""
+    # A terminal that lacks a character shows its code. There may be no stdout at all.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # On its own click would answer Ctrl-C with 1, which means damage here.
         code = group.main(prog_name="datastore", standalone_mode=False)

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import click
 
-from tidelog.datastore.as_json import dumps
+from tidelog.datastore.as_json import encoded
 from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.reader import Reader
@@ -35,7 +35,7 @@ def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], fol
             for record in _records(run, follow=follow):
                 if kind and record.kind not in kind:
                     continue
-                click.echo(dumps(_as_map(record)) if as_json else _line(record))
+                click.echo(encoded(_as_map(record)) if as_json else _line(record))
             for damage in run.damage:
                 is_damaged = True
                 click.echo(

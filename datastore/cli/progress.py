@@ -26,7 +26,7 @@ def reading(doing: str, paths: Iterable[str]) -> Iterator[Disk]:
 
     rich is loaded only where stderr is a terminal.
     """
-    if not sys.stderr.isatty():
+    if not has_watcher():
         yield Disk()
         return
     from rich.console import Console
@@ -42,6 +42,11 @@ def reading(doing: str, paths: Iterable[str]) -> Iterator[Disk]:
     with Progress(doing, *columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=sum(bytes_below(path, Disk()) for path in paths))
         yield MeteredDisk(lambda size: bar.advance(task, size))
+
+
+def has_watcher() -> bool:
+    """Tell whether stderr is a terminal; a daemon's child may have none at all."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def bytes_below(path: str, disk: Disk) -> int:

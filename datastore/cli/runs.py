@@ -1,14 +1,14 @@
 """`datastore runs`: the runs of a root, chosen and sorted by what they were given and reached."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, get_args
 
 import click
 
-from tidelog.datastore.as_json import dumps, plain
+from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
+from tidelog.datastore.cli.progress import has_watcher
 from tidelog.datastore.comparison import find_field
 from tidelog.datastore.root import OnProgress, RunInfo, open_root
 from tidelog.datastore.state import State
@@ -63,7 +63,7 @@ def command(
             on_progress=on_progress,
         )
     if as_json:
-        click.echo(dumps({"type": "runs", "runs": [_document(run) for run in runs]}, indent=2))
+        click.echo(encoded({"type": "runs", "runs": [_document(run) for run in runs]}, indent=2))
     elif runs:
         header = ("RUN", "STATE", "ROWS", "STEP", "UPDATED", "NAME", *show)
         print_table([header, *(_line(run, show) for run in runs)])
@@ -105,7 +105,7 @@ def _line(run: RunInfo, show: tuple[str, ...]) -> tuple[str, ...]:
 @contextmanager
 def _progress() -> Iterator[OnProgress | None]:
     """Show how far a long listing is, to a person."""
-    if not sys.stderr.isatty():
+    if not has_watcher():
         yield None
         return
     from rich.console import Console

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import click
 
-from tidelog.datastore.as_json import dumps
+from tidelog.datastore.as_json import encoded
 from tidelog.datastore.cli.as_text import on_one_line, tail_text
+from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.gaps import Loss
 from tidelog.datastore.layout import SALVAGE_JSON
@@ -45,11 +46,12 @@ def command(path: str, new: str, *, as_json: bool) -> None:
     """
     with reading("salvaging", [path]) as disk:
         report = salvage(path, new, disk=disk)
-    if as_json:
-        click.echo(dumps(report.document(), indent=2))
-    else:
-        for line in report_lines(report):
-            click.echo(on_one_line(line))
+    with while_read():  # The copy is there, and the exit code tells whether it is all.
+        if as_json:
+            click.echo(encoded(report.document(), indent=2))
+        else:
+            for line in report_lines(report):
+                click.echo(on_one_line(line))
     if not report.is_whole:
         raise SystemExit(LOST)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tidelog.datastore.as_json import dumps, plain
+from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.location import Location
@@ -34,7 +34,7 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
     runs = [run for path in paths for run in find_locations(path)]
     shown = [_describe(run, with_history=len(runs) == 1 and not as_json) for run in runs]
     if as_json:
-        click.echo(dumps({"type": "runs", "runs": shown}, indent=2) if len(runs) > 1 else _single(shown))
+        click.echo(encoded(_document(shown), indent=2))
     elif len(runs) > 1:
         _print_list(shown)
     else:
@@ -43,8 +43,8 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
         raise SystemExit(DAMAGE_FOUND)
 
 
-def _single(shown: list[dict[str, Any]]) -> str:
-    return dumps({"type": "run", **shown[0]}, indent=2)
+def _document(shown: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "runs", "runs": shown} if len(shown) > 1 else {"type": "run", **shown[0]}
 
 
 def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import click
 
-from tidelog.datastore.as_json import dumps
+from tidelog.datastore.as_json import encoded
 from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_text import on_one_line, tail_text
+from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
@@ -46,18 +47,23 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
     """
     with reading("verifying", paths) as disk:
         checks, unreadable = _check(paths, disk)
-    if as_json:
-        click.echo(dumps(_document(checks, unreadable), indent=2))
-    else:
-        for check in checks:
-            for line in check_lines(check):
-                click.echo(on_one_line(line))
+    with while_read():  # The exit code is the answer, whoever reads the rest.
+        _print(checks, unreadable, as_json=as_json)
     for _, fault in unreadable:
         click.echo(f"datastore: {on_one_line(fault)}", err=True)
     if unreadable:
         raise SystemExit(CANNOT_READ)
     if not all(check.is_whole for check in checks):
         raise SystemExit(DAMAGE_FOUND)
+
+
+def _print(checks: list[RunCheck], unreadable: list[Unreadable], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(encoded(_document(checks, unreadable), indent=2))
+        return
+    for check in checks:
+        for line in check_lines(check):
+            click.echo(on_one_line(line))
 
 
 def _check(paths: Iterable[str], disk: Disk) -> tuple[list[RunCheck], list[Unreadable]]:

@@ -4,7 +4,6 @@ A stored key goes to the hub that it was stored for, and to no other: a settings
 somebody sent must not be able to send it elsewhere, nor the key of the environment.
 """
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import PROJECT_FILE, config_directory, read_settings
+from tidelog.datastore.settings import PROJECT_FILE, config_directory, read_settings, with_values
 from tidelog.syncd.errors import CannotStartError
 
 CONFIG_NAME = "config.toml"
@@ -89,11 +88,9 @@ def find_key(address: Address, environ: Mapping[str, str], disk: Disk) -> str:
 def store(address: Address, key: str, environ: Mapping[str, str], disk: Disk) -> Path:
     """Store hub and key, readable by this account alone; other settings of the file stay."""
     path = config_directory(environ) / CONFIG_NAME
-    lines = disk.read(path).decode().splitlines() if disk.is_file(path) else []
-    kept = [line for line in lines if line.partition("=")[0].strip() not in ("hub", "api_key")]
-    text = "\n".join([f"hub = {json.dumps(address.url)}", f"api_key = {json.dumps(key)}", *kept])
+    text = disk.read(path).decode() if disk.is_file(path) else ""
     disk.make_directory(path.parent, mode=0o700)
-    disk.replace(path, f"{text}\n".encode(), mode=0o600)
+    disk.replace(path, with_values(text, {"hub": address.url, "api_key": key}).encode(), mode=0o600)
     return path
 
 

@@ -23,6 +23,8 @@ class LazyGroup(click.Group):
         "status": "Show what is uploaded, waiting and parked.",
         "verify": "Compare runs on the disk with what the hub holds.",
         "retry": "Try parked items again.",
+        "off": "Record the runs of a folder offline: nothing of them is uploaded by itself.",
+        "on": "Upload the runs of a folder while they are recorded.",
         "serve": "Run a hub: receive runs and keep them.",
         "key": "Create, list and revoke the API keys of a hub.",
     }

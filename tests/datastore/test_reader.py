@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from log_spec import LOG_ID, TIME, LogSpec, log_of_every_kind
 
-from tidelog.datastore import Reader, Writer
+from tidelog.datastore import Reader, Writer, open_root
 from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.datastore.errors import (
     DamagedLogError,
@@ -256,6 +256,38 @@ def test_a_run_is_told_whole(tmp_path: Path) -> None:
         assert ("p", tmp_path.name, "p") == (run.id, run.project, run.name)
     with Reader(tmp_path / "p" / "main.0001.tlog") as run:
         assert ("p", None, 1) == (run.id, run.project, run.rows)
+
+
+@pytest.mark.parametrize("path", ["latest", "p/r1", "p/r1/.", "p/r1/media/..", "latest/../r1"])
+def test_a_run_has_its_name_by_whatever_path_it_is_reached(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of its directory, not that of a link to it; the same in a listing, and after a chdir."""
+    (tmp_path / "p").mkdir()
+    run_of(tmp_path / "p" / "r1", main_1=plain_rows(0, 1))
+    (tmp_path / "p" / "r1" / "media").mkdir()
+    (tmp_path / "latest").symlink_to("p/r1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    with Reader(path) as run, Reader(f"{path}/main.0001.tlog") as log:
+        monkeypatch.chdir("/")
+        assert ("r1", "p", "r1", 1) == (run.id, run.project, run.name, run.rows)
+        assert ("r1", 1) == (log.id, log.rows)
+    monkeypatch.chdir(tmp_path)
+    assert [("r1", "p", Path(path))] == [(run.id, run.project, run.path) for run in open_root(path)]
+    monkeypatch.chdir(path)
+    assert ["r1"] == [run.id for run in open_root(".")]
+
+
+def test_a_reader_stays_with_its_run_when_a_link_moves_on(tmp_path: Path) -> None:
+    """`latest` leads to the next run while this one is still read."""
+    run_of(tmp_path / "r1", main_1=plain_rows(0, 1))
+    run_of(tmp_path / "r2", main_1=plain_rows(5, 9), main_2=plain_rows(9, 12))
+    (tmp_path / "latest").symlink_to("r1")
+    with Reader(tmp_path / "latest") as run:
+        (tmp_path / "latest").unlink()
+        (tmp_path / "latest").symlink_to("r2")
+        assert ("r1", ["main.0001.tlog"], [0]) == (run.id, run.logs, list(run.history()["_step"]))
 
 
 def test_history_takes_names_and_patterns(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import lmdb
 import pytest
 from log_spec import TIME, LogSpec
+from restless_disk import ClosedDisk, VanishingDisk
 from run_spec import RunSpec
 
 from tidelog.datastore import NotARunError, Reader, Root, RunInfo, open_root
@@ -112,9 +113,12 @@ def test_a_state_that_there_is_not_is_refused(root: Path) -> None:
 
 
 def test_a_root_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    """An empty one has no runs."""
+    """So is what is no folder; an empty one has no runs."""
     with pytest.raises(NotARunError, match="is not there"):
         open_root(tmp_path / "nothing").runs()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotARunError, match="is no folder"):
+        open_root(tmp_path / "file").runs()
     (tmp_path / "empty").mkdir()
     assert [] == open_root(tmp_path / "empty").runs()
 
@@ -234,6 +238,51 @@ def test_a_run_that_cannot_be_read_is_listed_with_its_fault(root: Path) -> None:
     faults = {run.id: run.fault for run in open_root(root)}
     assert (None, None) == (faults["r2"], faults["r3"])
     assert "version 9" in str(faults["r1"])
+
+
+@pytest.mark.parametrize(
+    ("gone", "call", "at"),
+    [
+        ("mnist", "list", 1),  # Seen in the root, and then not there.
+        ("mnist/r1", "list", 1),
+        ("mnist/r1", "stat", 1),  # Found, and gone when its logs are looked at,
+        ("mnist/r1", "list", 2),  # when it is read,
+        ("mnist/r1", "open", 1),  # and when its log is opened.
+    ],
+)
+def test_a_run_that_goes_away_while_a_root_is_listed_is_not_listed(
+    gone: str, call: str, at: int, root: Path
+) -> None:
+    """And no fault: roots are alive. All the others are listed."""
+    disk = VanishingDisk(root / gone, call, at=at)
+    runs = open_root(root, disk=disk).runs()
+    assert not (root / gone).exists()
+    assert {"r3"} | ({"r2"} if gone != "mnist" else set()) == set(ids(runs))
+    assert [None] * len(runs) == [run.fault for run in runs]
+
+
+@pytest.mark.parametrize(("closed", "others"), [("cifar", ["r1", "r2"]), ("mnist/r1", ["r2", "r3"])])
+def test_a_directory_that_may_not_be_looked_into_hides_no_other(
+    closed: str, others: list[str], root: Path
+) -> None:
+    """It may hold runs: it is listed with its fault."""
+    runs = open_root(root, disk=ClosedDisk(root / closed)).runs(sort="id")
+    assert others == sorted(run.id for run in runs if run.fault is None)
+    assert {root / closed: f"[Errno 13] Permission denied: '{root / closed}'"} == {
+        run.path: run.fault for run in runs if run.fault is not None
+    }
+
+
+def test_a_root_that_may_not_be_looked_into_is_an_error(root: Path) -> None:
+    """The system's own."""
+    with pytest.raises(PermissionError, match="denied"):
+        open_root(root, disk=ClosedDisk(root)).runs()
+
+
+def test_what_a_file_system_keeps_for_itself_is_no_run(root: Path) -> None:
+    """The top of a disk has a directory that is closed to all but root."""
+    (root / "lost+found").mkdir()
+    assert {None} == {run.fault for run in open_root(root, disk=ClosedDisk(root / "lost+found"))}
 
 
 def test_missing_logs_are_named(root: Path) -> None:

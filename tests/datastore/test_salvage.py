@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from log_spec import LOG_ID, TIME, LogSpec
+from restless_disk import ClosedDisk, VanishingDisk
 from run_spec import RunSpec, tree
 
 from tidelog.datastore import DatastoreError, Reader, Writer, WriterLimits
@@ -33,7 +35,7 @@ from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import CONFIG, EXIT, FILE, METRIC, RUN, SUMMARY, Histogram, Media
 from tidelog.datastore.salvage import salvage
-from tidelog.datastore.salvage_report import SalvagedLog, SalvageReport
+from tidelog.datastore.salvage_report import SalvagedLog, SalvageReport, Unreadable
 from tidelog.datastore.tail import read_tail
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "v1").glob("*.tlog"))
@@ -461,6 +463,10 @@ def test_a_run_keeps_its_project_where_only_the_folder_knew_it(tmp_path: Path) -
     salvage(run.path, tmp_path / "elsewhere" / "r1-salvaged")
     with Reader(tmp_path / "elsewhere" / "r1-salvaged") as copy:
         assert ("mnist", "r1-salvaged") == (copy.project, copy.id)
+    (tmp_path / "latest").symlink_to(run.path)
+    salvage(tmp_path / "latest", tmp_path / "by-link")
+    with Reader(tmp_path / "by-link") as copy:
+        assert "mnist" == copy.project
     salvage(tmp_path / "root", tmp_path / "new")
     with Reader(tmp_path / "new" / "mnist" / "r1") as copy:
         assert ("mnist", "r1") == (copy.project, copy.id)
@@ -560,6 +566,24 @@ class BadSectors(Disk):
         if offset < self.end and offset + size > self.start:
             raise OSError(errno.EIO, "Input/output error")
         return super().pread(fd, size, offset)
+
+
+@pytest.mark.parametrize(
+    ("disk", "fault"),
+    [
+        (lambda run: ClosedDisk(run), "Permission denied"),
+        (lambda run: VanishingDisk(run, "list", at=2), "No such file or directory"),
+    ],
+)
+def test_a_run_that_cannot_be_looked_into_costs_no_other(
+    disk: Callable[[Path], Disk], fault: str, tmp_path: Path
+) -> None:
+    """The report names it."""
+    closed = RunSpec(tmp_path / "root", "mnist", "closed").rows(3).finish()
+    RunSpec(tmp_path / "root", "mnist", "open").rows(3).finish()
+    report = salvage(tmp_path / "root", tmp_path / "new", disk=disk(closed.path))
+    assert ["mnist/open"] == [run.path for run in report.runs]
+    assert [Unreadable("mnist/closed", f"{closed.path} cannot be read: {fault}")] == report.unreadable
 
 
 def test_a_disk_with_bad_sectors_gives_the_rest(tmp_path: Path) -> None:

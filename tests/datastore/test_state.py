@@ -21,6 +21,9 @@ ELSEWHERE = {"host": "you", "boot_id": "b9", "pid": 7, "pid_started": 70}
         ("failed", {"ending": {"code": 1}}),
         ("failed", {"ending": {}}),
         ("finished", {"final": {"state": "of a later version"}, "ending": {"code": 0}}),
+        ("crashed", {"death": {"code": 3}, "facts": MINE, "alive": False}),
+        ("crashed", {"death": {"code": -9}, "facts": ELSEWHERE, "last_time": NOW - 1}),
+        ("finished", {"death": {"code": 0}, "ending": {"code": 0}}),
         ("unknown", {}),
         ("unknown", {"facts": {"pid": 7}}),
         ("unknown", {"facts": {"host": "me", "pid": "7"}}),
@@ -37,11 +40,12 @@ ELSEWHERE = {"host": "you", "boot_id": "b9", "pid": 7, "pid_started": 70}
     ],
 )
 def test_the_state_of_a_run(expected: str, known: dict[str, Any]) -> None:
-    """Final chunk, exit record, the process on its machine, the heartbeat elsewhere, in this order."""
+    """Final chunk, exit record, the monitor, the process on its machine, the heartbeat elsewhere."""
     machine = Machine("me", "b1", lambda pid, started: known.get("alive", False))
     state = infer_state(
         final=known.get("final"),
         ending=known.get("ending"),
+        death=known.get("death"),
         facts=known.get("facts", {}),
         last_time=known.get("last_time"),
         now=NOW,

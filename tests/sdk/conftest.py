@@ -40,13 +40,15 @@ def start_script(tmp_path: Path) -> Iterator[StartScript]:
     """Give what starts a training script as a process; `sdk` is imported and `ROOT` is set in it."""
     processes = []
 
-    def start(code: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    def start(
+        code: str, *arguments: str, stdin: int = subprocess.DEVNULL, **environ: str
+    ) -> subprocess.Popen[str]:
         head = f"import os, sys, time\nfrom tidelog import sdk\nROOT = {str(tmp_path / 'root')!r}\n"
         script = tmp_path / f"train{len(processes)}.py"
         script.write_text(head + textwrap.dedent(code))
         process = subprocess.Popen(
             [sys.executable, str(script), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -176,10 +176,10 @@ def test_a_second_init_returns_the_open_run_unless_told_otherwise(
 
 def test_unknown_arguments_are_told_with_what_to_do_instead(begin: Any, capsys: Lines) -> None:
     """One sentence each."""
-    begin(unknown={"save_code": True, "strange": 1, "monitor_gym": False})
+    begin(unknown={"sync_tensorboard": True, "strange": 1, "monitor_gym": False})
     told = warnings(capsys)
     assert 2 == len(told)
-    assert 'run.save("*.py")' in told[0]
+    assert "run.log(...) too" in told[0]
     assert "strange" in told[1]
 
 

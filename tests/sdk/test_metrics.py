@@ -15,7 +15,7 @@ from tidelog.sdk.metrics import metric_definition
         ({"summary": "last"}, 1, {"summary": "wat"}),
         ({"summary": "best", "goal": "maximize"}, 0, {"summary": "best", "goal": "max"}),
         ({}, 1, {"goal": "sideways"}),
-        ({}, 1, {"unknown": {"hidden": True, "wat": 1}}),
+        ({"hidden": True}, 1, {"hidden": True, "unknown": {"overwrite": True, "wat": 1}}),
         (None, 1, {"name": 7}),
     ],
 )
@@ -24,7 +24,8 @@ def test_a_definition_has_what_can_be_followed_and_names_the_rest(
 ) -> None:
     """wandb's words are understood; those that change its page alone are passed over."""
     known = {
-        "name": "loss", "step_metric": None, "summary": None, "goal": None, "unknown": {}, **arguments
+        "name": "loss", "step_metric": None, "summary": None, "goal": None, "hidden": None,
+        "unknown": {}, **arguments
     }  # fmt: skip
     definition, faults = metric_definition(known.pop("name"), **known)
     assert (expected, told) == (definition, len(faults))

@@ -274,7 +274,7 @@ def test_what_a_signal_handler_logs_is_what_it_was_then(
 
     def handle() -> None:
         data = {"inner": value}
-        with run._deferred._lock:  # The thread that makes the call comes after the change.
+        with run._attempts._deferred._lock:  # The thread that makes the call comes after the change.
             run.log(data, commit=commit)
             data["inner"] = "changed"
 

@@ -85,7 +85,7 @@ def test_arguments_win_over_settings() -> None:
         ({"mode": "offline"}, "mode 7 is none of", {"mode": 7}),
         ({"durability": "process"}, "is none of", {"settings": {"durability": "x"}}),
         ({}, "does not know start_method", {"settings": {"start_method": "fork"}}),
-        ({}, 'call run.save("*.py")', {"unknown": {"save_code": True}}),
+        ({}, "log the values with run.log", {"unknown": {"sync_tensorboard": True}}),
         ({}, "init(wat=...) is not supported", {"unknown": {"wat": 1}}),
     ],
 )

@@ -123,12 +123,6 @@ def test_lines_for_the_terminal_are_printed(
     assert ["tidelog: hello", "tidelog: beware", "tidelog: hello"] == told(capsys)
 
 
-def test_an_alert_level_is_its_own_text() -> None:
-    """It is recorded as text, and compared with text."""
-    level = wandb_names.CONSTANTS["AlertLevel"]
-    assert ["INFO", "WARN", "ERROR"] == [str(each) for each in level]  # type: ignore[attr-defined]
-
-
 def test_generated_ids_differ_and_fit_a_run() -> None:
     """Eight letters and digits, as wandb makes them."""
     ids = {generate_id() for _ in range(1000)}

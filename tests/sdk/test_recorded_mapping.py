@@ -1,4 +1,3 @@
-import argparse
 import dataclasses
 import threading
 from collections.abc import Iterator, Mapping
@@ -7,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tidelog.sdk.forward import Forward
 from tidelog.sdk.notices import Notices
-from tidelog.sdk.values import to_map
-from tidelog.sdk.views import Forward, RecordedMapping, SummaryMapping
+from tidelog.sdk.recorded_mapping import RecordedMapping
+from tidelog.sdk.summary_mapping import Summary
 
 
 @dataclasses.dataclass
@@ -82,23 +82,6 @@ def test_it_reads_like_a_mapping_and_by_attribute(config: RecordedMapping) -> No
         config["c"]
 
 
-@pytest.mark.parametrize(
-    ("expected", "source"),
-    [
-        ({"lr": 1}, {"lr": 1}),
-        ({"lr": 1}, argparse.Namespace(lr=1)),
-        ({"lr": 0.1, "sizes": (1, 2)}, Settings()),
-        ({}, None),
-        (None, 7),
-        (None, Settings),
-        (None, "config.yaml"),
-    ],
-)
-def test_a_config_comes_from_what_people_have(expected: object, source: object) -> None:
-    """Mappings, argparse's Namespace and dataclasses; None where it is none of these."""
-    assert expected == to_map(source)
-
-
 def test_what_is_no_map_is_said_once_and_left_out(
     config: RecordedMapping, recorded: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +105,7 @@ def test_an_object_is_kept_as_text_and_told_once(
 def test_a_summary_set_by_hand_wins() -> None:
     """What rows say is there as long as nobody sets it."""
     computed = {"loss": 0.5, "acc": 0.1}
-    summary = SummaryMapping(computed=lambda: computed, record=lambda _: None, notices=Notices())
+    summary = Summary(computed=lambda: computed, record=lambda _: None, notices=Notices())
     summary["acc"] = 0.9
     computed["loss"] = 0.4
     assert {"loss": 0.4, "acc": 0.9} == dict(summary)

@@ -1,0 +1,64 @@
+"""What can wait when a run begins, the most useful first: syncd, `latest`, git, run.json."""
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from tidelog.datastore.errors import WriterClosedError
+from tidelog.datastore.layout import LATEST
+from tidelog.datastore.writer import Writer
+from tidelog.sdk.choices import ONLINE
+from tidelog.sdk.facts.script import git_facts, package_version
+from tidelog.sdk.recording import Run
+from tidelog.sdk.run_plan import Plan
+from tidelog.sdk.spawn import spawn_detached
+from tidelog.sdk.surroundings import Surroundings
+
+Chore = Callable[[], None]
+
+
+def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tuple[list[Chore], Chore]:
+    """Return what is done beside training, and what comes afterwards and may last."""
+
+    def start_syncd() -> None:
+        try:
+            wait = spawn_detached(around.syncd(plan.root))
+        except OSError as error:
+            raise OSError(
+                f"syncd could not be started ({error}); start it by hand: syncd start"
+            ) from error
+        waiting.append(wait)
+
+    def point_to_latest() -> None:
+        link = os.path.join(plan.root, LATEST)
+        with contextlib.suppress(OSError):  # A convenience that some file systems do not have.
+            around.disk.point_link(link, os.path.join(plan.project, plan.run_id))
+
+    def ask_git() -> None:
+        cwd = plan.facts.get("cwd")
+        found = {"git": git_facts(cwd) if cwd else None, "tidelog": package_version()}
+        more = {name: value for name, value in found.items() if value is not None}
+        plan.facts |= more
+        with contextlib.suppress(WriterClosedError):  # The run did not wait for a slow git.
+            writer.log_run(more)
+
+    def write_run_json() -> None:
+        from tidelog.sdk.derived import write_run_json as write
+
+        if not run.is_finished:
+            write(plan.directory, plan.facts, run.config.as_dict(), disk=around.disk)
+
+    def reap_syncd() -> None:
+        for code in [wait() for wait in waiting]:
+            if code:
+                run.notices.tell(
+                    "syncd",
+                    f"syncd did not start (exit code {code}): the run is recorded and not uploaded "
+                    "yet; run `syncd start` to see why",
+                )
+
+    waiting: list[Callable[[], int]] = []
+    chores: list[Chore] = [start_syncd] if plan.mode == ONLINE else []
+    if not plan.rank.number:
+        chores += [point_to_latest, ask_git, write_run_json]
+    return chores, reap_syncd

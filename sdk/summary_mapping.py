@@ -1,0 +1,20 @@
+"""The summary of a run: what was set by hand wins over what its rows say."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tidelog.sdk.notices import Notices
+from tidelog.sdk.recorded_mapping import Record, RecordedMapping
+
+
+class Summary(RecordedMapping):
+    """`run.summary`."""
+
+    def __init__(
+        self, *, computed: Callable[[], Mapping[str, Any]], record: Record, notices: Notices
+    ) -> None:
+        super().__init__(title="summary", record=record, notices=notices)
+        object.__setattr__(self, "_computed", computed)
+
+    def _current(self) -> Mapping[str, Any]:
+        return {**self._computed(), **self._values}

@@ -1,0 +1,83 @@
+"""What the commands print: with names of any bytes, on a poor terminal, to a reader that goes away."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from log_spec import log_of_every_kind
+from run_spec import RunSpec
+
+DOCUMENTS = ["show", "verify", "runs", "salvage"]
+
+
+def datastore(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    env = {**os.environ, "COLUMNS": "200", **options.pop("env", {})}
+    command = [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, env=env, timeout=60, **options)
+
+
+def run_by_bytes(root: Path, name: bytes) -> None:
+    """Put a run into a directory whose name is no UTF-8."""
+    directory = os.path.join(os.fsencode(root), b"mnist", name)
+    os.makedirs(directory)
+    with open(os.path.join(directory, b"main.0001.tlog"), "wb") as file:
+        file.write(log_of_every_kind().data)
+
+
+@pytest.mark.parametrize("command", DOCUMENTS)
+def test_a_directory_may_have_any_name(command: str, tmp_path: Path) -> None:
+    """Text and JSON name it; JSON gives back the very name that Python has for it."""
+    run_by_bytes(tmp_path / "root", b"r\xff\xc3\xbc")
+    for options in ([], ["--json"]):
+        target = ["-o", tmp_path / f"new{len(options)}"] if command == "salvage" else []
+        result = datastore(command, tmp_path / "root", *target, *options)
+        assert (b"", True) == (result.stderr, rb"mnist/r\udcff" in result.stdout)
+    document = json.loads(result.stdout)
+    [run] = document.get("runs", [document])
+    assert os.fsencode(run["path"]).endswith(b"mnist/r\xff\xc3\xbc")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_may_know_few_characters(encoding: str, tmp_path: Path) -> None:
+    """What it lacks is escaped. JSON is UTF-8 wherever it goes: RFC 8259, section 8.1."""
+    RunSpec(tmp_path, "größe", "✓").rows(9).finish()
+    poor = {"PYTHONIOENCODING": encoding}
+    for command in ("show", "runs", "cat", "verify"):
+        text = datastore(command, tmp_path, env=poor)
+        assert (0, b"") == (text.returncode, text.stderr)
+        document = datastore(command, tmp_path, "--json", env=poor)
+        assert (0, b"") == (document.returncode, document.stderr)
+        rich = datastore(command, tmp_path, "--json", env={"PYTHONIOENCODING": "utf-8"})
+        assert rich.stdout == document.stdout
+
+
+@pytest.mark.parametrize("command", ["verify", "salvage"])
+def test_the_exit_code_of_a_check_does_not_depend_on_who_reads_it(command: str, tmp_path: Path) -> None:
+    """Damage is 1 where the output goes into a pipe that nobody reads."""
+    for number in range(3):
+        RunSpec(tmp_path / "root", run=f"r{number}").rows(30).finish().damage(3)
+    read, write = os.pipe()
+    os.close(read)
+    target = ["-o", str(tmp_path / "new")] if command == "salvage" else []
+    result = subprocess.run(
+        [sys.executable, "-m", "tidelog.datastore", command, str(tmp_path / "root"), *target],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(write)
+    assert (b"", 1) == (result.stderr, result.returncode)
+
+
+@pytest.mark.parametrize("command", ["show", "cat", "verify", "runs"])
+def test_a_command_needs_no_stderr(command: str, tmp_path: Path) -> None:
+    """As some daemons start their children: 0 is 0 all the same."""
+    RunSpec(tmp_path, "mnist", "r1").rows(3).finish()
+    line = f'exec "{sys.executable}" -m tidelog.datastore {command} "{tmp_path}" 2>&-'
+    result = subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
+    assert (0, True) == (result.returncode, b"r1" in result.stdout or b"loss" in result.stdout)
