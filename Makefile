@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml setup.cfg Makefile $(PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade pip "setuptools>=77"
 	rm -rf build/__editable__.*
-	$(BIN)/python -m pip install -qq --editable '.[dev]' --config-settings editable_mode=strict
+	$(BIN)/python -m pip install -qq --editable '.[dev]' --group training --config-settings editable_mode=strict
 	@touch $@
 
 demo: setup

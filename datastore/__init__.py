@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tidelog.datastore.root import Root, RunInfo, open_root
     from tidelog.datastore.sampler import MinMaxSampler
     from tidelog.datastore.scan import Damage, TornTail
+    from tidelog.datastore.table import Table
     from tidelog.datastore.writer import Writer
 
 _HOMES = {
@@ -58,6 +59,7 @@ _HOMES = {
     "root": ("Root", "RunInfo", "open_root"),
     "sampler": ("MinMaxSampler",),
     "scan": ("Damage", "TornTail"),
+    "table": ("Table",),
     "writer": ("Writer",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -89,6 +91,7 @@ __all__ = [  # noqa: RUF022 - grouped as _HOMES is
     "MinMaxSampler",
     "Damage",
     "TornTail",
+    "Table",
     "Writer",
     "WriterLimits",
 ]

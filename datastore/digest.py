@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from tidelog.datastore.format import Chunk
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.records import KIND_NAMES, Content, Media
+from tidelog.datastore.records import KIND_NAMES, Content, Media, media_within
 
 
 class MediaFile(NamedTuple):
@@ -44,11 +44,9 @@ class LogDigest(LogOutline):
         values = super().take_row(record, names)
         self.rows_read += 1
         for key, value in values.items():
-            if isinstance(value, Media):
-                self.media.append(_media_file(key, record[2], value))
-            elif isinstance(value, list):
-                listed = (item for item in value if isinstance(item, Media))
-                self.media.extend(_media_file(key, record[2], item) for item in listed)
+            if isinstance(value, (Media, list, dict)):
+                found = media_within([value])
+                self.media.extend(_media_file(key, record[2], media) for media in found)
         return values
 
     def take_record(self, record: list[Any]) -> None:

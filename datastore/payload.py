@@ -5,6 +5,7 @@ Bytes are believed only as far as they prove themselves: a CRC says what was wri
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgpack
@@ -14,6 +15,9 @@ from tidelog.datastore.records import Histogram, Media
 
 MEDIA_EXTENSION: Final = 1
 HISTOGRAM_EXTENSION: Final = 2
+
+MEDIA_LEVELS_MAX: Final = 4
+"""Media may hold media: a table its images, these their masks. What lies deeper stays undecoded."""
 
 # So small that what arrays and maps claim to hold needs no look before memory is taken for it.
 CLAIMS_TRUSTED_BYTES = 256
@@ -61,17 +65,18 @@ def decode_map(payload: bytes) -> dict[str, Any]:
 def pack_extension(value: object) -> msgpack.ExtType:
     """Return a media value or a histogram as msgpack's extension. Raises TypeError for anything else."""
     if isinstance(value, Media):
-        return msgpack.ExtType(MEDIA_EXTENSION, msgpack.packb(value.fields()))
+        return msgpack.ExtType(MEDIA_EXTENSION, msgpack.packb(value.fields(), default=pack_extension))
     if isinstance(value, Histogram):
         return msgpack.ExtType(HISTOGRAM_EXTENSION, msgpack.packb(dict(value.fields)))
     raise TypeError(f"cannot record {type(value).__name__}")
 
 
-def _unpack_extension(code: int, data: bytes) -> object:
-    if code not in (MEDIA_EXTENSION, HISTOGRAM_EXTENSION):
+def _unpack_extension(code: int, data: bytes, levels_left: int = MEDIA_LEVELS_MAX) -> object:
+    if code not in (MEDIA_EXTENSION, HISTOGRAM_EXTENSION) or not levels_left:
         return msgpack.ExtType(code, data)
     _check_claims(data)
-    fields = msgpack.unpackb(data, strict_map_key=False)
+    within = partial(_unpack_extension, levels_left=levels_left - 1)
+    fields = msgpack.unpackb(data, ext_hook=within, strict_map_key=False)
     if not isinstance(fields, dict):
         raise ValueError(f"extension {code} holds no map")
     if code == HISTOGRAM_EXTENSION:

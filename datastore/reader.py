@@ -13,10 +13,12 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.columns import STEP, TIME, Columns, Series, Unmade
 from tidelog.datastore.digest import MediaFile
 from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.errors import FileMismatchError
 from tidelog.datastore.follow import FOLLOW_INTERVAL_S, SLICE_RECORDS, AsyncChanges, Changes, Ending
 from tidelog.datastore.layout import MONITOR
 from tidelog.datastore.location import locate
 from tidelog.datastore.log_reader import RECOVERIES, Recovery
+from tidelog.datastore.names import check_file_path
 from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import SavedFile
 from tidelog.datastore.process import this_machine
@@ -27,6 +29,7 @@ from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.run_outline import folded, project_of
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
 from tidelog.datastore.state import State
+from tidelog.datastore.table import Table, joined, parts_of, read_table
 
 
 class Reader:
@@ -189,12 +192,40 @@ class Reader:
         return sum(log.digest.unknown_records for log in self._logs)
 
     def media(self, kind: str | None = None) -> list[MediaFile]:
-        """Return the media that rows mention, in order; `kind` is a folder such as "images"."""
+        """Return the media that rows mention, in order; `kind` is a folder such as "images".
+
+        Each is followed by those that belong to it, under the same key: its masks, a table's images.
+        """
         self._logs.refresh()
         found = [media for log in self._logs for media in log.digest.media]
         if kind is None:
             return found
         return [media for media in found if media.path.startswith(f"media/{kind}/")]
+
+    def table(self, key: str, *, step: int | None = None) -> Table:
+        """Return a table that was logged: the last one, or the one that held at `step`.
+
+        Of an incremental table all rows up to then. Raises KeyError where there is none,
+        FileMismatchError where its file is not what the log says, RecordError where it is no table,
+        OSError as the system gives it.
+        """
+        return joined(
+            [
+                read_table(part.path, self._whole(part))
+                for part in parts_of(key, self.media("tables"), step)
+            ]
+        )
+
+    def _whole(self, media: MediaFile) -> bytes:
+        import hashlib  # Loads OpenSSL, which those who read numbers need not pay for.
+
+        data = self._disk.read(self._logs.directory / check_file_path(media.path))
+        if hashlib.sha256(data).hexdigest() != media.sha256:
+            raise FileMismatchError(
+                f"{media.path} has {len(data)} bytes whose SHA-256 is not {media.sha256[:12]}..., "
+                f"which the log gives it with {media.size} bytes"
+            )
+        return data
 
     # -- rows and records ------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 A record is an array whose first element is its kind (`docs/format.md`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,9 +52,16 @@ Content = list[list[Any]] | dict[str, Any] | None
 """The records of a records chunk, the map of a checkpoint or final, None for an unknown type."""
 
 
+MEDIA_DEPTH_MAX = 32
+"""Deeper than this in lists and maps no media is looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that belongs to a row: what it is, where it lies below the run directory, its digest."""
+    """A file that belongs to a row: what it is, where it lies below the run directory, its digest.
+
+    `details` may hold the media that belong to it in turn: an image its masks, a table its images.
+    """
 
     type: str
     path: str
@@ -70,7 +77,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The counts of a histogram, as the map that the extension holds."""
+    """The counts of a histogram, as the map that the extension holds: `{counts, edges, ...}`."""
 
     fields: Mapping[str, Any]
 
@@ -89,6 +96,22 @@ class Record:
     time: float | None
     step: int | None
     data: dict[str, Any]
+
+
+def media_within(values: Iterable[Any], depth: int = MEDIA_DEPTH_MAX) -> Iterator[Media]:
+    """Yield the media among values, and those within them: in lists, maps and the details of media."""
+    for value in values:
+        if isinstance(value, Media):
+            yield value
+            within: Iterable[Any] = value.details.values()
+        elif isinstance(value, dict):
+            within = value.values()
+        elif isinstance(value, list):
+            within = value
+        else:
+            continue
+        if depth:
+            yield from media_within(within, depth - 1)
 
 
 _NUMBER = (int, float)

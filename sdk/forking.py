@@ -8,7 +8,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.records import Media
+from tidelog.datastore.records import media_within
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.notices import Notices
@@ -30,7 +30,7 @@ def copy_rows(plan: Plan, writer: Writer, *, disk: Disk, notices: Notices) -> Ea
             for name, definition in parent.metrics.items():
                 writer.define_metric(name, definition)
             for step, time, row in _rows_until(parent, last_step):
-                for media in _media_in(row.values()):
+                for media in media_within(row.values()):
                     _copy_file(source, plan.directory, media.path, disk)
                 writer.log_row(row, step=step, time=time)
     except (DatastoreError, OSError) as error:
@@ -47,14 +47,6 @@ def _rows_until(parent: Reader, last_step: int) -> Iterator[tuple[int, float | N
         is_main = log is not None and log.stream == MAIN
         if record.kind == "row" and is_main and record.step is not None and record.step <= last_step:
             yield record.step, record.time, record.data
-
-
-def _media_in(values: Any) -> Iterator[Media]:
-    for value in values:
-        if isinstance(value, Media):
-            yield value
-        elif isinstance(value, list):
-            yield from _media_in(value)
 
 
 def _copy_file(source: str, directory: str, path: str, disk: Disk) -> None:

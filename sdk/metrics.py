@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidelog.datastore.summary import AGGREGATES
-from tidelog.sdk.notices import shown
-from tidelog.sdk.values import Fault
+from tidelog.sdk.notices import Fault, shown
 
 GOALS = {"minimize": "minimize", "min": "minimize", "maximize": "maximize", "max": "maximize"}
 WITHOUT_EFFECT = ("step_sync", "overwrite")

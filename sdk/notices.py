@@ -2,8 +2,16 @@
 
 import sys
 from collections import Counter
+from typing import NamedTuple
 
 SHOWN_CHARACTERS_MAX = 60
+
+
+class Fault(NamedTuple):
+    """Why something was left out; `kind` groups faults that are told once together."""
+
+    kind: str
+    text: str
 
 
 class Notices:

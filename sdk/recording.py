@@ -23,7 +23,7 @@ from tidelog.sdk.config_mapping import Config
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.identity import Identity
-from tidelog.sdk.media.image import Image, ImageStore
+from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style
@@ -80,13 +80,18 @@ class Run(Identity):
         self._parts: list[Part] = []
         self._chores: Chores | None = None
         self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
-        self._images = ImageStore(plan.directory, disk=disk)
+        self._media = MediaRecorder(
+            plan.directory,
+            disk=disk,
+            notices=self.notices,
+            write_row=lambda row, step: self._rows.write(row, step),
+        )
         self._files = FileSaver(plan.directory, disk=disk, notices=self.notices)
         self._alerts = Alerts(self._clock)
         self._rows = RowLog(
             writer,
             next_step=earlier.next_step,
-            store=self._store_image,
+            media=self._media,
             attempts=self._attempts,
             notices=self.notices,
         )
@@ -312,11 +317,13 @@ class Run(Identity):
         state = "failed" if code else "finished"
         if self.is_inherited:
             # A forked child ends its own log; parts, chores and files are the parent's.
+            self._attempts.make("finish", self._media.stop)
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
             for each in self._saved_at_end:
                 self._attempts.make("save", partial(self._save, writer, *each))
+            self._attempts.make("finish", self._media.stop)
             while self._parts:
                 self._attempts.make("finish", self._parts.pop().stop)
             if self._chores is not None:
@@ -352,8 +359,8 @@ class Run(Identity):
             duration_s=self._clock.monotonic() - self._started,
             rows=writer.rows,
             lost_rows=writer.lost_rows,
-            media=self._images.count,
-            media_bytes=self._images.size_bytes,
+            media=self._media.count,
+            media_bytes=self._media.size_bytes,
             files=self._files.count,
             file_bytes=self._files.size_bytes,
             warnings=self.notices.counts,
@@ -388,14 +395,6 @@ class Run(Identity):
     def _computed_summary(self) -> Mapping[str, Any]:
         computed = {} if self._writer is None else self._writer.summary
         return {**self._earlier.summary, **computed}
-
-    def _store_image(self, key: str, image: Image, step: int) -> Any:
-        for argument in image.unknown:
-            self.notices.tell(
-                f"image {argument}",
-                f"Image({argument}=...) is not supported and has no effect: draw it into the image",
-            )
-        return self._images.store(key, image, step=step)
 
     def _save(self, writer: Writer, pattern: str, base_path: str | None, policy: str) -> list[str]:
         if writer.is_busy:

@@ -1,6 +1,7 @@
 """How the rows of a run get to its writer: their steps, and the way of plain and of other values."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -9,11 +10,9 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.as_map import as_map
 from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.curves import Curves
+from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.notices import Notices, shown
 from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step
-
-StoreMedia = Callable[[str, Any, int], Any]
-"""`store(key, media, step)` returns what the row holds; OSError or ValueError where that fails."""
 
 _is_plain = PACKED_AS_IS.issuperset
 
@@ -26,14 +25,14 @@ class RowLog:
         writer: Writer | None,
         *,
         next_step: int,
-        store: StoreMedia,
+        media: MediaRecorder,
         attempts: Attempts,
         notices: Notices,
     ) -> None:
         self._writer = writer
         self._log_row: Callable[..., None] = _ignore if writer is None else writer.log_row
         self._steps = _steps_from(next_step)
-        self._store = store
+        self._media = media
         self._attempts = attempts
         self._notices = notices
         self._curves = Curves()
@@ -75,6 +74,18 @@ class RowLog:
             return
         self._attempts.make("log", lambda: self._log_carefully(data, step, commit=commit is not False))
 
+    def write(self, row: dict[str, Any], step: int) -> None:
+        """Write a row at its step; one that is too large becomes two, which are one when they are read."""
+        try:
+            self._log_row(row, step=step)
+        except RecordError as error:
+            if len(row) < 2:
+                self._notices.tell("row", f"log() left out {', '.join(map(shown, row))}: {error}")
+                return
+            items = list(row.items())
+            self.write(dict(items[: len(items) // 2]), step)
+            self.write(dict(items[len(items) // 2 :]), step)
+
     def close(self) -> None:
         """Refuse what comes from now on; each refusal is told as one."""
         self._log_row = _refuse
@@ -86,7 +97,7 @@ class RowLog:
     def _log_carefully(self, data: Any, step: object, *, commit: bool) -> None:
         if self._writer is None:
             return
-        if self._writer.is_busy:
+        if self._writer.is_busy or self._media.is_busy:
             raise WriterBusyError
         if not isinstance(data, Mapping):
             mapping = as_map(data) if data is not None else None
@@ -98,11 +109,11 @@ class RowLog:
                 return
             data = mapping
         number = self._take_step(step, commit=commit)
-        row, faults = clean_row(data, lambda key, media: self._store(key, media, number))
+        row, faults = clean_row(data, partial(self._media.record, step=number))
         for fault in faults:
             self._notices.tell(fault.kind, f"{fault.text} (the rest of the row was recorded)")
         if row or not data:
-            self._write(row, number)
+            self.write(row, number)
         if number >= self._curves.due_step:
             self._sample(number)
 
@@ -123,18 +134,6 @@ class RowLog:
             with self._lock:
                 if next_step > self.step:
                     self._steps = _steps_from(next_step)
-
-    def _write(self, row: dict[str, Any], step: int) -> None:
-        """Write a row; one that is too large is written in two, which are one when they are read."""
-        try:
-            self._log_row(row, step=step)
-        except RecordError as error:
-            if len(row) < 2:
-                self._notices.tell("row", f"log() left out {', '.join(map(shown, row))}: {error}")
-                return
-            items = list(row.items())
-            self._write(dict(items[: len(items) // 2]), step)
-            self._write(dict(items[len(items) // 2 :]), step)
 
     def _sample(self, step: int) -> None:
         if self._writer is not None:

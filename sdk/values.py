@@ -5,14 +5,16 @@ Pure: never warns and never raises for a value; what cannot be recorded is retur
 
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import msgpack
 
 from tidelog.datastore.records import Histogram, Media
 from tidelog.datastore.text import size_text
 from tidelog.sdk.as_map import as_map
-from tidelog.sdk.notices import shown
+from tidelog.sdk.media.figure import drawn_figure, is_figure, is_plotly
+from tidelog.sdk.media.value import LATER, MediaValue
+from tidelog.sdk.notices import Fault, shown
 
 PLAIN: frozenset[type] = frozenset({float, int, str, bool, type(None)})
 """The types that a record holds as they are."""
@@ -25,15 +27,14 @@ DEPTH_MAX = 16
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 STEP_MAX = 2**62
 
-StoreMedia = Callable[[str, Any], Any]
-"""`store(key, image)` returns the Media of an image; OSError or ValueError where that fails."""
 
+class StoreMedia(Protocol):
+    """Returns what stands in the row for a media value or a list of them, or LATER unless `at_once`.
 
-class Fault(NamedTuple):
-    """Why something was left out; `kind` groups faults that are told once together."""
+    Raises OSError or ValueError where there is nothing.
+    """
 
-    kind: str
-    text: str
+    def __call__(self, key: str, value: Any, /, *, at_once: bool = False) -> Any: ...
 
 
 class Unrecordable(Exception):  # noqa: N818 - never leaves this package: it carries a Fault.
@@ -42,10 +43,6 @@ class Unrecordable(Exception):  # noqa: N818 - never leaves this package: it car
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
-
-
-class MediaType:
-    """Base of what is stored as a file beside the row: `store` in `clean_row` knows what to do."""
 
 
 def clean_row(
@@ -115,8 +112,10 @@ def _clean_into(
             _clean_into(row, faults, name + ".", value, store, depth + 1)
             continue
         try:
-            row[name] = clean_value(name, value, store)
-            _learn_scalar_type(value)
+            cleaned = clean_value(name, value, store)
+            if cleaned is not LATER:
+                row[name] = cleaned
+                _learn_scalar_type(value)
         except Unrecordable as error:
             faults.append(Fault(error.kind, f"log() left out {shown(name)}: {error}"))
 
@@ -140,11 +139,14 @@ def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
     scalar = _clean_scalar(value)
     if scalar is not _NOT_A_SCALAR:
         return scalar
-    if isinstance(value, MediaType):
-        return _store(key, value, store)
     if isinstance(value, (Media, Histogram)):
         return value
+    if _is_media(value):
+        return _store(key, value, store)
     try:
+        figure = as_media(value)
+        if figure is not None:
+            return _store(key, figure, store)
         if hasattr(value, "tolist") and hasattr(value, "shape"):
             return _clean_array(value)
         if isinstance(value, Sequence | Set | range) and not isinstance(value, (bytearray, memoryview)):
@@ -156,6 +158,35 @@ def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
         raise
     except Exception as error:  # Foreign objects may raise anything; it names the value's own fault.
         raise Unrecordable("object", f"{shown(value)} could not be read: {error!r}") from error
+
+
+def as_media(value: Any) -> MediaValue | None:
+    """Return the media value that a figure of a plotting library stands for, None for anything else."""
+    if not is_figure(value):
+        return None
+    if is_plotly(value):
+        from tidelog.sdk.media.plotly import Plotly
+
+        return Plotly(value)
+    from tidelog.sdk.media.image import Image
+
+    return Image(value) if drawn_figure(value) is not None else None
+
+
+def media_fault(value: object, error: Exception) -> Unrecordable:
+    """Return why a media value could not be recorded."""
+    if isinstance(error, OSError):
+        return Unrecordable(
+            "media disk", f"its file could not be written: {error}; free some space and go on"
+        )
+    kind = value.type if isinstance(value, MediaValue) else "media"
+    return Unrecordable(kind, str(error) or repr(error))
+
+
+def _is_media(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(each, MediaValue) for each in value)
+    return isinstance(value, MediaValue)
 
 
 _NOT_A_SCALAR = object()
@@ -252,7 +283,8 @@ def _clean_element(key: str, value: Any, store: StoreMedia | None, depth: int) -
         if len(value) > LIST_BYTES_MAX:
             raise _too_large(value, f"{len(value)} elements")
         return [_clean_element(key, item, store, depth + 1) for item in value]
-    return clean_value(key, value, store)
+    media = value if isinstance(value, MediaValue) else as_media(value)
+    return clean_value(key, value, store) if media is None else _store(key, media, store, at_once=True)
 
 
 def _require_small(items: Any, value: Any, size: str) -> Any:
@@ -271,7 +303,8 @@ def _too_large(value: object, size: str) -> Unrecordable:
     return Unrecordable(
         "size",
         f"the {type(value).__name__} of {size} is over the limit of {size_text(LIST_BYTES_MAX)} for "
-        "one value; log a statistic of it (mean, norm), or write it to a file and call run.save(path)",
+        "one value; log a statistic of it (mean, norm), sdk.Histogram(...) or sdk.Image(...) of it, or "
+        "write it to a file and call run.save(path)",
     )
 
 
@@ -290,17 +323,14 @@ def _clean_number_like(value: Any) -> Any:
     raise Unrecordable("object", f"{shown(value)}, of type {kind}, cannot be recorded; {remedy}")
 
 
-def _store(key: str, value: Any, store: StoreMedia | None) -> Any:
+def _store(key: str, value: Any, store: StoreMedia | None, *, at_once: bool = False) -> Any:
     if store is None:
-        raise Unrecordable("image", "images can be logged, but not be part of config or summary")
+        raise Unrecordable("media", "media can be logged, but not be part of config or summary")
     try:
-        return store(key, value)
-    except OSError as error:
-        raise Unrecordable(
-            "media disk", f"its file could not be written: {error}; free some space and go on"
-        ) from error
+        return store(key, list(value) if isinstance(value, tuple) else value, at_once=at_once)
     except Exception as error:  # An encoder may raise anything for what it is given.
-        raise Unrecordable("image", str(error) or repr(error)) from error
+        first = value[0] if isinstance(value, (list, tuple)) else value
+        raise media_fault(first, error) from error
 
 
 def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:

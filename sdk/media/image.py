@@ -1,228 +1,197 @@
-"""Images: from what people have in hand to a file below the run directory, stored once per content."""
+"""Images: from what people have in hand to a picture that a browser shows."""
 
 import os
-import stat
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.layout import MEDIA_DIRECTORY
-from tidelog.datastore.names import safe_stem
-from tidelog.datastore.records import Media
-from tidelog.datastore.text import size_text
-from tidelog.sdk.notices import shown
-from tidelog.sdk.values import MediaType
+from tidelog.sdk.media import overlay, pixels
+from tidelog.sdk.media.figure import draw, draw_plotly, drawn_figure, is_drawn_by, is_plotly
+from tidelog.sdk.media.source import as_array, bytes_of, is_array, is_path, read_path, require_size
+from tidelog.sdk.media.value import Encoded, Keep, MediaValue, Snapshot
+from tidelog.sdk.notices import Fault, shown
 
-IMAGES = "images"
-PNG_COMPRESS_LEVEL = 1  # Training waits for it; level 6 takes a third longer and saves a tenth.
-PIXELS_MAX = 64 * 1024 * 1024
-FILE_BYTES_MAX = 256 * 1024 * 1024
-CONTENTS_REMEMBERED_MAX = 100_000
-DIGEST_LETTERS = 8
-
-SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
-"""Formats that are kept as they are; every other one is turned into PNG."""
+ENCODED_S_PER_BYTE = 2e-9
+"""Bytes that are a picture already are looked at, hashed and written."""
 
 
-class Image(MediaType):
-    """An image to log: an array, a tensor, a PIL image, a matplotlib figure, a path or encoded bytes.
+class Image(MediaValue):
+    """An image to log: an array, a tensor, a PIL image, a figure, a path, encoded bytes, an open file.
 
     Arrays are (H, W), (H, W, 1|3|4) or (1|3|4, H, W); floats are 0..1 or 0..255, bools black and
-    white. It is encoded when it is logged, and what is wrong with it is told then, without raising.
+    white. `masks` are `{"predictions": {"mask_data": (H, W) of ints, "class_labels": {0: "cat"}}}`,
+    `boxes` `{"predictions": {"box_data": [{"position": {...}, "class_id": 0}], ...}}`, `classes` name
+    the classes of all of them. `file_type` is png, jpg, webp, gif or bmp; a file stays as it is.
     """
+
+    type: ClassVar[str] = "image"
+    folder: ClassVar[str] = "images"
 
     def __init__(
         self,
-        data_or_path: object,
-        caption: str | None = None,
+        data_or_path: Any,
         mode: str | None = None,
+        caption: object = None,
+        grouping: int | None = None,
+        classes: Any = None,
+        boxes: Mapping[str, Any] | None = None,
+        masks: Mapping[str, Any] | None = None,
+        file_type: str | None = None,
         **unknown: object,
     ) -> None:
-        self.data = data_or_path
-        self.caption = caption
+        other = data_or_path if isinstance(data_or_path, Image) else None
+        super().__init__(other.caption if other and caption is None else caption, unknown=unknown)
         self.mode = mode
-        self.unknown = tuple(unknown)
-        self._encoded: Encoded | None = None
-
-    def __repr__(self) -> str:
-        return f"Image(<{type(self.data).__name__}>, caption={self.caption!r})"
-
-    def encode(self, disk: Disk) -> "Encoded":
-        """Return the bytes of the image's file. Raises ValueError or OSError where there is none."""
-        if self._encoded is None:
-            self._encoded = _encode(self.data, self.mode, disk)
-        return self._encoded
-
-
-class Encoded:
-    """The bytes of an image's file, and what a page needs to know before it loads them."""
-
-    __slots__ = ("data", "format", "height", "sha256", "width")
-
-    def __init__(self, data: bytes, file_format: str, width: int, height: int) -> None:
-        import hashlib  # Loads OpenSSL, which a script that logs numbers need not pay for.
-
-        self.data = data
-        self.format = SUFFIXES[file_format]
-        self.width = width
-        self.height = height
-        self.sha256 = hashlib.sha256(data).hexdigest()
-
-
-class ImageStore:
-    """Writes images below one run directory; the same content becomes one file."""
-
-    def __init__(self, directory: str | os.PathLike[str], *, disk: Disk) -> None:
-        self.count = 0
-        self.size_bytes = 0
-        self._directory = os.fspath(directory)
-        self._disk = disk
-        self._paths: dict[str, str] = {}
-        self._is_ready = False
-
-    def store(self, key: str, image: Image, *, step: int) -> Media:
-        """Return the Media of an image whose file is in place.
-
-        Raises ValueError for what is no image, OSError where the file cannot be written.
-        """
-        try:
-            encoded = image.encode(self._disk)
-        except OSError as error:
-            raise ValueError(f"the image cannot be read: {error}") from error
-        path = self._paths.get(encoded.sha256)
-        if path is None:
-            name = f"{safe_stem(key)}_{step}_{encoded.sha256[:DIGEST_LETTERS]}.{encoded.format}"
-            path = f"{MEDIA_DIRECTORY}/{IMAGES}/{name}"
-            self._write(path, encoded.data)
-            if len(self._paths) >= CONTENTS_REMEMBERED_MAX:
-                del self._paths[next(iter(self._paths))]
-            self._paths[encoded.sha256] = path
-            self.size_bytes += len(encoded.data)
-        self.count += 1
-        details: dict[str, Any] = {
-            "format": encoded.format,
-            "width": encoded.width,
-            "height": encoded.height,
-        }
-        if image.caption is not None:
-            details["caption"] = str(image.caption)
-        return Media("image", path, encoded.sha256, len(encoded.data), details)
-
-    def _write(self, path: str, data: bytes) -> None:
-        if not self._is_ready:
-            self._disk.make_directory(os.path.join(self._directory, MEDIA_DIRECTORY, IMAGES))
-            self._is_ready = True
-        self._disk.replace(os.path.join(self._directory, path), data)
-
-
-def _encode(data: Any, mode: str | None, disk: Disk) -> Encoded:
-    if isinstance(data, (str, os.PathLike)):
-        status = disk.stat(data)
-        size = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            # A pipe would wait for its writer, and a device may never end.
-            raise ValueError(f"{os.fspath(data)} is no regular file; give the path of an image")
-        if size > FILE_BYTES_MAX:
-            raise ValueError(
-                f"{os.fspath(data)} has {size_text(size)}; the limit for an image is "
-                f"{size_text(FILE_BYTES_MAX)}: scale it down, or use run.save(path)"
+        self.format = _format(file_type, self.faults)
+        self._details: dict[str, Any] = {} if grouping is None else {"grouping": grouping}
+        self._masks: dict[str, overlay.Mask] = {}
+        if other is not None:
+            self._held, self._error = other._held, other._error
+        else:
+            self._hold(lambda: _take(data_or_path))
+        if classes is not None:
+            self._lay_over(
+                "classes", "", lambda: self._details.update(classes=overlay.class_names(classes))
             )
-        return _encode_file(disk.read(data), os.fspath(data))
-    if isinstance(data, (bytes, bytearray, memoryview)):
-        return _encode_file(bytes(data), f"{len(data)} bytes")
-    if hasattr(data, "savefig"):
-        return _encode_figure(data)
-    if type(data).__module__.partition(".")[0] == "PIL" and hasattr(data, "save"):
-        return _encode_png(data)
-    if hasattr(data, "__array_interface__") or hasattr(data, "__array__") or hasattr(data, "numpy"):
-        return _encode_array(data, mode)
-    if isinstance(data, (list, tuple)):
-        import numpy
+        for name, mask in _items("masks", masks, self.faults):
+            self._lay_over("mask", name, partial(self._add_mask, name, mask))
+        for name, each in _items("boxes", boxes, self.faults):
+            self._lay_over("boxes", name, partial(self._add_boxes, name, each))
 
-        return _encode_array(numpy.asarray(data), mode)
+    @property
+    def image(self) -> Any:
+        """The PIL image. Raises ValueError where there is none."""
+        return _picture(self._require_read(Disk()), self.mode)
+
+    @property
+    def width(self) -> int:
+        """The width in pixels."""
+        return int(self.image.size[0])
+
+    @property
+    def height(self) -> int:
+        """The height in pixels."""
+        return int(self.image.size[1])
+
+    def snapshot(self, disk: Disk) -> Snapshot:
+        """Return the picture and what is laid over it."""
+        held = self._require_read(disk)
+        masks = {name: partial(mask.encode, disk) for name, mask in self._masks.items()}
+        size, seconds = _cost(held)
+        for mask in self._masks.values():
+            more = _cost(mask.pixels)
+            size, seconds = size + more[0], seconds + more[1]
+        return Snapshot(size, seconds, partial(self._encode, held, masks, dict(self._details)))
+
+    def _encode(self, held: Any, masks: dict[str, Any], details: dict[str, Any], keep: Keep) -> Encoded:
+        data, suffix, width, height = _file_of(held, self.mode, self.format)
+        details |= {"format": suffix, "width": width, "height": height}
+        if masks:
+            details["masks"] = {name: keep(encode()) for name, encode in masks.items()}
+        return Encoded(self.type, self.folder, suffix, data, self._captioned(details))
+
+    def _require_read(self, disk: Disk) -> Any:
+        held = self._require_held()
+        return read_path(held, disk, kind="image") if is_path(held) else held
+
+    def _lay_over(self, what: str, name: str, add: Any) -> None:
+        """Add to the image; where that fails the image stays."""
+        try:
+            add()
+        except Exception as error:  # noqa: BLE001 - as in `_hold`.
+            label = f"{what} {shown(name)}" if name else what
+            self.faults.append(Fault(f"image {what}", f"an Image's {label} was left out: {error}"))
+
+    def _add_mask(self, name: str, mask: Any) -> None:
+        self._masks[name] = overlay.take_mask(mask)
+
+    def _add_boxes(self, name: str, boxes: Any) -> None:
+        self._details.setdefault("boxes", {})[name] = overlay.take_boxes(boxes)
+
+
+def _format(file_type: str | None, faults: list[Fault]) -> str:
+    known = pixels.FORMATS.get(str(file_type or "png").lower().lstrip("."))
+    if known is None:
+        kinds = ", ".join(pixels.FORMATS)
+        faults.append(
+            Fault(
+                "image file_type", f"Image(file_type={shown(file_type)}) is none of {kinds}: PNG is used"
+            )
+        )
+    return known or "PNG"
+
+
+def _items(what: str, given: Any, faults: list[Fault]) -> list[tuple[str, Any]]:
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        text = (
+            f'Image({what}={shown(given)}) was left out: it takes a dict, such as {{"predictions": ...}}'
+        )
+        faults.append(Fault(f"image {what}", text))
+        return []
+    return [(str(name), value) for name, value in given.items()]
+
+
+def _take(data: Any) -> Any:
+    """Return a path, the bytes of a file, a PIL image or an array that nobody else changes."""
+    if is_path(data):
+        return data
+    if is_plotly(data):
+        return draw_plotly(data)
+    figure = drawn_figure(data)
+    if figure is not None:
+        return draw(figure)
+    if is_drawn_by(data, "PIL") and hasattr(data, "save"):
+        return data.copy()
+    encoded = bytes_of(data)
+    if encoded is not None:
+        require_size(len(encoded), "it has", kind="image")
+        return encoded
+    if is_array(data) or isinstance(data, (list, tuple)):
+        is_tensor = hasattr(data, "detach")
+        return pixels.channels_last(as_array(data, kind="image"), is_tensor=is_tensor).copy()
     raise ValueError(
         f"{shown(data)} is no image; give an array, a tensor, a PIL image, a path or encoded bytes"
     )
 
 
-def _encode_file(data: bytes, origin: str) -> Encoded:
-    """Keep an encoded image as it is where browsers can show it, else turn it into PNG."""
+def _cost(held: Any) -> tuple[int, float]:
+    """Return the bytes that are held, and about how long it takes to encode them, in seconds."""
+    if isinstance(held, bytes):
+        return len(held), len(held) * ENCODED_S_PER_BYTE
+    if isinstance(held, (str, os.PathLike)):
+        return 0, 0.0
+    if hasattr(held, "getbands"):
+        values = held.size[0] * held.size[1] * len(held.getbands())
+        return values, values * pixels.ENCODE_S_PER_VALUE
+    return held.nbytes, held.size * pixels.ENCODE_S_PER_VALUE
+
+
+def _picture(held: Any, mode: str | None) -> Any:
+    """Return the PIL image of bytes, of an array, or the one that it is."""
+    if isinstance(held, bytes):
+        return _opened(held)
+    return held if hasattr(held, "getbands") else pixels.picture_of(held, mode)
+
+
+def _file_of(held: Any, mode: str | None, file_format: str) -> tuple[bytes, str, int, int]:
+    """Return bytes, suffix, width and height; what browsers show is kept as it is."""
+    picture = _picture(held, mode)
+    if isinstance(held, bytes) and picture.format in pixels.SUFFIXES:
+        return held, pixels.SUFFIXES[picture.format], *picture.size
+    kind = "PNG" if isinstance(held, bytes) else file_format
+    return pixels.encode_picture(picture, kind), pixels.SUFFIXES[kind], *picture.size
+
+
+def _opened(data: bytes) -> Any:
     from io import BytesIO
 
     from PIL import Image as PillowImage
     from PIL import UnidentifiedImageError
 
     try:
-        with PillowImage.open(BytesIO(data)) as picture:
-            if picture.format in SUFFIXES:
-                return Encoded(data, picture.format, *picture.size)
-            return _encode_png(picture)
+        return PillowImage.open(BytesIO(data))
     except UnidentifiedImageError as error:
-        raise ValueError(f"{origin} is no image that Pillow can read") from error
-
-
-def _encode_figure(figure: Any) -> Encoded:
-    from io import BytesIO
-
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    return _encode_file(buffer.getvalue(), "the figure")
-
-
-def _encode_png(picture: Any) -> Encoded:
-    from io import BytesIO
-
-    if picture.mode not in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"):
-        picture = picture.convert("RGBA" if "A" in picture.mode else "RGB")
-    buffer = BytesIO()
-    picture.save(buffer, format="PNG", compress_level=PNG_COMPRESS_LEVEL)
-    return Encoded(buffer.getvalue(), "PNG", *picture.size)
-
-
-def _encode_array(data: Any, mode: str | None) -> Encoded:
-    import numpy
-    from PIL import Image as PillowImage
-
-    is_tensor = hasattr(data, "detach")
-    if is_tensor:
-        data = data.detach().cpu()
-        if str(data.dtype) == "torch.bfloat16":
-            data = data.float()
-    pixels = _channels_last(numpy.asarray(data), is_tensor=is_tensor)
-    if pixels.size > PIXELS_MAX:
-        raise ValueError(
-            f"an image of shape {pixels.shape} is over the limit of {PIXELS_MAX} values: scale it down"
-        )
-    pixels = numpy.ascontiguousarray(_to_bytes(pixels))
-    picture = PillowImage.fromarray(pixels)
-    return _encode_png(picture.convert(mode) if mode else picture)
-
-
-def _channels_last(array: Any, *, is_tensor: bool) -> Any:
-    """Return (H, W) or (H, W, 3|4); channels first is believed where nothing else fits."""
-    if array.ndim == 3:
-        first, last = array.shape[0], array.shape[-1]
-        if first in (1, 3, 4) and (last not in (1, 3, 4) or (is_tensor and last != 4)):
-            array = array.transpose(1, 2, 0)
-        if array.shape[-1] == 1:
-            array = array[:, :, 0]
-    if 0 in array.shape or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
-        raise ValueError(
-            f"an array of shape {array.shape} is no image: give (H, W), (H, W, 1|3|4) or (1|3|4, H, W)"
-        )
-    return array
-
-
-def _to_bytes(array: Any) -> Any:
-    """Return pixels as uint8: bools are black and white, floats up to 1 are scaled by 255."""
-    import numpy
-
-    if array.dtype == numpy.uint8:
-        return array
-    if array.dtype == numpy.bool_:
-        return array.astype(numpy.uint8) * 255
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"an array of {array.dtype} is no image: give uint8, floats 0..1, or bools")
-    pixels = numpy.nan_to_num(array.astype(numpy.float64), nan=0.0, posinf=255.0, neginf=0.0)
-    if array.dtype.kind == "f" and pixels.max() <= 1.0:
-        pixels = pixels * 255.0
-    return numpy.clip(numpy.rint(pixels), 0, 255).astype(numpy.uint8)
+        raise ValueError(f"{shown(data)} is no image that Pillow can read") from error

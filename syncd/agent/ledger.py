@@ -4,18 +4,16 @@ Most chunks name none, so a payload is decoded only where the word for a digest 
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import RECORDS, Chunk
 from tidelog.datastore.payload import decode_records
 from tidelog.datastore.places import check_upload_path
-from tidelog.datastore.records import FILE, ROW, Media
+from tidelog.datastore.records import FILE, ROW, media_within
 from tidelog.syncd.bodies import FileEntry
 
 DIGEST_WORD = b"sha256"
-DEPTH_MAX = 32
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -35,8 +33,7 @@ def entries_of(chunk: Chunk) -> list[FileEntry]:
     for record in records:
         if record[0] == ROW:
             entries += [
-                FileEntry(media.path, media.size, media.sha256)
-                for media in _media_of(record[4:], DEPTH_MAX)
+                FileEntry(media.path, media.size, media.sha256) for media in media_within(record[4:])
             ]
         elif record[0] == FILE and len(record) > 2 and isinstance(record[2], dict):
             entries.append(_entry(record[2]))
@@ -63,13 +60,3 @@ def _entry(fields: dict[str, Any]) -> FileEntry:
         size if type(size) is int else -1,
         str(fields.get("sha256", "")),
     )
-
-
-def _media_of(values: Any, depth: int) -> Iterator[Media]:
-    for value in values:
-        if isinstance(value, Media):
-            yield value
-        elif depth and isinstance(value, dict):
-            yield from _media_of(value.values(), depth - 1)
-        elif depth and isinstance(value, list):
-            yield from _media_of(value, depth - 1)

@@ -11,7 +11,8 @@ from tidelog.datastore import Writer, WriterLimits
 from tidelog.datastore.layout import RUN_JSON
 from tidelog.datastore.writer import Durability
 from tidelog.sdk.derived import write_run_json
-from tidelog.sdk.media.image import Image, ImageStore
+from tidelog.sdk.media.image import Image
+from tidelog.sdk.media.store import MediaStore
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.saving import FileSaver
 
@@ -61,7 +62,7 @@ class RecordedRun:
             on_problem=self._hear,
             limits=limits,
         )
-        self._images = ImageStore(self._path, disk=self.disk)
+        self._images = MediaStore(self._path, disk=self.disk)
         self._saver = FileSaver(self._path, disk=self.disk, notices=Notices())
 
     # -- what a training script does -------------------------------------------------------------
