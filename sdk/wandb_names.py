@@ -54,6 +54,21 @@ ROOMS = {
 }
 """Modules, loaded when somebody asks for them."""
 
+ELSEWHERE = {
+    "Audio": "tidelog.sdk.media.audio",
+    "Classes": "tidelog.sdk.media.overlay",
+    "Histogram": "tidelog.sdk.media.histogram",
+    "Html": "tidelog.sdk.media.html",
+    "Object3D": "tidelog.sdk.media.object3d",
+    "Plotly": "tidelog.sdk.media.plotly",
+    "Table": "tidelog.sdk.media.table",
+    "Text": "tidelog.sdk.media.text",
+    "Video": "tidelog.sdk.media.video",
+    "box3d": "tidelog.sdk.media.box3d",
+    "plot_table": "tidelog.sdk.plot",
+}
+"""Names whose module is loaded with them."""
+
 CONSTANTS: dict[str, object] = {
     "Artifact": Artifact,
     "CommError": CommError,
@@ -121,6 +136,8 @@ def find_name(name: str, runs: Runs) -> Any:
         return package_version() or "0"
     if name in ROOMS:
         return import_module(ROOMS[name])
+    if name in ELSEWHERE:
+        return getattr(import_module(ELSEWHERE[name]), name)
     if name in CONSTANTS:
         return CONSTANTS[name]
     if name in FUNCTIONS:
