@@ -107,7 +107,7 @@ def _one_against_rest(
 def _scored_classes(actual: Any, columns: int, labels: Sequence[str] | None) -> list[Any]:
     """Return the class of each column of probabilities: column i is class i where classes are ints."""
     seen: list[Any] = numpy.unique(actual).tolist()
-    if all(isinstance(each, int) and 0 <= each < columns for each in seen):
+    if all(type(each) is int and 0 <= each < columns for each in seen):
         return list(range(columns))
     if labels is not None and set(seen) <= set(labels):
         return list(labels)
