@@ -5,7 +5,7 @@ wandb's `.table.json` but for the types: any language reads it without our code.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,21 +88,21 @@ def _named(columns: list[str], row: list[Any]) -> Iterable[tuple[str, Any]]:
 def _cell(value: Any, kind: str) -> Any:
     if kind == "float" and isinstance(value, (str, int)) and not isinstance(value, bool):
         return float(value)  # JSON has no NaN and no infinities: they are text there.
-    if isinstance(value, dict):
-        return _tagged(value)
-    return value
+    return _decoded(value)
 
 
-def _tagged(fields: Mapping[str, Any]) -> Any:
-    kind = fields.get("_type")
-    more = {name: _nested(value) for name, value in fields.items() if kind is None or name != "_type"}
-    if kind == "media":
-        own = (more.pop("type"), more.pop("path"), more.pop("sha256"), more.pop("size"))
-        return Media(*own, more)
-    return Histogram(more) if kind == "histogram" else dict(fields)
-
-
-def _nested(value: Any) -> Any:
+def _decoded(value: Any) -> Any:
+    """Return what the tags in JSON stand for; see `as_json.plain`, which puts them there."""
     if isinstance(value, list):
-        return [_nested(each) for each in value]
-    return _tagged(value) if isinstance(value, dict) else value
+        return [_decoded(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    fields = {name: _decoded(each) for name, each in value.items()}
+    kind = fields.get("_type")
+    if kind not in ("media", "histogram"):
+        return fields
+    del fields["_type"]
+    if kind == "histogram":
+        return Histogram(fields)
+    own = (fields.pop("type"), fields.pop("path"), fields.pop("sha256"), fields.pop("size"))
+    return Media(*own, fields)

@@ -75,7 +75,7 @@ class RowLog:
         self._attempts.make("log", lambda: self._log_carefully(data, step, commit=commit is not False))
 
     def write(self, row: dict[str, Any], step: int) -> None:
-        """Write a row at its step; one that is too large becomes two, which are one when they are read."""
+        """Write a row at its step; one that is too large becomes two, one when they are read."""
         try:
             self._log_row(row, step=step)
         except RecordError as error:

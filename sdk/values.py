@@ -174,12 +174,13 @@ def as_media(value: Any) -> MediaValue | None:
 
 
 def media_fault(value: object, error: Exception) -> Unrecordable:
-    """Return why a media value could not be recorded."""
+    """Return why a media value, or a list of them, could not be recorded."""
     if isinstance(error, OSError):
         return Unrecordable(
             "media disk", f"its file could not be written: {error}; free some space and go on"
         )
-    kind = value.type if isinstance(value, MediaValue) else "media"
+    first = value[0] if isinstance(value, (list, tuple)) else value
+    kind = first.type if isinstance(first, MediaValue) else "media"
     return Unrecordable(kind, str(error) or repr(error))
 
 
@@ -329,8 +330,7 @@ def _store(key: str, value: Any, store: StoreMedia | None, *, at_once: bool = Fa
     try:
         return store(key, list(value) if isinstance(value, tuple) else value, at_once=at_once)
     except Exception as error:  # An encoder may raise anything for what it is given.
-        first = value[0] if isinstance(value, (list, tuple)) else value
-        raise media_fault(first, error) from error
+        raise media_fault(value, error) from error
 
 
 def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:

@@ -66,7 +66,8 @@ class Object3D(MediaValue):
             numbers = held["points"].size
             return Snapshot(numbers * 8, numbers * NUMBER_S, partial(self._encode_points, held))
         if is_path(held):
-            held = read_path(held, disk, kind="model"), _suffix_of(os.fspath(held))
+            suffix = _suffix_of(os.fspath(held))
+            held = read_path(held, disk, kind="model"), suffix
         data, suffix = held
         return Snapshot(len(data), len(data) * FILE_S_PER_BYTE, partial(self._encode_file, data, suffix))
 

@@ -21,8 +21,6 @@ from tidelog.sdk.values import media_fault
 ENCODE_S_MAX = 0.005
 """What takes longer to encode is not for the training thread."""
 
-Taken = Snapshot | Any
-
 
 class MediaRecorder:
     """The media of one run, from `log()` to their files."""
@@ -67,13 +65,16 @@ class MediaRecorder:
         is no such media, OSError where a file cannot be written.
         """
         values = value if isinstance(value, list) else [value]
-        taken = [self._take(each) for each in values]
+        try:
+            taken = [each.in_row() or each.snapshot(self._store.disk) for each in values]
+        finally:
+            self._tell_faults(values)
         snapshots = [each for each in taken if isinstance(each, Snapshot)]
-        encode = partial(self._finish, key, taken, step, is_list=isinstance(value, list))
+        encode = partial(self._encode, key, value, taken, step)
         is_dear = sum(each.encode_s for each in snapshots) > ENCODE_S_MAX
         # What comes behind a waiting value of its key waits as well: the last one logged is the last.
         if (is_dear or self._queue.has(key)) and not at_once:
-            record_late = partial(self._record_late, key, values[0], step, encode)
+            record_late = partial(self._record_late, key, value, step, encode)
             size = sum(each.size_bytes for each in snapshots)
             if self._queue.put(record_late, key=key, size_bytes=size):
                 return LATER
@@ -90,22 +91,18 @@ class MediaRecorder:
                 "values of their rows are recorded: log fewer or smaller ones towards the end",
             )
 
-    def _take(self, value: MediaValue) -> Taken:
+    def _encode(self, key: str, value: Any, taken: list[Any], step: int) -> Any:
+        is_list = isinstance(value, list)
         try:
-            return value.in_row() or value.snapshot(self._store.disk)
+            found = [
+                self._store.put(key, each, step=step) if isinstance(each, Snapshot) else each
+                for each in taken
+            ]
         finally:
-            faults, value.faults = value.faults, []
-            for fault in faults:
-                self._notices.tell(*fault)
-
-    def _finish(self, key: str, taken: list[Taken], step: int, *, is_list: bool) -> Any:
-        found = [
-            self._store.put(key, each, step=step) if isinstance(each, Snapshot) else each
-            for each in taken
-        ]
+            self._tell_faults(value if is_list else [value])
         return found if is_list else found[0]
 
-    def _record_late(self, key: str, value: MediaValue, step: int, encode: Callable[[], Any]) -> None:
+    def _record_late(self, key: str, value: Any, step: int, encode: Callable[[], Any]) -> None:
         try:
             row = {key: encode()}
             if not self._queue.is_abandoned:
@@ -113,3 +110,9 @@ class MediaRecorder:
         except Exception as error:  # noqa: BLE001 - an encoder may raise anything for what it is given.
             fault = media_fault(value, error)
             self._notices.tell(fault.kind, f"log() left out {shown(key)}: {fault}")
+
+    def _tell_faults(self, values: list[MediaValue]) -> None:
+        for value in values:
+            faults, value.faults[:] = list(value.faults), []
+            for fault in faults:
+                self._notices.tell(*fault)

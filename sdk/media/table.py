@@ -146,7 +146,7 @@ class Table(MediaValue):
         details: dict[str, Any],
         keep: Keep,
     ) -> Encoded:
-        data, media = encode_table(columns, types, rows, keep)
+        data, media = encode_table(columns, types, rows, keep=keep, faults=self.faults)
         more = {"cells": media} if media else {}
         return Encoded(self.type, self.folder, "table.json", data, {**details, **more})
 

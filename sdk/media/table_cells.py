@@ -48,8 +48,13 @@ def freeze_cell(cell: Any, disk: Disk, faults: list[Fault]) -> Any:
     try:
         return cell.in_row() or cell.snapshot(disk)
     except Exception as error:  # noqa: BLE001 - an encoder may raise anything for what it is given.
-        faults.append(Fault("table media", f"a cell of a Table was left out: {error}"))
+        faults.append(cell_fault(error))
         return None
+
+
+def cell_fault(error: Exception) -> Fault:
+    """Return why a media cell is None."""
+    return Fault("table media", f"a cell of a Table was left out: {error or repr(error)}")
 
 
 def frame_columns(frame: Any) -> tuple[list[Any], list[tuple[Any, ...]]]:
