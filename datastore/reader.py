@@ -29,6 +29,7 @@ from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.run_outline import folded, project_of
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
 from tidelog.datastore.state import State
+from tidelog.datastore.summary import Summary
 from tidelog.datastore.table import Table, joined, parts_of, read_table
 
 
@@ -116,6 +117,10 @@ class Reader:
     def summary(self) -> dict[str, Any]:
         """Key -> the value that stands for the run: set by hand, else computed from its rows."""
         return dict(self._logs.outline().summary)
+
+    def running_summary(self) -> Summary:
+        """Return the summary as further rows would go on changing it, for a writer that goes on."""
+        return self._logs.summary()
 
     @property
     def state(self) -> State:

@@ -12,8 +12,9 @@ from tidelog.datastore.layout import missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.run_outline import Outlined, RunOutline, outline_of
+from tidelog.datastore.run_outline import Outlined, RunOutline, outline_of, summary_of
 from tidelog.datastore.scan import Damage, TornTail
+from tidelog.datastore.summary import Summary
 
 
 class RunLogs:
@@ -74,12 +75,19 @@ class RunLogs:
 
     def outline(self) -> RunOutline:
         """Read on, and return what the logs say about the run as a whole."""
-        self.refresh()
-        outlines = [Outlined(log.stream, log.id, log.outline) for log in self]
+        outlines = self._outlines()
         read = [(each.outline, each.outline.chunks) for each in outlines]
         if self._outline is None or read != self._read:
             self._outline, self._read = outline_of(outlines), read
         return self._outline
+
+    def summary(self) -> Summary:
+        """Read on, and return the summary as further rows would go on changing it."""
+        return summary_of(self._outlines())
+
+    def _outlines(self) -> list[Outlined]:
+        self.refresh()
+        return [Outlined(log.stream, log.id, log.outline) for log in self]
 
     def close(self) -> None:
         """Close the files."""

@@ -108,21 +108,26 @@ def outline_of(logs: Sequence[Outlined]) -> RunOutline:
     nor of its rows and steps.
     """
     outlines = [log.outline for log in logs]
-    trained = [log.outline for log in logs if log.stream != MONITOR] or outlines
+    trained = _trained(logs)
     first = [each.first_time for each in outlines if each.first_time is not None]
     last = [each.last_time for each in outlines if each.last_time is not None]
-    # A forked child's log comes after its parent's, and its rows before the parent's last ones.
-    forked_first = sorted(trained, key=lambda outline: FORKED_FROM not in outline.facts)
     return RunOutline(
         metadata=folded(log.outline.facts for log in sorted(logs, key=lambda log: log.stream == MAIN)),
         config=folded(each.config for each in outlines),
         metrics=folded(each.metrics for each in outlines),
-        summary=Summary().combined(each.summary for each in forked_first).values(),
+        summary=summary_of(logs).values(),
         rows=sum(each.rows for each in trained),
         last_step=max((each.last_step for each in trained if each.last_step is not None), default=None),
         times=(min(first), max(last)) if first and last else None,
         last_life=_last_life(logs),
     )
+
+
+def summary_of(logs: Sequence[Outlined]) -> Summary:
+    """Return the summary of all of a run's logs, as further rows would go on changing it."""
+    # A forked child's log comes after its parent's, and its rows before the parent's last ones.
+    forked_first = sorted(_trained(logs), key=lambda outline: FORKED_FROM not in outline.facts)
+    return Summary().combined(each.summary for each in forked_first)
 
 
 def project_of(metadata: Mapping[str, Any], folder: str) -> str:
@@ -136,6 +141,12 @@ def folded(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for each in maps:
         whole.update(each)
     return whole
+
+
+def _trained(logs: Sequence[Outlined]) -> list[LogOutline]:
+    """Return the outlines of what training logged; of all logs where there is nothing else."""
+    outlines = [log.outline for log in logs]
+    return [log.outline for log in logs if log.stream != MONITOR] or outlines
 
 
 def _last_life(logs: Sequence[Outlined]) -> LastLife | None:

@@ -34,6 +34,7 @@ from tidelog.datastore.records import (
     SUMMARY,
 )
 from tidelog.datastore.stream import Stream
+from tidelog.datastore.summary import Summary
 
 Durability = Literal["process", "power", "buffered"]
 DURABILITIES: tuple[Durability, ...] = ("process", "power", "buffered")
@@ -165,6 +166,11 @@ class Writer:
         """Key -> value as a reader of this log would find it now."""
         with self._lock:
             return self._encoder.summary.values()
+
+    def summary_after(self, earlier: Summary) -> dict[str, Any]:
+        """Return key -> value as a reader of this log and of those before it would find it now."""
+        with self._lock:
+            return earlier.combined([self._encoder.summary]).values()
 
     # -- records ---------------------------------------------------------------------------------
 

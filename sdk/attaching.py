@@ -108,7 +108,7 @@ def _read_back(plan: Plan, disk: Disk) -> Earlier:
         return Earlier(
             next_step=0 if last_step is None else last_step + 1,
             config=reader.config,
-            summary=reader.summary,
+            summary=reader.running_summary(),
             name=reader.name,
             is_resumed=True,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import LATEST, sorted_logs
+from tidelog.datastore.summary import Summary
 from tidelog.sdk.choices import AUTO, MUST, NEVER
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.run_plan import Plan
@@ -21,7 +22,7 @@ class Earlier:
 
     next_step: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
     name: str | None = None
     is_resumed: bool = False
 
@@ -29,19 +30,21 @@ class Earlier:
 def look_back(plan: Plan, *, disk: Disk, notices: Notices) -> Earlier:
     """Return what is there of the run of a plan; the plan's id and name become those it goes on with.
 
-    A run is resumed where its id was given, or with "auto" where the last one of its project did not
-    end well; "never" takes an id beside one that is there.
+    A run is resumed where its id was given, or with "auto" where the last one of its project or of its
+    job did not end well; "never" takes an id beside one that is there.
     """
-    if plan.resume == AUTO and not plan.is_id_given:
-        run_id = _last_unfinished(plan, disk=disk)
+    if plan.is_id_shared and plan.resume is not None:
+        plan.move_to(_open_id_of_job(plan, disk))
+    elif plan.resume == AUTO and not plan.is_id_given:
+        run_id = _last_unfinished(plan, disk)
         if run_id is None:
             return Earlier()
-        plan.run_id = plan.facts["id"] = run_id
+        plan.move_to(run_id)
     elif not plan.is_id_given:
         return Earlier()
     names = _log_names(plan.directory, disk)
     if plan.resume == NEVER and names:
-        plan.run_id = plan.facts["id"] = _free_id(plan, disk)
+        plan.move_to(_free_id(plan, disk))
         notices.tell("resume", f"the run is there already; recorded as {plan.run_id}")
         return Earlier()
     if not any(log.stream == plan.rank.stream for log in sorted_logs(names)):
@@ -64,7 +67,7 @@ def _read_back(plan: Plan, *, disk: Disk, notices: Notices) -> Earlier:
             earlier = Earlier(
                 next_step=0 if last_step is None else last_step + 1,
                 config=reader.config,
-                summary=reader.summary,
+                summary=reader.running_summary(),
                 name=reader.name,
                 is_resumed=True,
             )
@@ -76,20 +79,41 @@ def _read_back(plan: Plan, *, disk: Disk, notices: Notices) -> Earlier:
     return earlier
 
 
-def _last_unfinished(plan: Plan, *, disk: Disk) -> str | None:
+def _last_unfinished(plan: Plan, disk: Disk) -> str | None:
     """Return the id of the run that `latest` points to where it is this project's and ended badly."""
-    from tidelog.datastore.errors import DatastoreError
-    from tidelog.datastore.reader import Reader
-
     directory = disk.real_path(os.path.join(plan.root, LATEST))
     project, run_id = os.path.split(directory)
     if os.path.basename(project) != plan.project:
         return None
+    return run_id if _last_life(directory, disk)[0] in UNFINISHED else None
+
+
+def _open_id_of_job(plan: Plan, disk: Disk) -> str:
+    """Return the first of a job's ids whose run did not end well, or is not there.
+
+    A job may run several scripts, one after the other or at once: who finished is done, and who still
+    runs on this machine goes on by itself, unless it is another rank of the same launch.
+    """
+    run_id = plan.run_id
+    for number in range(2, TWINS_MAX):
+        state, host = _last_life(os.path.join(plan.root, plan.project, run_id), disk)
+        is_another = state == "running" and host == os.uname().nodename and plan.rank.world_size == 1
+        if state != "finished" and not is_another:
+            break
+        run_id = f"{plan.run_id}-{number}"
+    return run_id
+
+
+def _last_life(directory: str, disk: Disk) -> tuple[str | None, str | None]:
+    """Return the state of a run and the host that it was last on; None where there is none."""
+    from tidelog.datastore.errors import DatastoreError
+    from tidelog.datastore.reader import Reader
+
     try:
         with Reader(directory, disk=disk) as reader:
-            return run_id if reader.state in UNFINISHED else None
+            return reader.state, reader.metadata.get("host")
     except (DatastoreError, OSError):  # There is none, or nothing that could be resumed.
-        return None
+        return None, None
 
 
 def _log_names(directory: str, disk: Disk) -> list[str]:

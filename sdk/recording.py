@@ -393,8 +393,10 @@ class Run(Identity):
         self._record_in("summary", lambda writer: writer.log_summary(values))
 
     def _computed_summary(self) -> Mapping[str, Any]:
-        computed = {} if self._writer is None else self._writer.summary
-        return {**self._earlier.summary, **computed}
+        writer, earlier = self._writer, self._earlier
+        if writer is None:
+            return {}
+        return writer.summary_after(earlier.summary) if self.resumed else writer.summary
 
     def _save(self, writer: Writer, pattern: str, base_path: str | None, policy: str) -> list[str]:
         if writer.is_busy:

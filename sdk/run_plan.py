@@ -64,6 +64,8 @@ class Plan:
     is_quiet: bool
     is_id_given: bool
     """Whether the run may be there already."""
+    is_id_shared: bool
+    """Whether the id is that of a launch or a job, which may have had runs before this one."""
     is_name_given: bool
     may_values_change: bool
     saves_code: bool
@@ -78,6 +80,10 @@ class Plan:
     def directory(self) -> str:
         """The run directory."""
         return os.path.join(self.root, self.project, self.run_id)
+
+    def move_to(self, run_id: str) -> None:
+        """Take another id."""
+        self.run_id = self.facts["id"] = run_id
 
     @property
     def url(self) -> str | None:
@@ -130,6 +136,7 @@ def make_plan(
         monitor_interval_s=choose_monitor_interval(chosen.get("monitor"), notices),
         is_quiet=is_true(chosen.get("quiet")) or rank.number > 0,
         is_id_given=given_id is not None or shared_id is not None,
+        is_id_shared=given_id is None and shared_id is not None,
         is_name_given=name is not None,
         may_values_change=is_true(chosen.get("allow_val_change")),
         saves_code=is_true(chosen.get("save_code")),

@@ -37,7 +37,9 @@ def test_nearer_settings_win(home: dict[str, str], tmp_path: Path) -> None:
 
 def test_an_empty_variable_is_not_set(home: dict[str, str], tmp_path: Path) -> None:
     """Neither is one of a foreign program that names nothing of ours."""
-    environ = dict(home, TIDELOG_HUB="", WANDB_PROJECT="", WANDB_ENTITY="me", TIDELOG_UNKNOWN="x")
+    environ = dict(
+        home, TIDELOG_HUB="", WANDB_PROJECT="", WANDB_START_METHOD="fork", TIDELOG_UNKNOWN="x"
+    )
     assert {} == values(environ, tmp_path)
 
 

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import pytest
 
 from tidelog.datastore import Reader
 from tidelog.sdk.current import Current
+from tidelog.sdk.recording import Run
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -42,6 +44,26 @@ def test_auto_goes_on_with_the_last_run_that_did_not_end_well(
         assert "finished" == reader.state
 
 
+def test_a_summary_goes_on_over_a_resume(begin: Any) -> None:
+    """The least, the mean and what was set by hand are those of both lives, as a reader finds them."""
+    rules = {"low": "min", "high": "max", "mean": "mean", "first": "first", "last": "last"}
+    for life, values in enumerate([(5, 1, 9), (3, 7)]):
+        run = begin(id="a")
+        for name, rule in rules.items():
+            run.define_metric(name, summary=rule)
+        for value in values:
+            run.log(dict.fromkeys(rules, value))
+        if life == 0:
+            run.summary["best"] = 1
+            run.finish()
+    expected = {"low": 1, "high": 9, "mean": 5, "first": 5, "last": 7, "best": 1}
+    assert expected == run.summary
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert expected == reader.summary
+    assert expected == json.loads((run.dir / "summary.json").read_text())
+
+
 def test_auto_takes_no_run_of_another_project(begin: Any, current: Current) -> None:
     """`latest` points to whatever was begun last."""
     begin(project="q", id="other").end(3, "")
@@ -69,6 +91,26 @@ def test_a_job_that_slurm_queues_again_goes_on(tmp_path: Path) -> None:
     assert [("slurm-4711-0", False, 1), ("slurm-4711-0", True, 2)] == runs[:2]
     assert ("slurm-4711-0", False, 1) != runs[2]
     assert not runs[2][1]
+
+
+def test_scripts_of_one_job_are_runs_of_their_own(tmp_path: Path) -> None:
+    """One that finished is done, one that still runs is another's: the next one begins beside them."""
+    environ = {"SLURM_JOB_ID": "8", "TIDELOG_DIR": str(tmp_path)}
+
+    def begin() -> Run:
+        return Current(environ=environ).init({"project": "p", "mode": "offline", "resume": "auto"})
+
+    first = begin()
+    second = begin()
+    assert ["slurm-8", "slurm-8-2"] == [first.id, second.id]
+    first.finish()
+    second.end(1, "killed")
+    third = begin()
+    assert ("slurm-8-2", True) == (third.id, third.resumed)
+    third.finish()
+    fourth = begin()
+    assert ("slurm-8-3", False) == (fourth.id, fourth.resumed)
+    fourth.finish()
 
 
 def test_ranks_of_one_launch_share_a_run_without_being_told_an_id(tmp_path: Path) -> None:
