@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 StrPath = str | os.PathLike[str]
 
@@ -95,6 +95,10 @@ class Disk:
     def read(self, path: StrPath) -> bytes:
         """Return all bytes of a small file."""
         return Path(path).read_bytes()
+
+    def open_text(self, path: StrPath) -> IO[str]:
+        """Open a file for reading, as whoever asked for it will go on by himself."""
+        return Path(path).open(encoding="utf-8")
 
     def replace(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""

@@ -9,6 +9,7 @@ The names are wandb's. Nothing here raises into training: what cannot be recorde
 
 import os
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tidelog.sdk.alerts import AlertLevel
@@ -24,6 +25,7 @@ __all__ = [
     "Image",
     "Run",
     "alert",
+    "as_wandb",
     "attach",
     "config",
     "define_metric",
@@ -51,7 +53,11 @@ else:
     def __getattr__(name: str) -> Any:
         if name == "run":
             return _current.run
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name.startswith("_") and name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tidelog.sdk.wandb_names import find_name
+
+        return find_name(name, _current)
 
 
 def init(
@@ -192,6 +198,13 @@ def wait(timeout: float = TIMEOUT_S) -> bool:
     """Wait until all that the current run has logged so far is on the hub; see `Run.wait`."""
     current = _current.find("wait()")
     return False if current is None else current.wait(timeout)
+
+
+def as_wandb() -> ModuleType:
+    """Let `import wandb` mean this package, for libraries that import wandb; see `alias.as_wandb`."""
+    from tidelog.sdk import alias
+
+    return alias.as_wandb()
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: FBT001 - wandb's signature

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import RLock
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -110,6 +110,16 @@ class Run(Identity):
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Answer for a name that wandb's runs have and few scripts use."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            from tidelog.sdk.wandb_names import find_run_name
+
+            return find_run_name(name, self)
 
     def __enter__(self) -> Self:
         return self
