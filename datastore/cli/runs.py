@@ -7,13 +7,13 @@ from typing import Any, get_args
 import click
 
 from tidelog.datastore.as_json import encoded, plain
-from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
+from tidelog.datastore.cli.as_text import print_table, time_text, value_text
 from tidelog.datastore.cli.progress import has_watcher
+from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.comparison import find_field
 from tidelog.datastore.root import OnProgress, RunInfo, open_root
 from tidelog.datastore.state import State
 
-CANNOT_READ = 2
 PROGRESS_RUNS_MIN = 500
 """Fewer runs are listed before a progress bar would be seen."""
 
@@ -71,9 +71,7 @@ def command(
         click.echo("no run fits", err=True)
     for run in runs:
         if run.fault is not None:
-            click.echo(
-                f"datastore: {on_one_line(str(run))} cannot be read: {on_one_line(run.fault)}", err=True
-            )
+            tell(f"{run} cannot be read: {run.fault}")
     if any(run.fault is not None for run in runs):
         raise SystemExit(CANNOT_READ)
 

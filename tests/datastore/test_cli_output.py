@@ -55,6 +55,14 @@ def test_a_terminal_may_know_few_characters(encoding: str, tmp_path: Path) -> No
         assert rich.stdout == document.stdout
 
 
+@pytest.mark.parametrize("arguments", [["export", "\x1b[2J"], ["runs", ".", "\x1b[2J"], ["\x1b[2J"]])
+def test_a_name_steers_no_terminal_where_usage_is_told(arguments: list[str]) -> None:
+    """A shell puts in for `*` what others have named."""
+    result = datastore(*arguments, "-o", "x.csv") if arguments[0] == "export" else datastore(*arguments)
+    assert (2, False) == (result.returncode, b"\x1b" in result.stderr)
+    assert b"x1b" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["verify", "salvage"])
 def test_the_exit_code_of_a_check_does_not_depend_on_who_reads_it(command: str, tmp_path: Path) -> None:
     """Damage is 1 where the output goes into a pipe that nobody reads."""

@@ -89,7 +89,7 @@ def test_a_run_that_cannot_be_read_is_named_and_exits_with_2(root: Path, tmp_pat
     log.write_bytes(header + zlib.crc32(header).to_bytes(4, "little"))
     found = runs(tmp_path, root)
     assert 2 == found.returncode
-    assert "cifar/r2 cannot be read: main.0001.tlog has log format version 9" in found.stderr
+    assert f"cifar/r2 cannot be read: {log} has log format version 9" in found.stderr
     assert ["cifar/r2", "cifar/r3", "mnist/r1"] == [
         line.split()[0] for line in found.stdout.splitlines()[1:]
     ]
