@@ -11,7 +11,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.columns import MISSING, Columns, make_column
 from tidelog.datastore.comparison import Comparison, sort_key
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.errors import ComparisonError, DatastoreError
 from tidelog.datastore.find import FoundRun, find_run_directories, is_gone
 from tidelog.datastore.layout import missing_logs
 from tidelog.datastore.location import locate
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[int, int], None]
 
+MAPS = ("config", "summary", "metadata")
 FIELDS = (
     *("project", "id", "name", "state", "exit_code", "rows", "last_step", "started", "updated"),
-    *("config", "summary", "metadata"),
+    *MAPS,
 )
 SPREAD = ("config", "summary")
 """Fields that are maps and become a column per key in a table."""
@@ -82,6 +83,13 @@ class RunInfo:
         return {name: getattr(self, name) for name in FIELDS}
 
 
+def check_field(name: str) -> None:
+    """Raise ComparisonError for the name of a field that no run can have."""
+    if name.partition(".")[0] not in FIELDS:
+        known = ", ".join(f"{field}.KEY" if field in MAPS else field for field in FIELDS)
+        raise ComparisonError(f"{name!r} is no field of a run; there are: {known}")
+
+
 def open_root(path: StrPath, *, disk: Disk | None = None, clock: Clock | None = None) -> "Root":
     """Return the runs in a folder, or below a URL, and in two levels below it.
 
@@ -127,11 +135,15 @@ class Root:
         `"summary.acc >= 0.9"`, `"metadata.tags = baseline"`, `"name ~ resnet*"`; `sort` names fields,
         with a `-` before it the largest comes first. Fields are those of `RunInfo`. `on_progress` is
         told how many runs of how many were read. Raises ComparisonError for a text that is no
-        comparison, ValueError for a state that there is not, NotARunError where there is no such folder.
+        comparison and for a field that no run can have, ValueError for a state that there is not,
+        NotARunError where there is no such folder.
         """
         wanted = [Comparison.parse(text) for text in ([where] if isinstance(where, str) else where)]
         if project is not None:
             wanted.append(Comparison("project", "~", project))
+        order = [sort] if isinstance(sort, str) else list(sort)
+        for name in (*(each.field for each in wanted), *(name.removeprefix("-") for name in order)):
+            check_field(name)
         states = _states(state)
         chosen = []
         for run in self._read(on_progress):
@@ -139,7 +151,7 @@ class Root:
                 fields = run.fields()
                 if all(comparison.holds(fields) for comparison in wanted):
                     chosen.append((fields, run))
-        for name in reversed([sort] if isinstance(sort, str) else list(sort)):
+        for name in reversed(order):
             chosen = _sorted(chosen, name)
         return [run for _, run in chosen]
 

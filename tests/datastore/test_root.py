@@ -6,6 +6,7 @@ import sys
 import textwrap
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,26 @@ def test_a_text_that_is_no_comparison_is_refused_before_anything_is_read(tmp_pat
     """Also where the root is not there."""
     with pytest.raises(ComparisonError):
         open_root(tmp_path / "nothing").runs(where="lr")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"where": "sumary.acc > 0.9"}, {"where": "lr = 1"}, {"sort": "-acc"}, {"sort": "config-lr"}],
+)
+def test_a_field_that_no_run_can_have_is_refused(choice: dict[str, Any], root: Path) -> None:
+    """Else nobody would see why no run fits, or why they are in no order."""
+    with pytest.raises(ComparisonError, match=r"is no field of a run; there are: .*summary.KEY"):
+        open_root(root).runs(**choice)
+
+
+@pytest.mark.parametrize("read", [Reader, lambda path: open_root(path).runs()])
+def test_an_empty_path_is_not_this_folder(
+    read: Callable[[str], object], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a variable of a script that nobody set."""
+    monkeypatch.chdir(root / "mnist" / "r1")
+    with pytest.raises(NotARunError, match="the path is empty"):
+        read("")
 
 
 def test_a_state_that_there_is_not_is_refused(root: Path) -> None:
