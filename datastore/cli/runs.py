@@ -11,7 +11,8 @@ from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, v
 from tidelog.datastore.cli.progress import has_watcher
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.comparison import find_field
-from tidelog.datastore.root import OnProgress, RunInfo, check_field, open_root
+from tidelog.datastore.root import OnProgress, open_root
+from tidelog.datastore.run_info import RunInfo, check_field
 from tidelog.datastore.state import State
 
 PROGRESS_RUNS_MIN = 500
