@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tidelog.datastore.outline import SavedFile
     from tidelog.datastore.reader import Reader
     from tidelog.datastore.records import Histogram, Media, Record
-    from tidelog.datastore.root import Root, RunInfo, open_root
+    from tidelog.datastore.root import Root, open_root
+    from tidelog.datastore.run_info import RunInfo
     from tidelog.datastore.sampler import MinMaxSampler
     from tidelog.datastore.scan import Damage, TornTail
     from tidelog.datastore.table import Table
@@ -56,7 +57,8 @@ _HOMES = {
     "outline": ("SavedFile",),
     "reader": ("Reader",),
     "records": ("Histogram", "Media", "Record"),
-    "root": ("Root", "RunInfo", "open_root"),
+    "root": ("Root", "open_root"),
+    "run_info": ("RunInfo",),
     "sampler": ("MinMaxSampler",),
     "scan": ("Damage", "TornTail"),
     "table": ("Table",),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from tidelog.datastore.as_json import dumps
 from tidelog.datastore.errors import ComparisonError
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -91,4 +92,4 @@ def sort_key(fields: Mapping[str, Any], name: str) -> tuple[int, Any] | None:
         return None
     if isinstance(value, (int, float)):
         return 0, value
-    return (1, value) if isinstance(value, str) else (2, str(value))
+    return (1, value) if isinstance(value, str) else (2, dumps(value))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import UnsupportedUrlError
+from tidelog.datastore.errors import NotARunError, UnsupportedUrlError
 
 FILE = "file://"
 
@@ -33,9 +33,11 @@ def locate(path: StrPath, *, disk: Disk | None = None) -> Location:
     """Return the disk and the path for a path of this machine or a URL that fsspec reads.
 
     `disk` is that of this machine, where it is to be another than the real one.
-    Raises what `RemoteDisk` raises for a URL that nothing here reads.
+    Raises what `RemoteDisk` raises for a URL that nothing here reads, NotARunError for no text at all.
     """
     text = os.fspath(path)
+    if not text:
+        raise NotARunError("the path is empty: name a run, a project or a root; this folder is '.'")
     if not is_url(text):
         return Location(disk or Disk(), Path(path))
     if text.startswith(FILE) and "::" not in text:

@@ -37,7 +37,7 @@ class LogReader:
         self._disk = disk or Disk()
         self._fd = self._disk.open(path)
         try:
-            self.identity: Identity = identify(self.read_at, log=self.name)
+            self.identity: Identity = identify(self.read_at, log=self._disk.shown(path))
         except BaseException:
             self.close()
             raise
@@ -51,7 +51,11 @@ class LogReader:
         Raises ReaderClosedError after `close()`.
         """
         self._require_open()
-        return self._disk.read_at(self._fd, offset, size)
+        try:
+            return self._disk.read_at(self._fd, offset, size)
+        except OSError as error:
+            error.filename = error.filename or self.path  # `pread` knows a descriptor alone.
+            raise
 
     @property
     def is_open(self) -> bool:

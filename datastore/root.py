@@ -2,23 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.columns import MISSING, Columns, make_column
+from tidelog.datastore.columns import Columns
 from tidelog.datastore.comparison import Comparison, sort_key
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import FoundRun, find_run_directories, is_gone
-from tidelog.datastore.layout import missing_logs
 from tidelog.datastore.location import locate
 from tidelog.datastore.process import this_machine
-from tidelog.datastore.reader import Reader
+from tidelog.datastore.run_info import RunInfo, check_field
 from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.run_outline import RunOutline, outline_of, project_of
+from tidelog.datastore.run_table import table_of
 from tidelog.datastore.scan import BLOCK_BYTES
 from tidelog.datastore.settings import cache_directory
 from tidelog.datastore.state import State
@@ -27,59 +26,6 @@ if TYPE_CHECKING:
     from tidelog.datastore.catalog import Catalog, Fingerprint
 
 OnProgress = Callable[[int, int], None]
-
-FIELDS = (
-    *("project", "id", "name", "state", "exit_code", "rows", "last_step", "started", "updated"),
-    *("config", "summary", "metadata"),
-)
-SPREAD = ("config", "summary")
-"""Fields that are maps and become a column per key in a table."""
-
-GROUPING = ("group", "job_type", "tags")
-"""Of the metadata a table shows what people group runs by."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """A run in short, as a listing shows it.
-
-    `rows` counts those that were written, `started` and `updated` are seconds since the epoch. `fault`
-    says why a run could not be read at all; the rest is then empty.
-    """
-
-    path: Path
-    project: str
-    id: str
-    name: str
-    state: State
-    exit_code: int | None
-    rows: int
-    last_step: int | None
-    started: float | None
-    updated: float | None
-    config: dict[str, Any]
-    summary: dict[str, Any]
-    metadata: dict[str, Any]
-    logs: list[str]
-    fault: str | None = None
-    disk: Disk = field(default_factory=Disk, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        """Return the path, or the URL, as messages name it."""
-        return self.disk.shown(self.path)
-
-    @property
-    def missing_logs(self) -> list[str]:
-        """The names of logs that must have been there: a stream's numbers count from 1 without gaps."""
-        return missing_logs(self.logs)
-
-    def open(self) -> Reader:
-        """Open the run. Raises what `Reader` raises."""
-        return Reader(self.path, disk=self.disk)
-
-    def fields(self) -> dict[str, Any]:
-        """Return what comparisons and sorting may name."""
-        return {name: getattr(self, name) for name in FIELDS}
 
 
 def open_root(path: StrPath, *, disk: Disk | None = None, clock: Clock | None = None) -> "Root":
@@ -127,11 +73,15 @@ class Root:
         `"summary.acc >= 0.9"`, `"metadata.tags = baseline"`, `"name ~ resnet*"`; `sort` names fields,
         with a `-` before it the largest comes first. Fields are those of `RunInfo`. `on_progress` is
         told how many runs of how many were read. Raises ComparisonError for a text that is no
-        comparison, ValueError for a state that there is not, NotARunError where there is no such folder.
+        comparison and for a field that no run can have, ValueError for a state that there is not,
+        NotARunError where there is no such folder.
         """
         wanted = [Comparison.parse(text) for text in ([where] if isinstance(where, str) else where)]
         if project is not None:
             wanted.append(Comparison("project", "~", project))
+        order = [sort] if isinstance(sort, str) else list(sort)
+        for name in (*(each.field for each in wanted), *(name.removeprefix("-") for name in order)):
+            check_field(name)
         states = _states(state)
         chosen = []
         for run in self._read(on_progress):
@@ -139,19 +89,13 @@ class Root:
                 fields = run.fields()
                 if all(comparison.holds(fields) for comparison in wanted):
                     chosen.append((fields, run))
-        for name in reversed([sort] if isinstance(sort, str) else list(sort)):
+        for name in reversed(order):
             chosen = _sorted(chosen, name)
         return [run for _, run in chosen]
 
     def table(self, runs: Iterable[RunInfo] | None = None) -> Columns:
-        """Return one row per run: what it is, `config.*` and `summary.*`; all runs, or those given.
-
-        Config inside config is spread over columns: `config.model.depth`.
-        """
-        rows = [_flat(run) for run in (self.runs() if runs is None else runs)]
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: make_column([row.get(name, MISSING) for row in rows]) for name in names}
-        return Columns(columns, rows=len(rows))
+        """Return one row per run: what it is, `config.*` and `summary.*`; all runs, or those given."""
+        return table_of(self.runs() if runs is None else runs)
 
     def _read(self, on_progress: OnProgress | None) -> list[RunInfo]:
         """Return all runs, from the cache where their logs are as they were, else from these."""
@@ -248,21 +192,3 @@ def _sorted(chosen: list[Chosen], name: str) -> list[Chosen]:
     keyed = [(sort_key(each[0], name.removeprefix("-")), each) for each in chosen]
     has = sorted((k for k in keyed if k[0] is not None), key=itemgetter(0), reverse=is_descending)
     return [each for _, each in has] + [each for key, each in keyed if key is None]
-
-
-def _flat(run: RunInfo) -> dict[str, Any]:
-    fields = run.fields()
-    metadata = fields.pop("metadata")
-    flat = {name: fields.pop(name) for name in FIELDS if name in fields and name not in SPREAD}
-    flat |= {name: metadata[name] for name in GROUPING if name in metadata}
-    for name in SPREAD:
-        flat |= _spread(name, fields[name])
-    return flat
-
-
-def _spread(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    spread: dict[str, Any] = {}
-    for key, value in values.items():
-        is_map = isinstance(value, dict) and value
-        spread |= _spread(f"{name}.{key}", value) if is_map else {f"{name}.{key}": value}
-    return spread

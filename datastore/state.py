@@ -46,10 +46,11 @@ def infer_state(
     pid, host, boot_id = facts.get("pid"), facts.get("host"), facts.get("boot_id")
     if not isinstance(pid, int) or host is None:
         return "unknown"
-    if host == machine.host:
-        if None not in (boot_id, machine.boot_id) and boot_id != machine.boot_id:
-            return "crashed"  # The machine was started anew since.
+    is_of_other_boot = None not in (boot_id, machine.boot_id) and boot_id != machine.boot_id
+    if host == machine.host and not is_of_other_boot:
         return "running" if machine.is_alive(pid, facts.get("pid_started")) else "crashed"
     if last_time is not None and 0 <= now - last_time <= HEARTBEATS_MISSED_MAX * HEARTBEAT_S:
         return "running"
-    return "unknown"
+    # Silent under this machine's name: it was started anew since. Many machines have one name, such as
+    # "localhost", so that a heartbeat goes before this.
+    return "crashed" if host == machine.host else "unknown"

@@ -9,9 +9,9 @@ import click
 from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
 from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.pipe import while_read
+from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.errors import DatastoreError
 
-CANNOT_READ = 2
 INTERRUPTED = 130
 
 
@@ -56,11 +56,13 @@ def main() -> NoReturn:
         # On its own click would answer Ctrl-C with 1, which means damage here.
         code = group.main(prog_name="datastore", standalone_mode=False)
     except click.ClickException as error:
+        text = on_one_line(error.message)  # It may name a file that somebody else has named.
+        error.message = text  # type: ignore[misc]  # final to type checkers alone
         error.show()
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise SystemExit(INTERRUPTED) from None
     except (DatastoreError, OSError) as error:
-        click.echo(f"datastore: {on_one_line(str(error))}", err=True)
+        tell(str(error))
         raise SystemExit(CANNOT_READ) from None
     raise SystemExit(code)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -55,7 +56,17 @@ def tail_text(length: int) -> str:
 
 def print_table(lines: Sequence[Sequence[str]]) -> None:
     """Print lines of cells, each column as wide as its widest cell; the first line is the header."""
-    widths = [max(len(on_one_line(line[i])) for line in lines) for i in range(len(lines[0]))]
-    for line in lines:
-        cells = [on_one_line(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+    table = [[on_one_line(cell) for cell in line] for line in lines]
+    widths = [max(map(width_of, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        padded = [
+            cell + " " * (width - width_of(cell)) for cell, width in zip(line, widths, strict=True)
+        ]
+        click.echo("  ".join(padded).rstrip())
+
+
+def width_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes: East Asian characters two, accents none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "FW") for c in text)

@@ -1,13 +1,13 @@
 """`datastore cat`: every record of a run, one per line."""
 
-from collections.abc import Iterator
 from dataclasses import fields
 
 import click
 
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
-from tidelog.datastore.find import find_locations
+from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting, tell
+from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.records import KIND_NAMES, SCHEMA, Record
 
@@ -29,31 +29,38 @@ Examples:
 @click.option("--follow", is_flag=True, help="Wait for more, until the run has ended.")
 def command(paths: tuple[str, ...], *, as_json: bool, kind: tuple[str, ...], follow: bool) -> None:
     """Print the records of runs, in the order of their logs."""
+    unreadable: list[Unreadable] = []
+    runs = find_each(paths, unreadable)
     is_damaged = False
-    for location in [found for path in paths for found in find_locations(path)]:
-        with Reader(location.path, disk=location.disk) as run:
-            for record in _records(run, follow=follow):
-                if kind and record.kind not in kind:
-                    continue
-                click.echo(encoded(_as_map(record)) if as_json else _line(record))
-            for damage in run.damage:
-                is_damaged = True
-                click.echo(
-                    f"datastore: {on_one_line(str(location))}: {damage.log} is damaged: {damage.length} "
-                    f"bytes at offset {damage.offset}, {damage.chunks} chunks lost",
-                    err=True,
-                )
+    for location in runs:
+        prefix = f"{on_one_line(str(location))}: " if len(runs) > 1 else ""
+        with noting(unreadable, location), Reader(location.path, disk=location.disk) as run:
+            for record in run.follow() if follow else run.records():
+                if not kind or record.kind in kind:
+                    line = encoded(_as_map(record, location)) if as_json else prefix + _line(record)
+                    click.echo(line)
+            is_damaged |= _tell_faults(run, location, follow=follow)
+    end_if_any(unreadable)
     if is_damaged:
         raise SystemExit(DAMAGE_FOUND)
 
 
-def _records(run: Reader, *, follow: bool) -> Iterator[Record]:
-    return run.follow() if follow else run.records()
+def _tell_faults(run: Reader, location: Location, *, follow: bool) -> bool:
+    """Tell of damage, and of the end of a run that was followed; return whether there is damage."""
+    if follow and run.state != "finished":
+        tell(f"{location} has ended: {run.state}")
+    for damage in run.damage:
+        tell(
+            f"{location}: {damage.log} is damaged: {damage.length} bytes at offset {damage.offset}, "
+            f"{damage.chunks} chunks lost"
+        )
+    return bool(run.damage)
 
 
-def _as_map(record: Record) -> dict[str, object]:
+def _as_map(record: Record, location: Location) -> dict[str, object]:
     # Not `asdict`, which goes into the values as well: they may be lists a thousand levels deep.
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {"path": str(location), **values}
 
 
 def _line(record: Record) -> str:

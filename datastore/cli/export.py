@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import click
 
 from tidelog.datastore.cli.as_text import on_one_line
+from tidelog.datastore.cli.unreadable import tell
 from tidelog.datastore.columns import Columns
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.export import FORMATS, export, format_of
@@ -74,10 +75,9 @@ def command(
     shape = f"{counted(len(columns), 'row')} of {counted(len(columns.keys()), 'column')}"
     click.echo(f"{on_one_line(output)}: {shape}, {size}")
     for damage in damages:
-        click.echo(
-            f"datastore: {path}: {damage.log} is damaged: {damage.length} bytes at offset "
-            f"{damage.offset}, {damage.chunks} chunks lost",
-            err=True,
+        tell(
+            f"{path}: {damage.log} is damaged: {damage.length} bytes at offset {damage.offset}, "
+            f"{damage.chunks} chunks lost"
         )
     if damages:
         raise SystemExit(DAMAGE_FOUND)

@@ -9,11 +9,12 @@ import click
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
 from tidelog.datastore.cli.progress import has_watcher
+from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.comparison import find_field
-from tidelog.datastore.root import OnProgress, RunInfo, open_root
+from tidelog.datastore.root import OnProgress, open_root
+from tidelog.datastore.run_info import RunInfo, check_field
 from tidelog.datastore.state import State
 
-CANNOT_READ = 2
 PROGRESS_RUNS_MIN = 500
 """Fewer runs are listed before a progress bar would be seen."""
 
@@ -54,6 +55,8 @@ def command(
 
     Only the ends of logs are read, and what rests is kept in a cache: `datastore verify` reads all.
     """
+    for name in show:
+        check_field(name)
     with _progress() as on_progress:
         runs = open_root(root).runs(
             project=project,
@@ -67,13 +70,13 @@ def command(
     elif runs:
         header = ("RUN", "STATE", "ROWS", "STEP", "UPDATED", "NAME", *show)
         print_table([header, *(_line(run, show) for run in runs)])
-    else:
+    elif project or state or where:
         click.echo("no run fits", err=True)
+    else:
+        click.echo(on_one_line(f"there is no run in {root}"), err=True)
     for run in runs:
         if run.fault is not None:
-            click.echo(
-                f"datastore: {on_one_line(str(run))} cannot be read: {on_one_line(run.fault)}", err=True
-            )
+            tell(f"{run} cannot be read: {run.fault}")
     if any(run.fault is not None for run in runs):
         raise SystemExit(CANNOT_READ)
 

@@ -7,7 +7,7 @@ import click
 
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
-from tidelog.datastore.find import find_locations
+from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.text import counted, duration_text, size_text, sparkline
@@ -31,20 +31,25 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
 
     One run is shown whole, several are listed a line each.
     """
-    runs = [run for path in paths for run in find_locations(path)]
-    shown = [_describe(run, with_history=len(runs) == 1 and not as_json) for run in runs]
-    if as_json:
-        click.echo(encoded(_document(shown), indent=2))
-    elif len(runs) > 1:
-        _print_list(shown)
-    else:
+    unreadable: list[Unreadable] = []
+    runs = find_each(paths, unreadable)
+    shown: list[dict[str, Any]] = []
+    for run in runs:
+        with noting(unreadable, run):
+            shown.append(_describe(run, with_history=len(runs) == 1 and not as_json))
+    is_one = len(runs) == 1 == len(shown)
+    if as_json and is_one:
+        click.echo(encoded({"type": "run", **shown[0]}, indent=2))
+    elif as_json:
+        faults = [each._asdict() for each in unreadable]
+        click.echo(encoded({"type": "runs", "runs": shown, "unreadable": faults}, indent=2))
+    elif is_one:
         _print_run(shown[0])
+    elif shown:
+        _print_list(shown)
+    end_if_any(unreadable)
     if any(run["damage"] for run in shown):
         raise SystemExit(DAMAGE_FOUND)
-
-
-def _document(shown: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "runs", "runs": shown} if len(shown) > 1 else {"type": "run", **shown[0]}
 
 
 def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:

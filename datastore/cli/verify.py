@@ -1,7 +1,6 @@
 """`datastore verify`: proves that runs on the disk are whole, or names what is not."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import click
 
@@ -10,20 +9,11 @@ from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_text import on_one_line, tail_text
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
+from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import DatastoreError
-from tidelog.datastore.find import find_locations
 from tidelog.datastore.text import counted, size_text
 
 DAMAGE_FOUND = 1
-CANNOT_READ = 2
-
-
-class Unreadable(NamedTuple):
-    """A path that could not be checked, and why."""
-
-    path: str
-    fault: str
 
 
 @click.command(
@@ -49,10 +39,7 @@ def command(paths: tuple[str, ...], *, as_json: bool) -> None:
         checks, unreadable = _check(paths, disk)
     with while_read():  # The exit code is the answer, whoever reads the rest.
         _print(checks, unreadable, as_json=as_json)
-    for _, fault in unreadable:
-        click.echo(f"datastore: {on_one_line(fault)}", err=True)
-    if unreadable:
-        raise SystemExit(CANNOT_READ)
+    end_if_any(unreadable)
     if not all(check.is_whole for check in checks):
         raise SystemExit(DAMAGE_FOUND)
 
@@ -70,17 +57,9 @@ def _check(paths: Iterable[str], disk: Disk) -> tuple[list[RunCheck], list[Unrea
     """Check all runs of all paths; one that cannot be read hides no other."""
     checks: list[RunCheck] = []
     unreadable: list[Unreadable] = []
-    for path in paths:
-        try:
-            runs = find_locations(path, disk=disk)
-        except (DatastoreError, OSError) as error:
-            unreadable.append(Unreadable(path, str(error)))
-            continue
-        for run in runs:
-            try:
-                checks.append(check_run(run.path, disk=run.disk))
-            except (DatastoreError, OSError) as error:
-                unreadable.append(Unreadable(str(run), str(error)))
+    for run in find_each(paths, unreadable, disk=disk):
+        with noting(unreadable, run):
+            checks.append(check_run(run.path, disk=run.disk))
     return checks, unreadable
 
 

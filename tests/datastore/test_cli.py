@@ -122,7 +122,7 @@ def test_a_sound_root_is_exit_code_0_and_json_parses(command: str, root: Path) -
             rows[1]["data"]["loss"],
             rows[1]["data"]["top"],
         ]
-        assert {"kind", "log", "seq", "time", "step", "data"} == set(records[0])
+        assert {"path", "kind", "log", "seq", "time", "step", "data"} == set(records[0])
     else:
         strict(result.stdout)
     single = strict(datastore("show", "--json", root / "mnist" / "r1").stdout)

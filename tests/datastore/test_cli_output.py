@@ -55,6 +55,24 @@ def test_a_terminal_may_know_few_characters(encoding: str, tmp_path: Path) -> No
         assert rich.stdout == document.stdout
 
 
+@pytest.mark.parametrize("arguments", [["export", "\x1b[2J"], ["runs", ".", "\x1b[2J"], ["\x1b[2J"]])
+def test_a_name_steers_no_terminal_where_usage_is_told(arguments: list[str]) -> None:
+    """A shell puts in for `*` what others have named."""
+    result = datastore(*arguments, "-o", "x.csv") if arguments[0] == "export" else datastore(*arguments)
+    assert (2, False) == (result.returncode, b"\x1b" in result.stderr)
+    assert b"x1b" in result.stderr
+
+
+def test_columns_are_even_whatever_is_in_them(tmp_path: Path) -> None:
+    """Characters of two cells, and accents that take none: Unicode's annex 11."""
+    for name in ("plain", "训练-1", "カタカナ", "cafe\u0301"):
+        RunSpec(tmp_path, "p", name).rows(1).finish()
+    lines = datastore("runs", tmp_path).stdout.decode().splitlines()
+    wide = {"p/plain": 0, "p/训练-1": 2, "p/カタカナ": 4, "p/cafe\u0301": -1}
+    state = lines[0].index("STATE")
+    assert {state} == {line.index("finished") + wide[line.split()[0]] for line in lines[1:]}
+
+
 @pytest.mark.parametrize("command", ["verify", "salvage"])
 def test_the_exit_code_of_a_check_does_not_depend_on_who_reads_it(command: str, tmp_path: Path) -> None:
     """Damage is 1 where the output goes into a pipe that nobody reads."""

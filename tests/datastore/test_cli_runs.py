@@ -62,6 +62,10 @@ def test_nothing_that_fits_is_said_and_no_fault(root: Path, tmp_path: Path) -> N
     """On stderr, for stdout is data."""
     found = runs(tmp_path, root, "--state", "crashed")
     assert (0, "", "no run fits\n") == (found.returncode, found.stdout, found.stderr)
+    (tmp_path / "empty").mkdir()
+    found = runs(tmp_path, tmp_path / "empty")
+    says = f"there is no run in {tmp_path}/empty\n"
+    assert (0, "", says) == (found.returncode, found.stdout, found.stderr)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,7 @@ def test_nothing_that_fits_is_said_and_no_fault(root: Path, tmp_path: Path) -> N
     [
         (["--where", "rows"], "'rows' is no comparison: write a field"),
         (["--state", "asleep"], "'asleep' is not one of"),
+        (["--show", "acc"], "'acc' is no field of a run"),
         (["nowhere"], "nowhere is not there"),
     ],
 )
@@ -89,7 +94,7 @@ def test_a_run_that_cannot_be_read_is_named_and_exits_with_2(root: Path, tmp_pat
     log.write_bytes(header + zlib.crc32(header).to_bytes(4, "little"))
     found = runs(tmp_path, root)
     assert 2 == found.returncode
-    assert "cifar/r2 cannot be read: main.0001.tlog has log format version 9" in found.stderr
+    assert f"cifar/r2 cannot be read: {log} has log format version 9" in found.stderr
     assert ["cifar/r2", "cifar/r3", "mnist/r1"] == [
         line.split()[0] for line in found.stdout.splitlines()[1:]
     ]

@@ -396,14 +396,14 @@ class BrokenDisk(Disk):
 def test_a_disk_that_cannot_be_read_is_an_oserror_and_leaves_nothing_open(
     offset: int, tmp_path: Path
 ) -> None:
-    """It is no damage: another try may succeed."""
+    """It is no damage: another try may succeed. The error names the log, of many that are read."""
     run_of(tmp_path, main_1=plain_rows(0, 50))
 
     def read() -> None:
         with Reader(tmp_path, disk=BrokenDisk(offset), block_bytes=64) as run:
             run.history()
 
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(OSError, match=f"Input/output error: '{tmp_path}/main.0001.tlog'"):
         read()
 
 

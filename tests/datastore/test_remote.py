@@ -328,7 +328,8 @@ class FixedTime(Clock):
     [
         ("running", process_facts(Disk()), 9999),
         ("crashed", {**process_facts(Disk()), "pid_started": 1}, 1),
-        ("crashed", {**process_facts(Disk()), "boot_id": "another"}, 1),
+        ("running", {**process_facts(Disk()), "boot_id": "another"}, 1),
+        ("crashed", {**process_facts(Disk()), "boot_id": "another"}, 9999),
         ("running", {"host": "another machine", "pid": os.getpid()}, 60),
         ("unknown", {"host": "another machine", "pid": os.getpid()}, 9999),
     ],

@@ -1,11 +1,13 @@
 """Listing many runs: what is said of each, which are chosen, and a cache that only saves time."""
 
 import os
+import struct
 import subprocess
 import sys
 import textwrap
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tidelog.datastore import NotARunError, Reader, Root, RunInfo, open_root
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import ComparisonError
+from tidelog.datastore.format import RECORDS
 from tidelog.datastore.records import CONFIG, RUN
 
 
@@ -106,6 +109,26 @@ def test_a_text_that_is_no_comparison_is_refused_before_anything_is_read(tmp_pat
         open_root(tmp_path / "nothing").runs(where="lr")
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [{"where": "sumary.acc > 0.9"}, {"where": "lr = 1"}, {"sort": "-acc"}, {"sort": "config-lr"}],
+)
+def test_a_field_that_no_run_can_have_is_refused(choice: dict[str, Any], root: Path) -> None:
+    """Else nobody would see why no run fits, or why they are in no order."""
+    with pytest.raises(ComparisonError, match=r"is no field of a run; there are: .*summary.KEY"):
+        open_root(root).runs(**choice)
+
+
+@pytest.mark.parametrize("read", [Reader, lambda path: open_root(path).runs()])
+def test_an_empty_path_is_not_this_folder(
+    read: Callable[[str], object], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a variable of a script that nobody set."""
+    monkeypatch.chdir(root / "mnist" / "r1")
+    with pytest.raises(NotARunError, match="the path is empty"):
+        read("")
+
+
 def test_a_state_that_there_is_not_is_refused(root: Path) -> None:
     """Else nobody would see why no run fits."""
     with pytest.raises(ValueError, match="state 'finnished' is none of running, finished, failed"):
@@ -133,6 +156,19 @@ def test_the_table_has_a_row_per_run(root: Path) -> None:
     assert [0.25, 0.75] == list(table["summary.loss"])[:2]
     assert table["summary.loss"][2] != table["summary.loss"][2]
     assert ["r1", "r2", "r3"] == list(table.to_pandas().sort_values("id")["id"])
+
+
+def test_no_run_spoils_the_table_of_the_others(root: Path) -> None:
+    """Config as deep as a record can hold it, a directory whose name is no UTF-8."""
+    deep = b"\x93\x03\xcb" + struct.pack(">d", TIME) + b"\x81\xa1k" * 1016 + b"\x01"
+    log = root / "mnist" / os.fsdecode(b"r\xff") / "main.0001.tlog"
+    log.parent.mkdir()
+    log.write_bytes(LogSpec(log_id=os.urandom(16)).chunk(RECORDS, deep).data)
+    table = open_root(root).table(open_root(root).runs(sort="config"))
+    depths = {"r1": 2, "r2": None, "r3": 9, "r\\udcff": None}
+    assert depths == dict(zip(table["id"], table["config.net.depth"], strict=True))
+    assert set(depths) == set(table.to_pandas()["id"])
+    assert set(depths) == set(table.to_arrow()["id"].to_pylist())
 
 
 def test_the_second_listing_opens_no_log_that_rests(root: Path) -> None:

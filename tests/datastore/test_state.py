@@ -31,6 +31,8 @@ ELSEWHERE = {"host": "you", "boot_id": "b9", "pid": 7, "pid_started": 70}
         ("crashed", {"facts": MINE, "alive": False}),
         ("running", {"facts": MINE, "alive": True, "last_time": 0.0}),
         ("crashed", {"facts": MINE | {"boot_id": "b0"}, "alive": True}),
+        ("crashed", {"facts": MINE | {"boot_id": "b0"}, "alive": True, "last_time": NOW - 181}),
+        ("running", {"facts": MINE | {"boot_id": "b0"}, "alive": False, "last_time": NOW - 179}),
         ("running", {"facts": MINE | {"boot_id": None}, "alive": True}),
         ("running", {"facts": ELSEWHERE, "last_time": NOW - 179}),
         ("unknown", {"facts": ELSEWHERE, "last_time": NOW - 181}),
@@ -40,7 +42,10 @@ ELSEWHERE = {"host": "you", "boot_id": "b9", "pid": 7, "pid_started": 70}
     ],
 )
 def test_the_state_of_a_run(expected: str, known: dict[str, Any]) -> None:
-    """Final chunk, exit record, the monitor, the process on its machine, the heartbeat elsewhere."""
+    """Final chunk, exit record, monitor, the process on its machine, the heartbeat elsewhere, in order.
+
+    Another boot is another machine of the same name while there are heartbeats, and a restart after.
+    """
     machine = Machine("me", "b1", lambda pid, started: known.get("alive", False))
     state = infer_state(
         final=known.get("final"),
