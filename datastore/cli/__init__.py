@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
+from tidelog.datastore.cli import cat, console, export, runs, salvage, show, verify
 from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
@@ -42,6 +42,7 @@ COMMANDS = (
     show.command,
     runs.command,
     cat.command,
+    console.command,
     export.command,
     verify.command,
     salvage.command,

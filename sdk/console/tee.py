@@ -1,0 +1,58 @@
+"""Stands in for the `write` of a text stream: what is written goes where it went, and is kept as well.
+
+The stream itself stays what it is and where it is, for all who hold it or ask it anything: one that a
+logging handler was bound to before is heard, one that takes its place later is left alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Keep = Callable[[str], None]
+
+
+class Tee:
+    """The `write` of one stream, from `start` to `stop`."""
+
+    def __init__(self, stream: Any, keep: Keep) -> None:
+        """Hand over to `keep`, which must not raise; it is called before the text is shown."""
+        self._stream = stream
+        self._write, self._set_keep = _tee(stream.write, keep)
+        self._is_stopped = False
+
+    def start(self) -> bool:
+        """Listen to the stream; tell whether that can be done."""
+        try:
+            self._stream.write = self._write
+        except (AttributeError, TypeError):
+            return False  # An object without attributes of its own.
+        return True
+
+    def keep_by(self, keep: Keep) -> None:
+        """Hand over to another function from now on; after `stop` to none."""
+        if not self._is_stopped:
+            self._set_keep(keep)
+
+    def stop(self) -> None:
+        """Leave the stream as it was, unless somebody stands in for our `write` by now."""
+        self._is_stopped = True
+        self._set_keep(_forget)
+        if getattr(self._stream, "__dict__", {}).get("write") is self._write:
+            del self._stream.write
+
+
+def _tee(write: Callable[[str], Any], keep: Keep) -> tuple[Callable[[str], Any], Callable[[Keep], None]]:
+    """Return the two in one, and what sets `keep`. A closure: each name less is time of every print."""
+
+    def tee(text: str, /) -> Any:
+        keep(text)
+        return write(text)
+
+    def set_keep(new: Keep) -> None:
+        nonlocal keep
+        keep = new
+
+    return tee, set_keep
+
+
+def _forget(_text: str) -> None:
+    """Keep nothing."""
