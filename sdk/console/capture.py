@@ -1,50 +1,85 @@
 """What a run starts to have its console recorded, and stops at its end."""
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.layout import MAIN
 from tidelog.sdk.console.recorder import Record, Recorder
+from tidelog.sdk.console.redirect import Redirect
 from tidelog.sdk.console.wrap import Wrap
 from tidelog.sdk.notices import Notices
 
 WRAP, REDIRECT, OFF = "wrap", "redirect", "off"
+CONSOLE = "console"
 CONSOLE_MODES = (WRAP, REDIRECT, OFF)
 
 _wrap = Wrap()
+_redirect = Redirect()
 
 
 class ConsoleCapture:
     """Records what is printed from `start` to `stop`. Neither raises, whatever the streams are."""
 
     def __init__(
-        self, record: Record, *, notices: Notices, clock: Clock | None = None, wrap: Wrap = _wrap
+        self,
+        mode: str,
+        record: Record,
+        *,
+        directory: str,
+        log_stream: str,
+        notices: Notices,
+        clock: Clock | None = None,
     ) -> None:
+        """Prepare to record by `record`, as `Writer.log_console` does, or with mode "redirect" in a log
+        of its own in the run directory, `console`, or `console3` for `log_stream` "rank3".
+        """
+        self._mode = mode
         self._record = record
+        self._directory = directory
+        self._log_stream = log_stream.replace(MAIN, CONSOLE).replace("rank", CONSOLE)
         self._notices = notices
         self._now = (clock or Clock()).monotonic
-        self._wrap = wrap
         self._recorder: Recorder | None = None
 
     def start(self) -> None:
-        """Listen to what is printed; again is without effect."""
-        if self._recorder is not None:
+        """Listen to what is printed."""
+        if self._mode == REDIRECT and self._redirect():
             return
+        if self._mode != OFF:
+            self._wrap()
+
+    def stop(self) -> None:
+        """Record the rest, and leave the streams as they were; again is without effect."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            _wrap.stop(recorder)
+        elif self._mode == REDIRECT:
+            _redirect.stop(self._directory)
+
+    def _redirect(self) -> bool:
+        try:
+            _redirect.start(self._directory, log_stream=self._log_stream, on_problem=self._tell_problem)
+        except (OSError, ImportError) as error:
+            self._tell_problem(
+                f"the console cannot be redirected ({error}); Python's streams are recorded"
+            )
+            return False
+        return True
+
+    def _wrap(self) -> None:
         self._recorder = Recorder(
             self._record,
             self._now(),
             on_failure=self._tell_failure,
             on_left_out=self._tell_left_out,
         )
-        for name in self._wrap.start(self._recorder):
+        for name in _wrap.start(self._recorder):
             self._notices.tell(
                 f"console {name}",
                 f"sys.{name} is an object that cannot be listened to: what is printed on it is not "
                 "recorded; set TIDELOG_CONSOLE=redirect to record it where it leaves the process",
             )
 
-    def stop(self) -> None:
-        """Record the rest, and leave the streams as they were; again is without effect."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            self._wrap.stop(recorder)
+    def _tell_problem(self, text: str) -> None:
+        self._notices.tell("console", text)
 
     def _tell_failure(self, error: Exception) -> None:
         self._notices.tell(

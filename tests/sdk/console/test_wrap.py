@@ -92,7 +92,8 @@ def test_streams_are_what_they_were(run_script: RunScript) -> None:
     result = run_script(
         """
         before = [(s, dict(s.__dict__), s.write) for s in (sys.stdout, sys.stderr)]
-        facts = lambda: [(s.isatty(), s.fileno(), s.encoding, s.buffer, s.errors, type(s)) for s, *_ in before]
+        def facts():
+            return [(s.isatty(), s.fileno(), s.encoding, s.buffer, type(s)) for s, *_ in before]
         known = facts()
         for number in range(300):
             run = sdk.init(project="p", dir=ROOT, mode="offline", settings={"quiet": True})
@@ -207,7 +208,7 @@ def test_multiprocessing_goes_on(method: str, run_script: RunScript, only_run: O
         f"""
         import multiprocessing
         def work(n):
-            print("child", n, flush=True)
+            sys.stdout.write(f"child {{n}}\\n")
         if __name__ == "__main__":
             run = sdk.init(project="p", dir=ROOT, mode="offline", settings={{"quiet": True}})
             context = multiprocessing.get_context({method!r})
@@ -224,7 +225,7 @@ def test_multiprocessing_goes_on(method: str, run_script: RunScript, only_run: O
 
 
 def test_signal_handlers_print(run_script: RunScript, only_run: OnlyRun) -> None:
-    """In the middle of a print, of `log()`, of a recording: nothing waits for itself, nothing is lost."""
+    """In the middle of a print, of `log()`, of a recording: nothing is lost or waits for itself."""
     result = run_script(
         INIT
         + """
