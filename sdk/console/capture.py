@@ -1,15 +1,22 @@
 """What a run starts to have its console recorded, and stops at its end."""
 
+import sys
+from collections.abc import Collection
+from typing import Any
+
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.layout import MAIN
 from tidelog.sdk.console.recorder import Record, Recorder
 from tidelog.sdk.console.redirect import Redirect
+from tidelog.sdk.console.transcript import STREAMS
 from tidelog.sdk.console.wrap import Wrap
 from tidelog.sdk.notices import Notices
 
 WRAP, REDIRECT, OFF = "wrap", "redirect", "off"
 CONSOLE = "console"
 CONSOLE_MODES = (WRAP, REDIRECT, OFF)
+
+STANDARD_DESCRIPTORS = (1, 2)
 
 _wrap = Wrap()
 _redirect = Redirect()
@@ -42,16 +49,16 @@ class ConsoleCapture:
     def start(self) -> None:
         """Listen to what is printed."""
         if self._mode == REDIRECT and self._redirect():
-            return
-        if self._mode != OFF:
-            self._wrap()
+            self._wrap([name for name in STREAMS if not _leads_out(getattr(sys, name))])
+        elif self._mode != OFF:
+            self._wrap(STREAMS)
 
     def stop(self) -> None:
         """Record the rest, and leave the streams as they were; again is without effect."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             _wrap.stop(recorder)
-        elif self._mode == REDIRECT:
+        if self._mode == REDIRECT:
             _redirect.stop(self._directory)
 
     def _redirect(self) -> bool:
@@ -64,14 +71,16 @@ class ConsoleCapture:
             return False
         return True
 
-    def _wrap(self) -> None:
+    def _wrap(self, names: Collection[str]) -> None:
+        if not names:
+            return
         self._recorder = Recorder(
             self._record,
             self._now(),
             on_failure=self._tell_failure,
             on_left_out=self._tell_left_out,
         )
-        for name in _wrap.start(self._recorder):
+        for name in _wrap.start(self._recorder, names):
             self._notices.tell(
                 f"console {name}",
                 f"sys.{name} is an object that cannot be listened to: what is printed on it is not "
@@ -94,3 +103,13 @@ class ConsoleCapture:
             "more is printed than is recorded, which is 64 MiB at once and 64 KiB a second: lines are "
             "left out of the record and counted there; print less, or set TIDELOG_CONSOLE=off",
         )
+
+
+def _leads_out(stream: Any) -> bool:
+    """Tell whether a stream writes to a standard descriptor; in a notebook it goes to another process."""
+    if stream is None:
+        return True
+    try:
+        return stream.fileno() in STANDARD_DESCRIPTORS
+    except (AttributeError, OSError, ValueError):
+        return False

@@ -101,7 +101,8 @@ def test_a_child_that_outlives_the_run_is_never_refused(
     process = start_script(
         "import subprocess\n"
         + INIT
-        + "subprocess.Popen([sys.executable, 'child.py', str(os.getpid())])\nprint('begun', flush=True)\n"
+        + "subprocess.Popen([sys.executable, 'child.py', str(os.getpid())])\n"
+        + "print('begun', flush=True)\n"
         + end
     )
     out, err = process.communicate(timeout=PATIENCE_S)
@@ -111,7 +112,7 @@ def test_a_child_that_outlives_the_run_is_never_refused(
 
 
 def test_a_pump_that_is_killed_costs_no_line(run_script: RunScript) -> None:
-    """The trainer and its children go on and are seen; that nothing is recorded any more is told once."""
+    """The trainer and its children go on and are seen; that nothing is recorded is told once."""
     result = run_script(
         INIT
         + """
