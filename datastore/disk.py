@@ -90,6 +90,11 @@ class Disk:
         """Return how many names an open file has; 0 once somebody deleted it."""
         return os.fstat(fd).st_nlink
 
+    def identity(self, fd: int) -> tuple[int, int]:
+        """Return what tells an open file from all others: device and inode."""
+        status = os.fstat(fd)
+        return status.st_dev, status.st_ino
+
     # -- whole files -----------------------------------------------------------------------------
 
     def read(self, path: StrPath) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tidelog.datastore.cli import cat, export, runs, salvage, show, verify
+from tidelog.datastore.cli import cat, console, export, runs, salvage, show, verify
 from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
@@ -39,6 +39,7 @@ COMMANDS = (
     show.command,
     runs.command,
     cat.command,
+    console.command,
     export.command,
     verify.command,
     salvage.command,

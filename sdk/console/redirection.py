@@ -1,0 +1,66 @@
+"""One descriptor of this process led to a pipe instead of to where it went, and back."""
+
+import contextlib
+import os
+
+from tidelog.datastore.disk import Disk
+from tidelog.sdk.console.channel import READ_BYTES, pass_all
+from tidelog.sdk.console.terminal import open_like
+
+
+class Redirection:
+    """Descriptors that went to one place, such as the terminal, and go to one pipe from now on.
+
+    One pipe for both keeps what people see in its order; what came from which of them is not known then.
+    """
+
+    def __init__(self, name: str, descriptors: list[int], *, disk: Disk) -> None:
+        """Change nothing yet. Raises OSError where there is no pipe to be had."""
+        import fcntl
+
+        self.name = name
+        self._descriptors = descriptors
+        self._disk = disk
+        # High numbers: a program may close all low ones.
+        self.target = fcntl.fcntl(descriptors[0], fcntl.F_DUPFD_CLOEXEC, 100)
+        try:
+            is_terminal = os.isatty(self.target)
+            self.source, self._entry = open_like(self.target) if is_terminal else os.pipe()
+        except OSError:
+            disk.close(self.target)
+            raise
+        self._identity = disk.identity(self._entry)
+
+    def begin(self) -> None:
+        """Let what is written go to the pipe."""
+        for descriptor in self._descriptors:
+            os.dup2(self._entry, descriptor)
+        self._disk.close(self._entry)
+
+    def end(self) -> None:
+        """Let what is written go where it went, unless somebody redirected it anew; again is fine."""
+        for descriptor in self._descriptors:
+            with contextlib.suppress(OSError):  # The script closed it.
+                if self._disk.identity(descriptor) == self._identity:
+                    os.dup2(self.target, descriptor)
+
+    def pass_on(self) -> None:
+        """Do the work of a pump that is gone: pass on until nobody writes any more."""
+        with contextlib.suppress(OSError):
+            while data := os.read(self.source, READ_BYTES):
+                pass_all(self.target, data)
+
+    def close(self) -> None:
+        """Let go of our own ends."""
+        for descriptor in (self.source, self.target):
+            with contextlib.suppress(OSError):
+                self._disk.close(descriptor)
+
+
+def redirections(disk: Disk) -> list[Redirection]:
+    """Return one for each place that the standard streams go to; none for a closed one."""
+    places: dict[tuple[int, int], tuple[str, list[int]]] = {}
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        with contextlib.suppress(OSError):
+            places.setdefault(disk.identity(descriptor), (name, []))[1].append(descriptor)
+    return [Redirection(name, descriptors, disk=disk) for name, descriptors in places.values()]
