@@ -73,16 +73,16 @@ def parse_mounts(text: str) -> list[Mount]:
 def _folders(mount: Mount, path: str) -> Iterator[str]:
     """Yield the folder of a path in a mount and those above it, up to where it is mounted."""
     below = os.path.relpath(path, mount.root)
-    if below.startswith(".."):
-        below = "."  # The path is told from outside of the container.
+    if ".." in (*path.split("/"), *below.split("/")):
+        below = "."  # It lies outside of what the container sees: its own root stands for it.
     while below not in ("", "."):
         yield f"{mount.point}/{below}"
         below = os.path.dirname(below)
     yield mount.point
 
 
-def _plain(path: str) -> str:
-    return path.replace("\\040", " ")
+def _plain(escaped: str) -> str:
+    return escaped.replace("\\040", " ")
 
 
 class MemoryCgroup:

@@ -54,9 +54,10 @@ class DiskSource:
         row: Row = {"system/disk_percent": usage.percent, "system/disk_free_bytes": usage.free}
         moved = psutil.disk_io_counters()
         if moved is not None:
+            _, _, read_bytes, written_bytes, *_ = moved
             counters = {
-                "system/disk_read_bytes_per_s": moved.read_bytes,
-                "system/disk_written_bytes_per_s": moved.write_bytes,
+                "system/disk_read_bytes_per_s": read_bytes,
+                "system/disk_written_bytes_per_s": written_bytes,
             }
             row |= self._rates.per_s(counters, moment.now)
         return row

@@ -12,7 +12,8 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.monitor.lock import MonitorLock
 from tidelog.sdk.monitor.moment import Moment
 from tidelog.sdk.monitor.pace import FIRST_SAMPLE_S, LOOK_S, pause_s
-from tidelog.sdk.monitor.process_tree import read_table, tree_below
+from tidelog.sdk.monitor.process_table import read_table
+from tidelog.sdk.monitor.process_tree import tree_below
 from tidelog.sdk.monitor.sampler import Sampler
 from tidelog.sdk.monitor.trainers import Deceased, Trainers
 

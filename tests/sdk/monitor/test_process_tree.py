@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.monitor import process_tree
 from tidelog.sdk.monitor.moment import Moment
+from tidelog.sdk.monitor.process_table import read_table, read_table_by_psutil
 from tidelog.sdk.monitor.process_tree import (
     ProcessUse,
+    Table,
     cpu_used_s,
     parse_stat,
-    read_table,
     tree_below,
 )
 from tidelog.sdk.monitor.tree_source import TreeSource
@@ -55,9 +55,7 @@ def test_a_tree_is_the_roots_and_all_below() -> None:
         (3.0, {1: use(cpu_s=1.0), 2: use(cpu_s=5.0)}, {1: use(cpu_s=2.0), 3: use(cpu_s=2.0)}),
     ],
 )
-def test_time_used_since_the_last_look(
-    expected: float, before: process_tree.Table, now: process_tree.Table
-) -> None:
+def test_time_used_since_the_last_look(expected: float, before: Table, now: Table) -> None:
     """Who is new counts whole, also under an old id; who has gone is lost with its last seconds."""
     assert expected == cpu_used_s(before, now)
 
@@ -65,7 +63,7 @@ def test_time_used_since_the_last_look(
 def test_a_real_child_is_found_below_its_parent() -> None:
     """By /proc and by psutil alike."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        for table in (read_table(Disk()), process_tree._read_table_by_psutil()):
+        for table in (read_table(Disk()), read_table_by_psutil()):
             tree = tree_below([os.getpid()], table)
             assert {os.getpid(), child.pid} <= set(tree)
             assert os.getpid() == tree[child.pid].parent

@@ -7,7 +7,8 @@ import pytest
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.monitor.machine import NetworkSource
 from tidelog.sdk.monitor.moment import Moment, Row
-from tidelog.sdk.monitor.process_tree import read_table, tree_below
+from tidelog.sdk.monitor.process_table import read_table
+from tidelog.sdk.monitor.process_tree import tree_below
 from tidelog.sdk.monitor.rates import Rates
 from tidelog.sdk.monitor.sampler import Sampler, makers
 
