@@ -95,6 +95,16 @@ class Disk:
         status = os.fstat(fd)
         return status.st_dev, status.st_ino
 
+    def try_lock(self, fd: int) -> bool:
+        """Lock an open file; tell whether nobody else has it. The lock goes with its last descriptor."""
+        import fcntl  # Windows has none, and most who open files lock nothing.
+
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     # -- whole files -----------------------------------------------------------------------------
 
     def read(self, path: StrPath) -> bytes:

@@ -16,11 +16,12 @@ def syncd_command(root: str) -> list[str]:
     return [sys.executable, "-P", "-m", "tidelog.syncd", "start", "--background", "--root", root]
 
 
-def spawn_detached(command: Sequence[str]) -> Wait:
+def spawn_detached(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Wait:
     """Start a process in a session of its own, with no stdio, and return what waits for its end.
 
-    Raises OSError where it cannot be started. The caller waits in a thread that nobody joins for long,
-    so that an end leaves no zombie and training never waits.
+    Of this process's descriptors it holds `pass_fds`, under the same numbers, and no other. Raises
+    OSError where it cannot be started. The caller waits in a thread that nobody joins for long, so that
+    an end leaves no zombie and training never waits.
     """
     import subprocess
 
@@ -31,6 +32,7 @@ def spawn_detached(command: Sequence[str]) -> Wait:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         close_fds=True,
+        pass_fds=tuple(pass_fds),
         env=dict(os.environ),
     )
     return process.wait

@@ -7,6 +7,7 @@ import click
 
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
+from tidelog.datastore.cli.system import describe_system, system_lines
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
@@ -63,6 +64,7 @@ def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:
             "name": run.name,
             "state": run.state,
             "exit_code": run.exit_code,
+            "exit_reason": run.exit_reason,
             "times": run.times,
             "rows": run.rows,
             "last_step": run.last_step,
@@ -77,6 +79,7 @@ def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:
             "damage": [damage._asdict() for damage in run.damage],
             "torn_tails": [tail._asdict() for tail in run.torn_tails],
             "unknown_records": run.unknown_records,
+            "system": describe_system(run),
         }
         if with_history:
             described["curves"] = _curves(run)
@@ -119,6 +122,8 @@ def _print_run(run: dict[str, Any]) -> None:
     click.echo(on_one_line(f"{run['project'] or '-'}/{run['id']}  {run['name']}"))
     state = run["state"] if run["exit_code"] in (None, 0) else f"{run['state']} ({run['exit_code']})"
     _print_field("state", state)
+    if run["exit_reason"]:
+        _print_field("reason", run["exit_reason"])
     if run["times"]:
         first, last = run["times"]
         _print_field("recorded", f"{time_text(first)}, for {duration_text(last - first)}")
@@ -134,6 +139,10 @@ def _print_run(run: dict[str, Any]) -> None:
         _print_field("file", f"{file['path']}  {size_text(file['size'])}")
     _print_map("config", run["config"], {})
     _print_map("summary", run["summary"], run["curves"])
+    for host, described in run["system"].items():
+        lines = [f"{host}, {counted(described['samples'], 'sample')}", *system_lines(described)]
+        for index, line in enumerate(lines):
+            _print_field("machine" if index == 0 else "", line)
     for tail in run["torn_tails"]:
         _print_field("torn tail", f"{tail['log']} {tail_text(tail['length'])}")
     for damage in run["damage"]:
