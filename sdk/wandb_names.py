@@ -49,8 +49,12 @@ ROOMS = {
     "sklearn": "tidelog.sdk.integration.sklearn",
     "xgboost": "tidelog.sdk.integration.xgboost",
     # Where wandb keeps what we have at the top: wandb.data_types.Table, wandb.sdk.wandb_run.Run.
+    "config_util": "tidelog.sdk",
     "data_types": "tidelog.sdk",
+    "lib": "tidelog.sdk",
+    "runid": "tidelog.sdk",
     "sdk": "tidelog.sdk",
+    "util": "tidelog.sdk",
     "wandb_run": "tidelog.sdk",
     "wandb_sdk": "tidelog.sdk",
 }
@@ -72,7 +76,6 @@ CONSTANTS: dict[str, object] = {
     "Settings": Settings,
     "UsageError": UsageError,
     "generate_id": generate_id,
-    "util": SimpleNamespace(generate_id=generate_id),
 }
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
@@ -104,6 +107,7 @@ ASKED: dict[str, Callable[["Run"], object]] = {
     "config_static": lambda run: run.config,
     "project_url": lambda _run: None,
     "settings": lambda run: Settings(mode=run.mode, project=run.project, run_id=run.id),
+    "starting_step": lambda run: run._earlier.next_step,
     "sweep_id": lambda _run: None,
     "sweep_url": lambda _run: None,
     "sync_dir": lambda run: str(run.dir),

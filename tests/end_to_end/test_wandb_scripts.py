@@ -134,7 +134,7 @@ if HAS_TORCH:
                 table.columns,
                 len(table.rows),
             )
-            captions = [m.details["caption"] for m in reader.media("images") if m.key == "examples"]
+            captions = [str(m.caption) for m in reader.media("images") if m.key == "examples"]
             assert ["Pred: ", "Label: "] == re.findall(r"[A-Z][a-z]+: ", captions[0])
             assert 3 * 4 == len(captions)
             assert any(key.startswith("gradients/") for key in reader.history())

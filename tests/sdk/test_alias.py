@@ -17,7 +17,8 @@ def test_what_lightning_transformers_and_accelerate_import_is_found(run_script: 
         from wandb.errors import CommError
         from wandb.sdk.lib import RunDisabled
         from wandb.sdk.lib.config_util import ConfigError
-        from wandb.util import generate_id
+        from wandb.sdk.lib.runid import generate_id
+        assert generate_id is sdk.util.generate_id is sdk.sdk.lib.runid.generate_id
         from wandb.wandb_run import Run
         import tidelog.sdk.errors
         assert wandb is sdk and Run is sdk.Run and wandb.sdk.wandb_run.Run is sdk.Run

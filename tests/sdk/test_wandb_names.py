@@ -135,6 +135,7 @@ def test_a_run_answers_what_wandbs_runs_are_asked(run: Run) -> None:
     """Its path, whether it is offline, its settings; a sweep it has none."""
     assert f"p/{run.id}" == run.path
     assert (True, None, None) == (run.offline, run.sweep_id, run.get_project_url())
+    assert (0, None) == (run.starting_step, run.url)
     assert ("offline", run.id) == (run.settings.mode, run.settings.run_id)
     assert "p" == run.project_name()
     assert run.id in run.to_html()

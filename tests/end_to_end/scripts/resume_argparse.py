@@ -20,7 +20,7 @@ args = parser.parse_args()
 
 CHECKPOINT = "checkpoint.json"
 
-run = wandb.init(project="argparse", id=args.id or wandb.util.generate_id(), resume="allow", config=args)
+run = wandb.init(project="argparse", id=args.id, resume="allow", config=args)
 wandb.config.update({"optimizer": {"name": "sgd", "nesterov": False}}, allow_val_change=True)
 wandb.config.setdefaults({"lr": 1.0, "seed": 7})
 random.seed(wandb.config.seed)
