@@ -1,0 +1,188 @@
+"""Watches a PyTorch model: its gradients and parameters as histograms, every so many passes.
+
+Between two samples a forward pass costs one call that counts it. Nothing is changed that training
+sees: no gradient, no random number, no result.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tidelog.sdk.notices import Notices, shown
+
+LOG_FREQ = 1000
+BINS = 64
+KINDS: dict[str | None, tuple[str, ...]] = {
+    "gradients": ("gradients",),
+    "parameters": ("parameters",),
+    "all": ("parameters", "gradients"),
+    None: (),
+}
+
+
+class ModelWatch:
+    """The models that one run watches."""
+
+    def __init__(self, log: Callable[[dict[str, Any]], None], *, notices: Notices) -> None:
+        """Take what records values in the row that is committed next."""
+        self._log = log
+        self._notices = notices
+        self._watched: list[_Watched] = []
+        self._models_so_far = 0
+
+    def watch(
+        self,
+        models: Any,
+        *,
+        log: str | None = "gradients",
+        log_freq: int = LOG_FREQ,
+        idx: int | None = None,
+    ) -> None:
+        """Record histograms of one or several models, each `log_freq` passes that have gradients.
+
+        `log` is "gradients", "parameters" or "all". Names are wandb's: `gradients/layer.weight`, with
+        `graph_1` before the layer for a second model.
+        """
+        if log not in KINDS:
+            self._notices.tell(
+                "watch log",
+                f"watch(log={shown(log)}) is none of gradients, parameters, all: gradients it is",
+            )
+            log = "gradients"
+        for model in _as_list(models):
+            if not callable(getattr(model, "register_forward_hook", None)):
+                self._notices.tell(
+                    "watch model", f"watch({shown(model)}) is no model of PyTorch: left out"
+                )
+                continue
+            number = self._models_so_far if idx is None else idx
+            self._models_so_far += 1
+            if any(watched.model is model for watched in self._watched):
+                self._notices.tell(
+                    "watch twice", "watch() of a model that is watched already has no effect"
+                )
+                continue
+            prefix = f"graph_{number}" if number else ""
+            self._watched.append(
+                _Watched(
+                    model,
+                    KINDS[log],
+                    prefix=prefix,
+                    every=max(int(log_freq), 1),
+                    log=self._log,
+                    tell=self._tell,
+                )
+            )
+
+    def unwatch(self, models: Any = None) -> None:
+        """Record no more of these models, of none for None."""
+        chosen = None if models is None else _as_list(models)
+        for watched in list(self._watched):
+            if chosen is None or any(watched.model is model for model in chosen):
+                watched.stop()
+                self._watched.remove(watched)
+
+    def _tell(self, error: Exception) -> None:
+        self._notices.tell(
+            "watch",
+            f"watch() could not record a model ({type(error).__name__}: {error}); training goes on",
+        )
+
+
+class _Watched:
+    """One model: counts its forward passes, and looks closer at each one that is due."""
+
+    def __init__(
+        self,
+        model: Any,
+        kinds: Sequence[str],
+        *,
+        prefix: str,
+        every: int,
+        log: Callable[[dict[str, Any]], None],
+        tell: Callable[[Exception], None],
+    ) -> None:
+        self.model = model
+        self._kinds = kinds
+        self._prefix = prefix
+        self._every = every
+        self._log = log
+        self._tell = tell
+        self._passes = 0
+        self._armed: list[Any] = []
+        self._found: dict[str, Any] = {}
+        self._hook = model.register_forward_hook(self._count)
+
+    def stop(self) -> None:
+        """Take all hooks off the model."""
+        self._hook.remove()
+        self._disarm()
+
+    def _count(self, _model: Any, _inputs: Any, _output: Any) -> None:
+        import torch  # It is there: this is a hook of its own.
+
+        if not torch.is_grad_enabled():
+            return
+        self._passes += 1
+        if self._passes % self._every:
+            return
+        try:
+            if "parameters" in self._kinds:
+                self._log(
+                    {
+                        self._name("parameters", n): _histogram(p)
+                        for n, p in self.model.named_parameters()
+                    }
+                )
+            if "gradients" in self._kinds:
+                self._arm()
+        except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
+            self._tell(error)
+
+    def _arm(self) -> None:
+        """Look at each gradient of the backward pass that comes next, once."""
+        self._disarm()
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                self._armed.append(parameter.register_hook(partial(self._take, name)))
+
+    def _disarm(self) -> None:
+        for hook in self._armed:
+            hook.remove()
+        self._armed.clear()
+
+    def _take(self, name: str, gradient: Any) -> None:
+        try:
+            if not self._found:
+                _at_the_end_of_backward(self._record_gradients)
+            self._found[self._name("gradients", name)] = _histogram(gradient)
+        except Exception as error:  # noqa: BLE001 - as above.
+            self._tell(error)
+
+    def _record_gradients(self) -> None:
+        self._disarm()
+        found, self._found = self._found, {}
+        try:
+            self._log(found)
+        except Exception as error:  # noqa: BLE001 - as above.
+            self._tell(error)
+
+    def _name(self, kind: str, parameter: str) -> str:
+        return f"{kind}/{self._prefix}{parameter}"
+
+
+def _histogram(tensor: Any) -> Any:
+    from tidelog.sdk.media.histogram import Histogram
+
+    return Histogram(tensor, num_bins=BINS)
+
+
+def _at_the_end_of_backward(call: Callable[[], None]) -> None:
+    """Make a call once the backward pass that is going on is over, as DistributedDataParallel does."""
+    from torch.autograd import Variable
+
+    Variable._execution_engine.queue_callback(call)
+
+
+def _as_list(models: Any) -> list[Any]:
+    return list(models) if isinstance(models, (list, tuple)) else [models]
