@@ -33,6 +33,8 @@ from tidelog.sdk.courtesies import (
 )
 from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
 from tidelog.sdk.facts.script import package_version
+from tidelog.sdk.media import HOMES
+from tidelog.sdk.model_watch import unwatch, watch
 from tidelog.sdk.restoring import restore
 
 if TYPE_CHECKING:
@@ -55,16 +57,7 @@ ROOMS = {
 """Modules, loaded when somebody asks for them."""
 
 ELSEWHERE = {
-    "Audio": "tidelog.sdk.media.audio",
-    "Classes": "tidelog.sdk.media.overlay",
-    "Histogram": "tidelog.sdk.media.histogram",
-    "Html": "tidelog.sdk.media.html",
-    "Object3D": "tidelog.sdk.media.object3d",
-    "Plotly": "tidelog.sdk.media.plotly",
-    "Table": "tidelog.sdk.media.table",
-    "Text": "tidelog.sdk.media.text",
-    "Video": "tidelog.sdk.media.video",
-    "box3d": "tidelog.sdk.media.box3d",
+    **{name: f"tidelog.sdk.media.{home}" for name, home in HOMES.items()},
     "plot_table": "tidelog.sdk.plot",
 }
 """Names whose module is loaded with them."""
@@ -99,9 +92,11 @@ METHODS: dict[str, Callable[..., object]] = {
     "log_artifact": log_artifact,
     "log_model": log_model,
     "restore": restore,
+    "unwatch": unwatch,
     "upsert_artifact": log_artifact,
     "use_artifact": use_artifact,
     "use_model": use_model,
+    "watch": watch,
 }
 """Methods of a run, which the module has for the current run."""
 

@@ -6,9 +6,13 @@ sees: no gradient, no random number, no result.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from tidelog.sdk.notices import Notices, shown
+
+if TYPE_CHECKING:
+    from tidelog.sdk.recording import Run
 
 LOG_FREQ = 1000
 BINS = 64
@@ -74,6 +78,13 @@ class ModelWatch:
                 )
             )
 
+    def start(self) -> None:
+        """Begin: models are watched as they are named."""
+
+    def stop(self) -> None:
+        """Take all hooks off, as the run ends."""
+        self.unwatch()
+
     def unwatch(self, models: Any = None) -> None:
         """Record no more of these models, of none for None."""
         chosen = None if models is None else _as_list(models)
@@ -87,6 +98,49 @@ class ModelWatch:
             "watch",
             f"watch() could not record a model ({type(error).__name__}: {error}); training goes on",
         )
+
+
+def watch(
+    run: "Run | None",
+    models: Any,
+    criterion: object = None,  # noqa: ARG001 - wandb's; it draws the model's graph with it.
+    log: str | None = "gradients",
+    log_freq: int = LOG_FREQ,
+    idx: int | None = None,
+    log_graph: bool = False,  # noqa: FBT001, FBT002 - wandb's signature
+) -> list[Any]:
+    """Record a model's gradients and parameters in a run; see `ModelWatch.watch`.
+
+    Returns no graphs: the list is empty.
+    """
+    if run is None or run.disabled or run.is_finished:
+        return []
+    if log_graph:
+        run.notices.tell(
+            "watch log_graph",
+            "watch(log_graph=True) draws no graph of the model: log sdk.Text(str(model)) to keep its "
+            "layers",
+        )
+    watching = _watches.get(run)
+    if watching is None:
+        watching = ModelWatch(lambda row: run.log(row, commit=False), notices=run.notices)
+        _watches[run] = watching
+        run.start_part(watching)
+    try:
+        watching.watch(models, log=log, log_freq=log_freq, idx=idx)
+    except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
+        watching._tell(error)
+    return []
+
+
+def unwatch(run: "Run | None", models: Any = None) -> None:
+    """Record no more of these models, of none for None."""
+    watching = None if run is None else _watches.get(run)
+    if watching is not None:
+        watching.unwatch(models)
+
+
+_watches: "WeakKeyDictionary[Run, ModelWatch]" = WeakKeyDictionary()
 
 
 class _Watched:

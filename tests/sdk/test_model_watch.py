@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from tidelog.datastore import Histogram, Reader
+from tidelog.sdk.model_watch import ModelWatch
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.recording import Run
-from tidelog.sdk.watch import ModelWatch
 
 
 class Net(nn.Module):
@@ -172,22 +172,54 @@ def test_trouble_in_a_sample_never_reaches_training(
 
 
 def test_a_sample_belongs_to_the_row_that_is_committed_next(begin: Callable[..., Run]) -> None:
-    """And is read back as histograms beside it."""
+    """And is read back as histograms beside it; the end of the run takes all hooks off."""
     run = begin()
-    watch = ModelWatch(lambda row: run.log(row, commit=False), notices=run.notices)
-    train(4, lambda _model, step: run.log({"loss": step}), before=lambda m: watch.watch(m, log_freq=2))
+    models: list[Net] = []
+
+    def watch(model: Net) -> None:
+        models.append(model)
+        assert [] == run.watch(model, nn.functional.cross_entropy, log="all", log_freq=2)
+
+    train(4, lambda _model, step: run.log({"loss": step}), before=watch)
     run.finish()
     with Reader(run.dir) as reader:
         history = reader.history()
     assert [0, 1, 2, 3] == list(history["_step"])
-    kinds = [isinstance(each, Histogram) for each in history["gradients/conv.bias"]]
-    assert [False, True, False, True] == kinds
+    for name in ("gradients/conv.bias", "parameters/head.2.weight"):
+        kinds = [isinstance(each, Histogram) for each in history[name]]
+        assert [False, True, False, True] == kinds
+    assert [0] == [len(model._forward_hooks) for model in models]
+    run.unwatch(models[0])
+
+
+def test_the_module_watches_for_the_current_run(run_script: Any, only_run: Any) -> None:
+    """As wandb.watch() does, whatever came first; without a run it is told and has no effect."""
+    done = run_script(
+        """
+        import torch
+        model = torch.nn.Linear(2, 1)
+        sdk.watch(model)
+        sdk.init(project="p", mode="offline", dir=ROOT)
+        sdk.watch(model, log="all", log_freq=1, log_graph=True)
+        model(torch.ones(1, 2)).sum().backward()
+        sdk.log({"loss": 1})
+        sdk.unwatch(model)
+        model(torch.ones(1, 2)).sum().backward()
+        sdk.finish()
+        sdk.watch(model)
+        """
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "sdk.watch() without a run has no effect" in done.stderr
+    assert "draws no graph of the model" in done.stderr
+    with Reader(only_run()) as reader:
+        assert [1, 1] == [
+            len(reader.metric(f"{kind}/weight").value) for kind in ("gradients", "parameters")
+        ]
 
 
 def test_the_sdk_loads_no_torch() -> None:
     """Only who trains with it pays for it."""
-    program = (
-        "import sys; from tidelog import sdk; import tidelog.sdk.watch; print('torch' in sys.modules)"
-    )
+    program = "import sys; from tidelog import sdk; import tidelog.sdk.model_watch; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "False" == done.stdout.strip()
