@@ -1,7 +1,8 @@
 """Watches a PyTorch model: its gradients and parameters as histograms, every so many passes.
 
 Between two samples a forward pass costs one call that counts it. Nothing is changed that training
-sees: no gradient, no random number, no result.
+sees: no gradient, no random number, no result. `sdk.watch` is a function of this module, in whose
+place a module of that name would put itself.
 """
 
 from collections.abc import Callable, Sequence
