@@ -46,6 +46,11 @@ class ConsoleCapture:
         self._now = (clock or Clock()).monotonic
         self._recorder: Recorder | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of recording: `stop` had better be put off."""
+        return self._recorder is not None and _wrap.is_busy
+
     def start(self) -> None:
         """Listen to what is printed."""
         if self._mode == REDIRECT and self._redirect():
@@ -56,8 +61,10 @@ class ConsoleCapture:
     def stop(self) -> None:
         """Record the rest, and leave the streams as they were; again is without effect."""
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            _wrap.stop(recorder)
+        if recorder is not None and not _wrap.stop(recorder):
+            self._tell_problem(
+                "the last lines of the console are not recorded: the disk does not answer"
+            )
         if self._mode == REDIRECT:
             _redirect.stop(self._directory)
 
@@ -106,7 +113,7 @@ class ConsoleCapture:
 
 
 def _leads_out(stream: Any) -> bool:
-    """Tell whether a stream writes to a standard descriptor; in a notebook it goes to another process."""
+    """Tell whether a stream writes to a standard descriptor; in a notebook it does not."""
     if stream is None:
         return True
     try:
