@@ -7,7 +7,6 @@ from typing import Any
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.layout import MAIN
 from tidelog.sdk.console.recorder import Record, Recorder
-from tidelog.sdk.console.redirect import Redirect
 from tidelog.sdk.console.transcript import STREAMS
 from tidelog.sdk.console.wrap import Wrap
 from tidelog.sdk.notices import Notices
@@ -19,7 +18,6 @@ CONSOLE_MODES = (WRAP, REDIRECT, OFF)
 STANDARD_DESCRIPTORS = (1, 2)
 
 _wrap = Wrap()
-_redirect = Redirect()
 
 
 class ConsoleCapture:
@@ -66,11 +64,17 @@ class ConsoleCapture:
                 "the last lines of the console are not recorded: the disk does not answer"
             )
         if self._mode == REDIRECT:
-            _redirect.stop(self._directory)
+            from tidelog.sdk.console.redirect import of_this_process
+
+            of_this_process.stop(self._directory)
 
     def _redirect(self) -> bool:
+        from tidelog.sdk.console.redirect import of_this_process
+
         try:
-            _redirect.start(self._directory, log_stream=self._log_stream, on_problem=self._tell_problem)
+            of_this_process.start(
+                self._directory, log_stream=self._log_stream, on_problem=self._tell_problem
+            )
         except (OSError, ImportError) as error:
             self._tell_problem(
                 f"the console cannot be redirected ({error}); Python's streams are recorded"
