@@ -290,14 +290,25 @@ def test_a_terminal_stays_one(tmp_path: Path, only_run: OnlyRun) -> None:
     assert run("off") == seen
 
 
-def test_signals_to_the_group_do_not_end_the_pump(start_script: StartScript, only_run: OnlyRun) -> None:
-    """Ctrl-C reaches all that a terminal started: the traceback is still shown and recorded."""
-    process = start_script(INIT + "print('ready', flush=True)\ntime.sleep(60)")
+def test_signals_to_all_processes_of_a_job_do_not_end_the_pump(
+    start_script: StartScript, only_run: OnlyRun
+) -> None:
+    """As Ctrl-C and `scancel` send them: the traceback is still shown and recorded."""
+    process = start_script(
+        INIT
+        + "from tidelog.sdk.console.redirect import of_this_process\n"
+        + "os.setpgid(0, 0)\nos.write(1, b'ready\\n')\n"
+        + "print(of_this_process._process.pid, flush=True)\ntime.sleep(60)"
+    )
     assert process.stdout is not None
-    assert "ready\n" == process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=PATIENCE_S)
-    assert -signal.SIGINT == process.returncode
+    assert process.stderr is not None
+    assert "ready\n" == process.stdout.readline()  # So the pump is up.
+    pump = int(process.stdout.readline())
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(pump, number)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.stderr.read()
+    assert -signal.SIGINT == process.wait(PATIENCE_S)
     assert err.endswith("KeyboardInterrupt\n")
     with Reader(only_run()) as reader:
         assert "failed" == reader.state
