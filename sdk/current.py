@@ -12,6 +12,7 @@ from tidelog.datastore.errors import WriterClosedError
 from tidelog.datastore.layout import LATEST, sorted_logs
 from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
+from tidelog.sdk.console.capture import OFF
 from tidelog.sdk.exits import FAILED, ExitWatch
 from tidelog.sdk.facts.script import git_facts, package_version, script_facts
 from tidelog.sdk.naming import Entropy
@@ -160,6 +161,8 @@ class Current:
             run.start_chores(*self._chores(run, plan, writer))
             if not plan.is_quiet:
                 say(_start_block(plan, earlier))
+            if plan.console != OFF:
+                run.start_console(plan.console)
         return run
 
     def _plan(self, arguments: dict[str, Any], notices: Notices) -> Plan:

@@ -19,6 +19,7 @@ from tidelog.datastore.errors import RecordError, WriterBusyError, WriterClosedE
 from tidelog.datastore.records import Media
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.chores import Chores
+from tidelog.sdk.console.capture import ConsoleCapture
 from tidelog.sdk.curves import Curves
 from tidelog.sdk.deferred import Deferred
 from tidelog.sdk.exits import exit_of
@@ -87,6 +88,7 @@ class Run:
         self._is_finished = False
         self._chores: Chores | None = None
         self._deferred = Deferred()
+        self._console: ConsoleCapture | None = None
         self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
         self._curves = Curves()
         self._steps = _steps_from(earlier.next_step)
@@ -315,14 +317,33 @@ class Run:
             if self._is_finished:
                 return
             self._is_finished = True
-        if self._writer is not None and self._writer.is_busy:
+        if self._writer is not None and (self._writer.is_busy or self._is_printing):
             self._put_off("finish", lambda: self._finish_now(code, reason, quiet))
         else:
             self._finish_now(code, reason, quiet)
 
+    @property
+    def _is_printing(self) -> bool:
+        """Whether this very thread is in the middle of recording a print."""
+        return self._console is not None and self._console.is_busy
+
     def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
         self._chores = Chores(chores, afterwards=afterwards, notices=self.notices)
+
+    def start_console(self, mode: str) -> None:
+        """Record what is printed from now on; `mode` is wrap or redirect."""
+        writer = self._writer
+        if writer is not None:
+            self._console = ConsoleCapture(
+                mode,
+                writer.log_console,
+                directory=self._plan.directory,
+                log_stream=self._plan.rank.stream,
+                notices=self.notices,
+                clock=self._clock,
+            )
+            self._console.start()
 
     # -- how a row gets there --------------------------------------------------------------------
 
@@ -445,6 +466,8 @@ class Run:
         if writer is None:
             return
         state = "failed" if code else "finished"
+        if self._console is not None:
+            self._console.stop()
         if self.is_inherited:
             # A forked child ends its own log; the run goes on in the process that began it.
             writer.close(state=state, exit_code=code, reason=reason)

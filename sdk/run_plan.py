@@ -10,6 +10,7 @@ from typing import Any
 
 from tidelog.datastore.settings import Setting
 from tidelog.datastore.writer import DURABILITIES, Durability
+from tidelog.sdk.console.capture import CONSOLE_MODES, WRAP
 from tidelog.sdk.naming import (
     Entropy,
     distinct_name,
@@ -51,7 +52,7 @@ REMEDIES = {
     "tensorboard": "log the values with run.log(...) too",
 }
 NEW_SETTINGS = ("mode", "project", "name", "group", "job_type", "tags", "notes", "dir", "run_id")
-SETTINGS_TAKEN = {*NEW_SETTINGS, "durability", "quiet"}
+SETTINGS_TAKEN = {*NEW_SETTINGS, "durability", "quiet", "console"}
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Plan:
     is_quiet: bool
     is_id_given: bool
     is_name_given: bool
+    console: str = WRAP
     facts: dict[str, Any] = field(default_factory=dict)
     notices: list[tuple[str, str]] = field(default_factory=list)
 
@@ -116,6 +118,7 @@ def make_plan(
         is_quiet=_is_true(chosen.get("quiet")) or rank.number > 0,
         is_id_given=run_id is not None,
         is_name_given=name is not None,
+        console=_choose_console(chosen.get("console"), notices),
         notices=notices,
     )
     if rank.number and run_id is None and mode != DISABLED:
@@ -177,6 +180,15 @@ def _choose_mode(mode: object, notices: list[tuple[str, str]], *, has_hub: bool)
             )
         )
         return OFFLINE
+    return chosen
+
+
+def _choose_console(console: object, notices: list[tuple[str, str]]) -> str:
+    chosen = {"auto": WRAP, "wrap_raw": WRAP, "wrap_emu": WRAP}.get(str(console), str(console or WRAP))
+    if chosen not in CONSOLE_MODES:
+        text = f"console {shown(console)} is none of {', '.join(CONSOLE_MODES)}; it is wrap"
+        notices.append(("console", text))
+        return WRAP
     return chosen
 
 
