@@ -76,4 +76,5 @@ def no_monitor_is_left(tmp_path: Path) -> Iterator[None]:
         with contextlib.suppress(DatastoreError, KeyError):
             pid = monitor_pid(log.parent, log.name)
             until(partial(lambda pid: pid == os.getpid() or not is_running(pid), pid))
-    assert [] == list(tmp_path.glob("tidelog-monitor-*.lock"))
+    if (tmp_path / "root").exists():
+        assert [] == list(tmp_path.glob("tidelog-monitor-*.lock"))

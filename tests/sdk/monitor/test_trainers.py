@@ -217,3 +217,18 @@ def test_who_has_ended_can_be_waited_for(tmp_path: Path, recorder: Callable[...,
     assert until(lambda: poll.poll(1000))
     trainer.process.wait()
     assert [("main.0001.tlog", -9)] == deaths(trainers)
+
+
+def test_a_status_that_is_not_told_yet_is_asked_for_once_more(
+    tmp_path: Path, recorder: Callable[..., Recorder]
+) -> None:
+    """A zombie's 0 may mean that nobody may know; meanwhile its descriptor wakes nobody."""
+    trainer, trainers = recorder(end="os._exit(0)"), watching(tmp_path)
+    assert [] == deaths(trainers)
+    assert trainer.process.stdin is not None
+    trainer.process.stdin.close()
+    until(lambda: b") Z " in DISK.read(f"/proc/{trainer.process.pid}/stat"))
+    assert [] == deaths(trainers)
+    assert ([trainer.process.pid], []) == (trainers.pids, trainers.fds)
+    assert [("main.0001.tlog", 0)] == deaths(trainers)
+    trainer.process.stdin = None
