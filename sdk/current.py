@@ -14,6 +14,8 @@ from tidelog.datastore.settings import SettingsError, read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.exits import FAILED, ExitWatch
 from tidelog.sdk.facts.script import git_facts, package_version, script_facts
+from tidelog.sdk.monitor.pace import parse_interval
+from tidelog.sdk.monitor.start import Monitor
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.ranks import find_rank
@@ -158,6 +160,9 @@ class Current:
             run.config.update(config)
         if writer is not None:
             run.start_chores(*self._chores(run, plan, writer))
+            run.monitor = self._monitor(run, plan, writer)
+            if run.monitor is not None:
+                run.monitor.start()
             if not plan.is_quiet:
                 say(_start_block(plan, earlier))
         return run
@@ -291,6 +296,21 @@ class Current:
         if not plan.rank.number:
             chores += [point_to_latest, ask_git, write_run_json]
         return chores, reap_syncd
+
+    def _monitor(self, run: Run, plan: Plan, writer: Writer) -> Monitor | None:
+        interval = parse_interval(plan.monitor)
+        if interval.fault is not None:
+            run.notices.tell("monitor", interval.fault)
+        if interval.seconds is None:
+            return None
+        return Monitor(
+            plan.directory,
+            writer.path.name,
+            interval_s=interval.seconds,
+            notices=run.notices,
+            disk=self._disk,
+            environ=self._environ,
+        )
 
     def _forget(self, run: Run) -> None:
         if run in self._open:

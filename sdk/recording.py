@@ -24,6 +24,7 @@ from tidelog.sdk.deferred import Deferred
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.media.image import Image, ImageStore
 from tidelog.sdk.metrics import metric_definition
+from tidelog.sdk.monitor.start import Monitor
 from tidelog.sdk.notices import Notices, say, shown
 from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.run_plan import DISABLED, Plan, as_tags
@@ -86,6 +87,7 @@ class Run:
         self._lock = threading.RLock()
         self._is_finished = False
         self._chores: Chores | None = None
+        self.monitor: Monitor | None = None
         self._deferred = Deferred()
         self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
         self._curves = Curves()
@@ -456,6 +458,8 @@ class Run:
                 self._chores.wait(CHORES_PATIENCE_S)
         finally:  # Also after a second Ctrl-C: without it the run would look like one that was killed.
             writer.close(state=state, exit_code=code, reason=reason)
+            if self.monitor is not None:
+                self.monitor.stop()
         self._log_row = self._refuse_row
         if not self._plan.rank.number:
             self._write_derived(state, code)

@@ -51,7 +51,7 @@ REMEDIES = {
     "tensorboard": "log the values with run.log(...) too",
 }
 NEW_SETTINGS = ("mode", "project", "name", "group", "job_type", "tags", "notes", "dir", "run_id")
-SETTINGS_TAKEN = {*NEW_SETTINGS, "durability", "quiet"}
+SETTINGS_TAKEN = {*NEW_SETTINGS, "durability", "monitor", "quiet"}
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class Plan:
     is_quiet: bool
     is_id_given: bool
     is_name_given: bool
+    monitor: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     notices: list[tuple[str, str]] = field(default_factory=list)
 
@@ -116,6 +117,7 @@ def make_plan(
         is_quiet=_is_true(chosen.get("quiet")) or rank.number > 0,
         is_id_given=run_id is not None,
         is_name_given=name is not None,
+        monitor=chosen.get("monitor"),
         notices=notices,
     )
     if rank.number and run_id is None and mode != DISABLED:
