@@ -186,6 +186,23 @@ def test_the_logs_of_a_stream_are_one_history(tmp_path: Path) -> None:
         assert ("finished", 0) == (run.state, run.exit_code)
 
 
+def test_a_checkpoint_does_not_count_what_a_later_log_holds_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written before anybody knew that these rows would come twice."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+    first = LogSpec(bytes(16)).record(METRIC, "b", {"summary": "mean"})
+    first.row({"b": 2.0}, step=0).row({"b": 4.0}, step=1).checkpoint()
+    again = {"supersedes": [[bytes(16).hex(), 2, 3]]}
+    second = LogSpec(b"2" * 16).record(RUN, TIME, again).record(METRIC, "b", {"summary": "mean"})
+    second.row({"b": 4.0}, step=1).row({"b": 9.0}, step=2)
+    run_of(tmp_path / "r1", main_1=first, main_2=second)
+    with Reader(tmp_path / "r1") as run:
+        assert ({"b": 5.0}, 3) == (run.summary, run.rows)
+    [info] = open_root(tmp_path).runs()
+    assert ({"b": 5.0}, 3) == (info.summary, info.rows)
+
+
 def test_late_data_of_a_resumed_run_joins_the_row_of_its_step(tmp_path: Path) -> None:
     """Also across logs; the same key at the same step is another row."""
     first = LogSpec(b"1" * 16).row({"a": 1}, step=0).row({"a": 2}, step=1)
