@@ -199,7 +199,10 @@ class Reader:
     # -- rows and records ------------------------------------------------------------------------
 
     def records(self) -> Iterator[Record]:
-        """Yield every record but schemas, log by log, each log in the order of writing."""
+        """Yield every record but schemas, log by log, each log in the order of writing.
+
+        The monitor's are among them, samples as rows: the `log` of a record tells it.
+        """
         self._logs.refresh()
         yield from RecordStream(self._logs)
 
