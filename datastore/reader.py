@@ -5,12 +5,11 @@ an open reader follows a run that is being written.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.columns import STEP, TIME, Columns, Series, Unmade
+from tidelog.datastore.columns import Columns, Series
 from tidelog.datastore.digest import MediaFile
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import FileMismatchError
@@ -19,12 +18,11 @@ from tidelog.datastore.layout import MONITOR
 from tidelog.datastore.location import locate
 from tidelog.datastore.log_reader import RECOVERIES, Recovery
 from tidelog.datastore.names import check_file_path
-from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import SavedFile
 from tidelog.datastore.process import this_machine
 from tidelog.datastore.record_stream import RecordStream
 from tidelog.datastore.records import Record
-from tidelog.datastore.rows import RowLog, read_rows, read_series
+from tidelog.datastore.rows import read_columns, read_series
 from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.run_outline import folded, project_of
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, TornTail
@@ -235,7 +233,10 @@ class Reader:
     # -- rows and records ------------------------------------------------------------------------
 
     def records(self) -> Iterator[Record]:
-        """Yield every record but schemas, log by log, each log in the order of writing."""
+        """Yield every record but schemas, log by log, each log in the order of writing.
+
+        The monitor's are among them, samples as rows: the `log` of a record tells it.
+        """
         self._logs.refresh()
         yield from RecordStream(self._logs)
 
@@ -252,7 +253,7 @@ class Reader:
         `steps=slice(a, b)` keeps the rows with `a <= step < b`; raises ValueError for a stride. `dtype`
         is what columns of numbers become, see `Columns.astype`. The monitor's rows are not among them.
         """
-        return _columns(self._row_logs(), keys, steps, dtype)
+        return read_columns(self._logs.row_logs(), keys=keys, steps=steps, dtype=dtype)
 
     def system(
         self,
@@ -268,21 +269,21 @@ class Reader:
         `_step` is the number of a sample, from 0 again in each life of the monitor; `_time` tells when.
         The other arguments are those of `history`; docs/system-metrics.md lists the names.
         """
-        hosts = self._monitored()
+        hosts = self._logs.sample_logs()
         chosen = next(iter(hosts), None) if host is None else host
-        return _columns(hosts.get(chosen, []), keys, steps, dtype)
+        return read_columns(hosts.get(chosen, []), keys=keys, steps=steps, dtype=dtype)
 
     @property
     def system_hosts(self) -> list[str]:
         """The machines of which there are system metrics, that of the main process first."""
-        return [host for host in self._monitored() if host is not None]
+        return [host for host in self._logs.sample_logs() if host is not None]
 
     def metric(self, name: str, *, steps: slice | None = None) -> Series:
         """Return one metric without gaps, of `a <= step < b` where `steps=slice(a, b)`.
 
         No more of the run is held than that. Raises KeyError where no row has it.
         """
-        return read_series(self._row_logs(), name, steps=steps)
+        return read_series(self._logs.row_logs(), name, steps=steps)
 
     def follow(
         self, *, interval_s: float = FOLLOW_INTERVAL_S, resume_patience_s: float = 0.0
@@ -331,35 +332,3 @@ class Reader:
                     return
                 if not count:
                     await changes.wait(interval_s)
-
-    def _monitored(self) -> dict[str | None, list[RowLog]]:
-        """Return the monitors' logs by host; each is a stream of its own: its samples count from 0."""
-        own = self.metadata.get("host")
-        logs = [log for log in self._logs if log.stream == MONITOR]
-        logs.sort(key=lambda log: log.outline.facts.get("host") != own)
-        hosts: dict[str | None, list[RowLog]] = {}
-        for log in logs:
-            host = log.outline.facts.get("host")
-            key = host if isinstance(host, str) else None
-            hosts.setdefault(key, []).append(_row_log(log, stream=log.name))
-        return hosts
-
-    def _row_logs(self) -> list[RowLog]:
-        self._logs.refresh()
-        return [_row_log(log, stream=log.stream) for log in self._logs if log.stream != MONITOR]
-
-
-def _row_log(log: OpenLog, *, stream: str) -> RowLog:
-    return RowLog(log.reader, stream, log.is_superseded if log.has_superseded else None)
-
-
-def _columns(
-    logs: list[RowLog], keys: str | Iterable[str] | None, steps: slice | None, dtype: Any
-) -> Columns:
-    rows = read_rows(logs, keys=keys, steps=steps)
-    names = rows.names
-    columns = {STEP: rows.step_column, TIME: rows.time_column}
-    # These two keep their meaning, whatever somebody logged under the same names.
-    columns |= {n: Unmade(partial(rows.column, n)) for n in names if n not in columns}
-    made = Columns(columns, rows=len(columns[STEP]))
-    return made if dtype is None else made.astype(dtype)

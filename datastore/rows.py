@@ -6,9 +6,10 @@ whatever is odd; sound chunks one by one (`row_chunks.py`); stretches of rows ma
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tidelog.datastore.columns import Series
+from tidelog.datastore.columns import STEP, TIME, Columns, Series, Unmade
 from tidelog.datastore.format import CHUNK_HEADER_BYTES, Chunk
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.merge import RowMerger
@@ -80,6 +81,23 @@ def read_rows(
     `a <= step < b`. Raises ValueError for a slice with a stride, and what the logs' recovery says.
     """
     return _read(list(logs), Selection(keys, steps), {})
+
+
+def read_columns(
+    logs: Iterable[RowLog],
+    *,
+    keys: str | Iterable[str] | None = None,
+    steps: slice | None = None,
+    dtype: Any = None,
+) -> Columns:
+    """Return the rows of logs as a table that makes each column when it is asked for."""
+    rows = read_rows(logs, keys=keys, steps=steps)
+    names = rows.names
+    columns = {STEP: rows.step_column, TIME: rows.time_column}
+    # These two keep their meaning, whatever somebody logged under the same names.
+    columns |= {n: Unmade(partial(rows.column, n)) for n in names if n not in columns}
+    table = Columns(columns, rows=len(columns[STEP]))
+    return table if dtype is None else table.astype(dtype)
 
 
 def read_series(logs: Iterable[RowLog], name: str, *, steps: slice | None = None) -> Series:

@@ -8,10 +8,11 @@ from pathlib import Path
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotALogError, NotARunError
 from tidelog.datastore.format import FILE_HEADER_BYTES
-from tidelog.datastore.layout import missing_logs, sorted_logs
+from tidelog.datastore.layout import MONITOR, missing_logs, sorted_logs
 from tidelog.datastore.log_reader import LogReader, Recovery
 from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.outline import LogOutline
+from tidelog.datastore.rows import RowLog
 from tidelog.datastore.run_outline import Outlined, RunOutline, outline_of, summary_of
 from tidelog.datastore.scan import Damage, TornTail
 from tidelog.datastore.summary import Summary
@@ -89,6 +90,25 @@ class RunLogs:
         self.refresh()
         return [Outlined(log.stream, log.id, log.outline) for log in self]
 
+    def row_logs(self) -> list[RowLog]:
+        """Return the logs whose rows are the run's, after finding new ones: all but the monitor's."""
+        self.refresh()
+        return [_row_log(log, stream=log.stream) for log in self if log.stream != MONITOR]
+
+    def sample_logs(self) -> dict[str | None, list[RowLog]]:
+        """Return the monitors' logs by host, that of the main process first.
+
+        Each is a stream of its own: its samples count from 0.
+        """
+        own = self.outline().metadata.get("host")
+        logs = [log for log in self if log.stream == MONITOR]
+        hosts: dict[str | None, list[RowLog]] = {}
+        for log in sorted(logs, key=lambda log: log.outline.facts.get("host") != own):
+            host = log.outline.facts.get("host")
+            key = host if isinstance(host, str) else None
+            hosts.setdefault(key, []).append(_row_log(log, stream=log.name))
+        return hosts
+
     def close(self) -> None:
         """Close the files."""
         self._is_closed = True
@@ -133,3 +153,7 @@ class RunLogs:
     def _judge_unborn(self, name: str) -> TornTail | Damage:
         size = self._disk.stat(self.directory / name).st_size
         return TornTail(name, 0, size) if size < FILE_HEADER_BYTES else Damage(name, 0, size, 1)
+
+
+def _row_log(log: OpenLog, *, stream: str) -> RowLog:
+    return RowLog(log.reader, stream, log.is_superseded if log.has_superseded else None)

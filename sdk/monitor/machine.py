@@ -39,28 +39,39 @@ class MemorySource:
         }
 
 
-class DiskSource:
-    """The run's file system, and what all disks move."""
+class SpaceSource:
+    """The run's file system."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._rates = Rates()
 
-    def sample(self, moment: Moment) -> Row:
-        """Return how full it is, and bytes per second since the last sample."""
+    def sample(self, _moment: Moment) -> Row:
+        """Return how full it is."""
         import psutil
 
         usage = psutil.disk_usage(self._directory)
-        row: Row = {"system/disk_percent": usage.percent, "system/disk_free_bytes": usage.free}
+        return {"system/disk_percent": usage.percent, "system/disk_free_bytes": usage.free}
+
+
+class DiskSource:
+    """What all disks of the machine move; some containers do not tell."""
+
+    def __init__(self) -> None:
+        self._rates = Rates()
+
+    def sample(self, moment: Moment) -> Row:
+        """Return bytes per second since the last sample."""
+        import psutil
+
         moved = psutil.disk_io_counters()
-        if moved is not None:
-            _, _, read_bytes, written_bytes, *_ = moved
-            counters = {
-                "system/disk_read_bytes_per_s": read_bytes,
-                "system/disk_written_bytes_per_s": written_bytes,
-            }
-            row |= self._rates.per_s(counters, moment.now)
-        return row
+        if moved is None:
+            return {}
+        _, _, read_bytes, written_bytes, *_ = moved
+        counters = {
+            "system/disk_read_bytes_per_s": read_bytes,
+            "system/disk_written_bytes_per_s": written_bytes,
+        }
+        return self._rates.per_s(counters, moment.now)
 
 
 class NetworkSource:

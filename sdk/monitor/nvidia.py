@@ -56,7 +56,7 @@ class NvidiaSource:
             "utilization_percent": _part(busy, "gpu"),
             "memory_utilization_percent": _part(busy, "memory"),
             "memory_used_bytes": _part(memory, "used"),
-            "memory_percent": None if memory is None else 100 * memory.used / memory.total,
+            "memory_percent": 100 * memory.used / memory.total if memory and memory.total else None,
             "power_watts": None if power_mw is None else power_mw / 1000,
             "temperature_celsius": ask(nvml.nvmlDeviceGetTemperature, gpu, nvml.NVML_TEMPERATURE_GPU),
             "sm_clock_mhz": ask(nvml.nvmlDeviceGetClockInfo, gpu, nvml.NVML_CLOCK_SM),

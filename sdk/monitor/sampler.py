@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.monitor.cgroup_source import CgroupSource
 from tidelog.sdk.monitor.gpus import vendors_here
-from tidelog.sdk.monitor.machine import CpuSource, DiskSource, MemorySource, NetworkSource
+from tidelog.sdk.monitor.machine import CpuSource, DiskSource, MemorySource, NetworkSource, SpaceSource
 from tidelog.sdk.monitor.moment import Moment, Row, Source
 from tidelog.sdk.monitor.tree_source import TreeSource
 
@@ -16,7 +16,8 @@ def makers(directory: str, disk: Disk) -> Iterator[tuple[str, Make]]:
     """Yield name and maker of each source that this machine may have."""
     yield "CPU", CpuSource
     yield "memory", MemorySource
-    yield "disk", lambda: DiskSource(directory)
+    yield "space", lambda: SpaceSource(directory)
+    yield "disks", DiskSource
     yield "network", NetworkSource
     yield "processes", TreeSource
     yield "cgroup", lambda: CgroupSource(disk)

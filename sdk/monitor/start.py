@@ -108,7 +108,7 @@ class Monitor:
         try:
             wait = self._try_start()
             code = 0 if wait is None else wait()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - such as a TypeError: an embedded Python has no executable.
             self._tell(f"the monitor could not be started ({error})")
             return
         if code:
@@ -127,7 +127,7 @@ class Monitor:
                 return None
             try:
                 return self._start_with(lock)
-            except OSError:
+            except BaseException:
                 lock.release()
                 raise
             finally:
@@ -140,7 +140,7 @@ class Monitor:
         command = monitor_command(self._directory, self._log, self._interval_s, handles)
         try:
             wait = self._spawn(command, pass_fds=handles)
-        except OSError:
+        except BaseException:
             self._close(word, ended)
             raise
         finally:

@@ -17,14 +17,14 @@ from tidelog.sdk.notices import Notices
 class Spawner:
     """Takes the place of starting a process: keeps what it is given."""
 
-    def __init__(self, outcome: int | OSError = 0) -> None:
+    def __init__(self, outcome: int | Exception = 0) -> None:
         self.outcome = outcome
         self.commands: list[list[str]] = []
         self.inherited: list[int] = []
 
     def __call__(self, command: Sequence[str], *, pass_fds: Sequence[int]) -> Callable[[], int]:
         self.commands.append(list(command))
-        if isinstance(self.outcome, OSError):
+        if isinstance(self.outcome, Exception):
             raise self.outcome
         self.inherited += [os.dup(fd) for fd in pass_fds]  # As a child has them.
         outcome = self.outcome
@@ -128,9 +128,9 @@ def test_a_dead_monitor_is_no_trouble_at_the_end(tmp_path: Path) -> None:
     started.stop()
 
 
-@pytest.mark.parametrize("outcome", [OSError(12, "Cannot allocate memory"), 1])
+@pytest.mark.parametrize("outcome", [OSError(12, "Cannot allocate memory"), TypeError("None"), 1])
 def test_a_monitor_that_does_not_start_is_told_once(
-    tmp_path: Path, outcome: int | OSError, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, outcome: int | Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With what is lost and how to do without; the lock is free again, no descriptor is left."""
     before = descriptors()
