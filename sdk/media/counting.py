@@ -41,7 +41,8 @@ def _count_tensor(tensor: Any, bins: int) -> Counts:
     flat = (flat.to_dense() if flat.layout != torch.strided else flat).reshape(-1)
     if flat.dtype not in (torch.float32, torch.float64):
         flat = flat.float()
-    finite = flat[torch.isfinite(flat)]
+    is_finite = torch.isfinite(flat)
+    finite = flat if is_finite.all() else flat[is_finite]
     not_finite = flat.numel() - finite.numel()
     if not finite.numel():
         return _empty(bins, not_finite)
