@@ -99,6 +99,16 @@ def test_looking_at_everything_tells_nobody_anything(
     assert [] == told(capsys)
 
 
+def test_callbacks_load_their_library_when_they_are_used(current: Current) -> None:
+    """`hasattr(wandb, "keras")` needs no Keras; only a name of the module does."""
+    room = wandb_names.find_name("lightgbm", current)
+    assert "<tidelog.sdk.integration.lightgbm, loaded when it is used>" == repr(room)
+    from tidelog.sdk.integration.lightgbm import log_summary
+
+    assert log_summary is room.log_summary
+    assert not hasattr(room, "__wrapped__")
+
+
 def test_login_needs_and_keeps_no_key(
     current: Current, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
