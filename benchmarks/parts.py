@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import follow, large_log, listing, rounds, tables, upload
+from benchmarks import follow, large_log, listing, monitor, rounds, tables, upload
 from benchmarks.reading import rounds as reading_rounds
 from benchmarks.reading import tables as reading_tables
 from benchmarks.roster import ROSTER, choose
@@ -66,6 +66,10 @@ def _follow(chosen: Choices) -> Results:
     return follow.run(folder=chosen.folder, tell=chosen.tell)
 
 
+def _monitor(chosen: Choices) -> Results:
+    return monitor.run(folder=chosen.folder, tell=chosen.tell)
+
+
 def _ask_a_large_log(chosen: Choices) -> Results:
     return large_log.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
 
@@ -99,6 +103,7 @@ PARTS = (
     ),
     Part("listing", _list, listing.Result.from_json, listing.section, listing.terminal),
     Part("follow", _follow, follow.Result.from_json, follow.section, follow.terminal),
+    Part("monitor", _monitor, monitor.Result.from_json, monitor.section, monitor.terminal),
     Part("upload", _upload, _carried_before, tables.upload_section, tables.uploads),
 )
 

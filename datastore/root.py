@@ -111,7 +111,7 @@ class Root:
                 outline, fault = self._outline_or_fault(run, below, catalog)
                 if fault is None or not is_gone(run, disk=self._disk):
                     state = outline.state(now=now, machine=machine)
-                    infos.append(_info(run, Path(real + below), outline, state, fault, disk=self._disk))
+                    infos.append(_info(run, real + below, outline, state, fault, disk=self._disk))
                 if on_progress is not None:
                     on_progress(read, len(found))
             catalog.store()
@@ -150,15 +150,16 @@ class Root:
 
 
 def _info(
-    run: FoundRun, place: Path, outline: RunOutline, state: State, fault: str | None, *, disk: Disk
+    run: FoundRun, place: str, outline: RunOutline, state: State, fault: str | None, *, disk: Disk
 ) -> RunInfo:
     """Return a run in short; `place` is where it lies when no link leads there."""
+    folder, run_id = os.path.split(place)
     metadata, times = outline.metadata, outline.times or (None, None)
     return RunInfo(
         path=Path(run.directory),
-        project=project_of(metadata, place.parent.name),
-        id=place.name,
-        name=str(metadata.get("name") or place.name),
+        project=project_of(metadata, os.path.basename(folder)),
+        id=run_id,
+        name=str(metadata.get("name") or run_id),
         state=state,
         exit_code=outline.exit_code,
         rows=outline.rows,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidelog.datastore.writer import DURABILITIES, Durability
+from tidelog.sdk.console.capture import OFF, REDIRECT, WRAP
+from tidelog.sdk.monitor.pace import parse_interval
 from tidelog.sdk.naming import name_fault
 from tidelog.sdk.notices import shown
 from tidelog.sdk.options import Notice
@@ -21,12 +23,10 @@ MODES = {
 
 ALLOW, MUST, NEVER, AUTO = "allow", "must", "never", "auto"
 RESUMES = {"": None, "allow": ALLOW, "must": MUST, "never": NEVER, "auto": AUTO, "true": AUTO}
-CONSOLES = {"wrap": "wrap", "redirect": "redirect", "off": "off", "auto": "wrap"}
+CONSOLES = {"wrap": WRAP, "redirect": REDIRECT, "off": OFF}
+CONSOLES |= dict.fromkeys(("auto", "wrap_raw", "wrap_emu"), WRAP)  # wandb's words.
 ALL_RANKS, RANK_ZERO = "all", "zero"
 RANKS = {"all": ALL_RANKS, "zero": RANK_ZERO}
-
-MONITOR_INTERVAL_S = 15.0
-MONITOR_INTERVAL_MIN_S = 0.1
 
 
 def choose_mode(mode: object, notices: list[Notice], *, has_hub: bool) -> str:
@@ -73,22 +73,11 @@ def choose_durability(durability: Any, notices: list[Notice]) -> Durability:
 
 
 def choose_monitor_interval(monitor: object, notices: list[Notice]) -> float | None:
-    if monitor is None or monitor == "":
-        return MONITOR_INTERVAL_S
-    if monitor is False or str(monitor).lower() in ("off", "false", "no"):
-        return None
-    try:
-        interval_s = float(str(monitor))
-    except ValueError:
-        interval_s = -1.0
-    if not MONITOR_INTERVAL_MIN_S <= interval_s < float("inf"):
-        text = (
-            f"monitor {shown(monitor)} is neither 'off' nor a number of seconds of at least "
-            f"{MONITOR_INTERVAL_MIN_S}: every {MONITOR_INTERVAL_S:g} s it is"
-        )
-        notices.append(("monitor", text))
-        return MONITOR_INTERVAL_S
-    return interval_s
+    """Return the seconds between two samples of the machine, None for no monitor."""
+    interval = parse_interval("off" if monitor is False else str(monitor or ""))
+    if interval.fault is not None:
+        notices.append(("monitor", interval.fault))
+    return interval.seconds
 
 
 def choose_fork(fork: object, notices: list[Notice]) -> tuple[str, int] | None:

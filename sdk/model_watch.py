@@ -1,7 +1,8 @@
 """Watches a PyTorch model: its gradients and parameters as histograms, every so many passes.
 
 Between two samples a forward pass costs one call that counts it. Nothing is changed that training
-sees: no gradient, no random number, no result.
+sees: no gradient, no random number, no result. `sdk.watch` is a function of this module, in whose
+place a module of that name would put itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -125,7 +126,7 @@ def watch(
     if watching is None:
         watching = ModelWatch(lambda row: run.log(row, commit=False), notices=run.notices)
         _watches[run] = watching
-        run.start_part(watching)
+        run.start_watcher(watching)
     try:
         watching.watch(models, log=log, log_freq=log_freq, idx=idx)
     except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.

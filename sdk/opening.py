@@ -11,10 +11,12 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.as_map import as_map
 from tidelog.sdk.choices import DISABLED
 from tidelog.sdk.chore_list import chores_of
+from tidelog.sdk.console.capture import OFF, ConsoleCapture
 from tidelog.sdk.earlier import Earlier, look_back
 from tidelog.sdk.exits import FAILED
 from tidelog.sdk.facts.script import script_facts
 from tidelog.sdk.launch import find_launch
+from tidelog.sdk.monitor.start import Monitor
 from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.ranks import find_rank
 from tidelog.sdk.recording import Run
@@ -85,6 +87,28 @@ def _begin(
     run.start_chores(*chores_of(run, plan, writer, around))
     if not plan.is_quiet:
         say(_start_block(plan, earlier))
+    if plan.console != OFF:
+        run.start_part(
+            ConsoleCapture(
+                plan.console,
+                writer.log_console,
+                directory=plan.directory,
+                log_stream=plan.rank.stream,
+                notices=run.notices,
+                clock=around.clock,
+            )
+        )
+    if plan.monitor_interval_s is not None:
+        run.start_watcher(
+            Monitor(
+                plan.directory,
+                writer.path.name,
+                interval_s=plan.monitor_interval_s,
+                notices=run.notices,
+                disk=around.disk,
+                environ=around.environ,
+            )
+        )
 
 
 def _plan(arguments: Mapping[str, Any], ordinal: int, around: Surroundings, notices: Notices) -> Plan:

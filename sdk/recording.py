@@ -39,14 +39,22 @@ CHORES_PATIENCE_S = 2.0
 POLICIES = ("now", "end", "live")
 
 
-class Part(Protocol):
+class Watcher(Protocol):
     """Something that lives as long as the run: it never raises, and `stop` is bounded in time."""
 
     def start(self) -> None:
         """Begin."""
 
     def stop(self) -> None:
-        """Record what is left, and end."""
+        """End; in a forked child only what is the child's."""
+
+
+class Part(Watcher, Protocol):
+    """A watcher that records in the run's own log, so that it is stopped before that ends."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of it: a signal handler interrupted it."""
 
 
 class Run(Identity):
@@ -78,6 +86,7 @@ class Run(Identity):
         self._lock = RLock()
         self._is_finished = False
         self._parts: list[Part] = []
+        self._watchers: list[Watcher] = []
         self._chores: Chores | None = None
         self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
         self._media = MediaRecorder(
@@ -288,15 +297,20 @@ class Run(Identity):
             if self._is_finished:
                 return
             self._is_finished = True
-        if self._writer is not None and self._writer.is_busy:
+        if self._is_busy:
             self._attempts.put_off("finish", lambda: self._finish_now(code, reason, quiet=quiet))
         else:
             self._finish_now(code, reason, quiet=quiet)
 
     def start_part(self, part: Part) -> None:
-        """Let something live as long as the run; what was started last is stopped first."""
+        """Let something live as long as the run and record in it; what came last is stopped first."""
         part.start()
         self._parts.append(part)
+
+    def start_watcher(self, watcher: Watcher) -> None:
+        """Let something live as long as the run and see how it ends: it is stopped behind that."""
+        watcher.start()
+        self._watchers.append(watcher)
 
     def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
@@ -316,20 +330,20 @@ class Run(Identity):
     def _write_end(self, writer: Writer, code: int, reason: str, *, is_quiet: bool) -> None:
         state = "failed" if code else "finished"
         if self.is_inherited:
-            # A forked child ends its own log; parts, chores and files are the parent's.
-            self._attempts.make("finish", self._media.stop)
+            # A forked child ends its own log; watchers, chores and files are the parent's.
+            self._stop_parts()
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
             for each in self._saved_at_end:
                 self._attempts.make("save", partial(self._save, writer, *each))
-            self._attempts.make("finish", self._media.stop)
-            while self._parts:
-                self._attempts.make("finish", self._parts.pop().stop)
+            self._stop_parts()
             if self._chores is not None:
                 self._chores.wait(CHORES_PATIENCE_S)
         finally:  # Also after a second Ctrl-C: without it the run would look like one that was killed.
             writer.close(state=state, exit_code=code, reason=reason)
+            for watcher in self._watchers:
+                watcher.stop()
         self._rows.close()
         if self._plan.is_attached:
             return  # The run goes on in the process that began it.
@@ -337,6 +351,17 @@ class Run(Identity):
             self._write_derived(state, code)
         if not is_quiet:
             say(self._end_block(writer, code))
+
+    def _stop_parts(self) -> None:
+        self._attempts.make("finish", self._media.stop)
+        while self._parts:
+            self._attempts.make("finish", self._parts.pop().stop)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
+        writer = self._writer
+        return writer is not None and (writer.is_busy or any(part.is_busy for part in self._parts))
 
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.sdk.derived import write_run_json, write_summary_json

@@ -25,6 +25,7 @@ from tidelog.sdk.choices import (
     choose_mode,
     choose_monitor_interval,
 )
+from tidelog.sdk.console.capture import WRAP
 from tidelog.sdk.launch import ALONE as NO_LAUNCH
 from tidelog.sdk.launch import Launch
 from tidelog.sdk.naming import (
@@ -132,7 +133,7 @@ def make_plan(
         hub=settings["hub"].value if "hub" in settings else None,
         start_time=now,
         resume=resume,
-        console=choose("console", chosen, CONSOLES, notices) or "wrap",
+        console=choose("console", chosen, CONSOLES, notices) or WRAP,
         monitor_interval_s=choose_monitor_interval(chosen.get("monitor"), notices),
         is_quiet=is_true(chosen.get("quiet")) or rank.number > 0,
         is_id_given=given_id is not None or shared_id is not None,

@@ -28,6 +28,10 @@ class BytesDisk(Disk):
         """Tell whether it is the directory that holds them."""
         return os.fspath(path) == DIRECTORY
 
+    def real_path(self, path: StrPath) -> str:
+        """Return the path: there are no links."""
+        return os.fspath(path)
+
     def list(self, path: StrPath) -> "list[Entry]":
         """Return the logs."""
         return [Entry(name, is_directory=False, is_file=True) for name in sorted(self._logs)]

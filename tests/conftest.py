@@ -18,4 +18,6 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
     monkeypatch.setenv("NO_COLOR", "1")
+    # A monitor outlives its trainer by moments; its own tests have theirs.
+    monkeypatch.setenv("TIDELOG_MONITOR", "off")
     return home

@@ -20,13 +20,24 @@ def value_text(value: object) -> str:
     elif isinstance(value, Media):
         text = value.path
     elif isinstance(value, Histogram):
-        text = "a histogram"
+        text = _histogram_text(value)
+    elif isinstance(value, list) and value and all(isinstance(each, Media) for each in value):
+        text = f"{counted(len(value), 'file')}: {value[0].path}, ..."
     elif isinstance(value, str):
         text = value
     else:
         text = dumps(value)
     text = on_one_line(text)
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
+
+
+def _histogram_text(histogram: Histogram) -> str:
+    """Return how many values it counts, and between which of them; a log may hold anything there."""
+    counts, edges = histogram.fields.get("counts"), histogram.fields.get("edges")
+    try:
+        return f"a histogram of {sum(counts):,} values from {edges[0]:.6g} to {edges[-1]:.6g}"  # type: ignore[arg-type,index]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return "a histogram"
 
 
 def on_one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """`datastore show`: what a run is, what it logged, and whether all of it is there."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import click
@@ -75,6 +76,7 @@ def _describe(location: Location, *, with_history: bool) -> dict[str, Any]:
             "missing_logs": run.missing_logs,
             "media": len(run.media()),
             "media_bytes": sum(media.size for media in run.media()),
+            "media_types": Counter(media.type for media in run.media()),
             "files": [file._asdict() for file in run.files()],
             "damage": [damage._asdict() for damage in run.damage],
             "torn_tails": [tail._asdict() for tail in run.torn_tails],
@@ -134,7 +136,8 @@ def _print_run(run: dict[str, Any]) -> None:
     for log in run["missing_logs"]:
         _print_field("MISSING", f"{log}: it must have been there, and what it holds is not shown")
     if run["media"]:
-        _print_field("media", f"{counted(run['media'], 'file')}, {size_text(run['media_bytes'])}")
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in run["media_types"].most_common(8))
+        _print_field("media", f"{kinds}; {size_text(run['media_bytes'])}")
     for file in run["files"]:
         _print_field("file", f"{file['path']}  {size_text(file['size'])}")
     _print_map("config", run["config"], {})

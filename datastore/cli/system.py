@@ -23,6 +23,8 @@ SHOWN_PER_GPU = {
 }
 UNITS = {"percent": " %", "watts": " W", "celsius": " °C"}
 GPUS_SHOWN_MAX = 16
+METRICS_MAX = 500
+"""A machine of 32 GPUs has 300; a log made to harm may have thousands."""
 
 
 class Use(NamedTuple):
@@ -38,13 +40,19 @@ def describe_system(run: Reader) -> dict[str, Any]:
 
 
 def _describe(samples: Columns) -> dict[str, Any]:
-    uses = {name: use for name in samples if name not in (STEP, TIME) if (use := _use(samples[name]))}
+    names = [name for name in samples if name not in (STEP, TIME)][:METRICS_MAX]
+    uses = {name: use for name in names if (use := _use(samples[name])) is not None}
     return {"samples": len(samples), "metrics": {name: use._asdict() for name, use in uses.items()}}
 
 
 def _use(values: Any) -> Use | None:
-    numbers = [float(value) for value in values if value is not None and math.isfinite(value)]
+    numbers = [float(value) for value in values if _is_number(value) and math.isfinite(value)]
     return Use(sum(numbers) / len(numbers), max(numbers)) if numbers else None
+
+
+def _is_number(value: Any) -> bool:
+    """Tell a number from what else a log may hold: of Python or of NumPy, which need not be there."""
+    return isinstance(value, (int, float)) or hasattr(value, "dtype")
 
 
 def system_lines(described: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 `threading.Event` may not: its `set` holds a lock, which a handler in the same thread waits for in vain.
 """
 
+import contextlib
 import threading
 
 
@@ -15,10 +16,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the one who waits."""
-        try:
+        with contextlib.suppress(RuntimeError):  # It was rung already, and nobody has heard it yet.
             self._silence.release()
-        except RuntimeError:
-            pass  # It was rung already, and nobody has heard it yet.
 
     def wait(self, timeout_s: float) -> None:
         """Return when it rings, or after a while."""

@@ -7,7 +7,6 @@ from typing import Any
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.layout import MAIN
 from tidelog.sdk.console.recorder import Record, Recorder
-from tidelog.sdk.console.redirect import Redirect
 from tidelog.sdk.console.transcript import STREAMS
 from tidelog.sdk.console.wrap import Wrap
 from tidelog.sdk.notices import Notices
@@ -19,7 +18,6 @@ CONSOLE_MODES = (WRAP, REDIRECT, OFF)
 STANDARD_DESCRIPTORS = (1, 2)
 
 _wrap = Wrap()
-_redirect = Redirect()
 
 
 class ConsoleCapture:
@@ -46,6 +44,11 @@ class ConsoleCapture:
         self._now = (clock or Clock()).monotonic
         self._recorder: Recorder | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of recording: `stop` had better be put off."""
+        return self._recorder is not None and _wrap.is_busy
+
     def start(self) -> None:
         """Listen to what is printed."""
         if self._mode == REDIRECT and self._redirect():
@@ -56,14 +59,22 @@ class ConsoleCapture:
     def stop(self) -> None:
         """Record the rest, and leave the streams as they were; again is without effect."""
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            _wrap.stop(recorder)
+        if recorder is not None and not _wrap.stop(recorder):
+            self._tell_problem(
+                "the last lines of the console are not recorded: the disk does not answer"
+            )
         if self._mode == REDIRECT:
-            _redirect.stop(self._directory)
+            from tidelog.sdk.console.redirect import of_this_process
+
+            of_this_process.stop(self._directory)
 
     def _redirect(self) -> bool:
+        from tidelog.sdk.console.redirect import of_this_process
+
         try:
-            _redirect.start(self._directory, log_stream=self._log_stream, on_problem=self._tell_problem)
+            of_this_process.start(
+                self._directory, log_stream=self._log_stream, on_problem=self._tell_problem
+            )
         except (OSError, ImportError) as error:
             self._tell_problem(
                 f"the console cannot be redirected ({error}); Python's streams are recorded"
@@ -106,7 +117,7 @@ class ConsoleCapture:
 
 
 def _leads_out(stream: Any) -> bool:
-    """Tell whether a stream writes to a standard descriptor; in a notebook it goes to another process."""
+    """Tell whether a stream writes to a standard descriptor; in a notebook it does not."""
     if stream is None:
         return True
     try:

@@ -29,6 +29,7 @@ PIECES_MAX = 1_000_000
 """What is held while the disk of the run does not answer; each `write` to a stream is a piece."""
 
 STOP_PATIENCE_S = 2.0
+DISK_PATIENCE_S = 10.0
 
 Keeper = Callable[[str], Keep]
 """Makes the `keep` of a stream, by its name."""
@@ -54,7 +55,7 @@ class Gatherer:
         self._pending: list[Piece] = []
         self._left_out = 0
         self._recorders: list[Recorder] = []
-        self._lock = threading.Lock()  # Around the recorders, and around taking what is pending.
+        self._lock = threading.RLock()  # Around the recorders, and around taking what is pending.
         self._bell = Bell()
         self._is_stopped = False
         self._allowance = Allowance(self._now(), at_once=LINES_PER_S_MAX, per_s=LINES_PER_S_MAX)
@@ -98,21 +99,32 @@ class Gatherer:
         """Whether there are recorders."""
         return bool(self._recorders)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return] # As Condition asks.
+
     def add(self, recorder: Recorder) -> None:
         """Let a recorder hear what is printed from now on."""
-        with self._patiently():
-            self._hand_over()
+        with self._patiently() as is_free:
+            if is_free:
+                self._hand_over()
             self._recorders.append(recorder)
         if self._thread is None:
             self._start_thread()
 
-    def remove(self, recorder: Recorder) -> None:
-        """Record what a recorder heard so far, to the end, and let it hear no more."""
-        with self._patiently():
-            self._hand_over()
-            recorder.write(self._now(), is_last=True)
+    def remove(self, recorder: Recorder) -> bool:
+        """Record what a recorder heard so far, to the end, and let it hear no more.
+
+        Tell whether that could be done: another thread may wait for a disk that does not answer.
+        """
+        with self._patiently() as is_free:
+            if is_free:
+                self._hand_over()
+                recorder.write(self._now(), is_last=True)
             with suppress(ValueError):
                 self._recorders.remove(recorder)
+        return is_free
 
     def stop(self) -> None:
         """End the thread; again is without effect."""
@@ -123,18 +135,18 @@ class Gatherer:
             thread.join(STOP_PATIENCE_S)
 
     @contextmanager
-    def _patiently(self) -> Iterator[None]:
-        """Hold the lock, but do not wait for ever: a signal handler may come here while we hold it."""
-        is_held = self._lock.acquire(timeout=STOP_PATIENCE_S)
+    def _patiently(self) -> Iterator[bool]:
+        """Hold the lock, but do not wait for ever; yield whether it is held."""
+        is_free = not self.is_busy and self._lock.acquire(timeout=DISK_PATIENCE_S)
         try:
-            yield
+            yield is_free
         finally:
-            if is_held:
+            if is_free:
                 self._lock.release()
 
     def _try_record(self) -> bool:
         """Record what is pending and due, where nobody else is at it; tell whether it is done."""
-        if not self._lock.acquire(blocking=False):
+        if self.is_busy or not self._lock.acquire(blocking=False):
             return False
         try:
             self._hand_over()

@@ -5,6 +5,7 @@ one for ever. And it lives on for as long as somebody writes, so that children t
 are never told that nobody reads, and the last words of a crash are recorded.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -96,10 +97,8 @@ class Pump:
             writer.close(state=state, exit_code=int(state != "finished"))
 
     def _answer(self, text: str) -> None:
-        try:
+        with contextlib.suppress(OSError, ValueError):  # The trainer is gone.
             self._answers.write(os.fsencode(text.replace("\n", " ")) + b"\n")
-        except (OSError, ValueError):
-            pass  # The trainer is gone.
 
 
 def _tell_nobody(_problem: str) -> None:

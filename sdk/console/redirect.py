@@ -35,6 +35,8 @@ class Redirect:
 
     def start(self, directory: str, *, log_stream: str, on_problem: Callable[[str], None]) -> None:
         """Record into a log of its own in `directory`. Raises OSError where it cannot be done."""
+        if self._runs and os.getpid() != self._pid:
+            raise OSError("it is, by the process that this one was forked from")
         self._on_problem = on_problem
         if not self._runs:
             self._begin()
@@ -58,32 +60,20 @@ class Redirect:
             self._end()
 
     def _begin(self) -> None:
-        import subprocess
-
         from tidelog.sdk.console.redirection import redirections
 
         self._pid = os.getpid()
         found = redirections(self._disk)
         heard, self._commands = os.pipe()
         answers, answer = os.pipe()
-        streams = [f"{each.name}:{each.source}:{each.target}" for each in found]
         try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "tidelog.sdk.console.pump",
-                    str(heard),
-                    str(answer),
-                    *streams,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[heard, answer, *(d for each in found for d in (each.source, each.target))],
-                start_new_session=True,
-            )
+            self._process = _start_pump(heard, answer, found)
+        except OSError:
+            for each in found:
+                each.close()
+            self._disk.close(answers)
+            self._disk.close(self._commands)
+            raise
         finally:
             self._disk.close(heard)
             self._disk.close(answer)
@@ -136,12 +126,33 @@ class Redirect:
             "the process that records the console has ended: what is printed from now on is shown, and "
             "not recorded"
         )
+        self._redirections = []  # Closed by those that pass on what is still written to them.
         for redirection in redirections:
             redirection.end()
         for ended in self._runs.values():
             ended.set()
         for redirection in redirections:
             threading.Thread(target=redirection.pass_on, name="tidelog-channel", daemon=True).start()
+
+
+of_this_process = Redirect()
+
+
+def _start_pump(commands: int, answers: int, redirections: "list[Redirection]") -> "Popen[bytes]":
+    """Start the process; `-P` keeps the working directory out of its imports (`spawn.py`)."""
+    import subprocess
+
+    streams = [f"{each.name}:{each.source}:{each.target}" for each in redirections]
+    passed = [descriptor for each in redirections for descriptor in (each.source, each.target)]
+    module = "tidelog.sdk.console.pump"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(commands), str(answers), *streams],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[commands, answers, *passed],
+        start_new_session=True,
+    )
 
 
 def _flush_streams() -> None:

@@ -30,11 +30,14 @@ class Redirection:
             disk.close(self.target)
             raise
         self._identity = disk.identity(self._entry)
+        self._held = [self.source, self.target, self._entry]
 
     def begin(self) -> None:
         """Let what is written go to the pipe."""
         for descriptor in self._descriptors:
             os.dup2(self._entry, descriptor)
+        # Were it held, nobody would see the end of what is written.
+        self._held.remove(self._entry)
         self._disk.close(self._entry)
 
     def end(self) -> None:
@@ -45,16 +48,17 @@ class Redirection:
                     os.dup2(self.target, descriptor)
 
     def pass_on(self) -> None:
-        """Do the work of a pump that is gone: pass on until nobody writes any more."""
+        """Do the work of a pump that is gone: pass on until nobody writes any more, and close."""
         with contextlib.suppress(OSError):
             while data := os.read(self.source, READ_BYTES):
                 pass_all(self.target, data)
+        self.close()
 
     def close(self) -> None:
-        """Let go of our own ends."""
-        for descriptor in (self.source, self.target):
-            with contextlib.suppress(OSError):
-                self._disk.close(descriptor)
+        """Let go of our own ends; again is without effect."""
+        held, self._held = self._held, []
+        for descriptor in held:
+            self._disk.close(descriptor)
 
 
 def redirections(disk: Disk) -> list[Redirection]:

@@ -8,7 +8,6 @@ are left out: what was printed is to be searched and shown anywhere, and must st
 
 import re
 from collections.abc import Callable
-from itertools import takewhile
 
 ROWS_MAX = 100
 """How many lines up a cursor can go; rich and tqdm stay within the height of a terminal."""
@@ -43,6 +42,7 @@ class Screen:
         self._row = 0
         self._column = 0
         self._taken = [""]  # What of these lines is known to those who read what was taken.
+        self._changed = 0  # Lines above are as they were taken.
         self._held = ""  # The beginning of an escape sequence.
         self._actions: dict[str, Callable[[int | None], None]] = {
             "A": lambda n: self._move(-(n or 1), self._column),
@@ -75,6 +75,7 @@ class Screen:
         self._held = ""
         if _ACTS.search(text) is None and self._is_at_end:
             first, *others = text.split("\n")
+            self._changed = min(self._changed, self._row)
             self._rows[-1] += first
             self._rows += others
             self._row, self._column = len(self._rows) - 1, len(self._rows[-1])
@@ -95,15 +96,19 @@ class Screen:
         It begins with `\\r` where the unfinished line is replaced, with `\\x1b[<n>A\\r` where the n
         lines above are replaced as well.
         """
-        rows = self._rows if with_unfinished else [*self._rows[:-1], ""]
-        text = _difference(self._taken, rows)
-        self._taken = list(rows)
+        new = self._rows[self._changed :]
+        if not with_unfinished:
+            new[-1:] = [""]
+        text = _difference(self._taken[self._changed :], new)
+        self._taken[self._changed :] = new
         self._let_go()
+        # An unfinished line that was held back is still to be taken.
+        self._changed = len(self._rows) - 1
         return _encodable(text)
 
     def forget(self) -> None:
         """Let all lines be new that are not finished: those who read never got what was taken."""
-        self._rows, self._taken = self._rows[-1:], [""]
+        self._rows, self._taken, self._changed = self._rows[-1:], [""], 0
         self._row, self._column = 0, min(self._column, len(self._rows[0]))
 
     @property
@@ -124,6 +129,7 @@ class Screen:
     def _put(self, text: str) -> None:
         row, column = self._rows[self._row], self._column
         self._column += len(text)
+        self._changed = min(self._changed, self._row)
         if column == len(row):
             self._rows[self._row] = row + text
         elif text:
@@ -155,8 +161,10 @@ class Screen:
 
     def _erase_in_line(self, part: int | None) -> None:
         row, column = self._rows[self._row], self._column
+        self._changed = min(self._changed, self._row)
         if part == 1:
-            self._rows[self._row] = " " * min(column, len(row)) + row[column:]
+            gone = min(column + 1, len(row))  # What is under the cursor as well.
+            self._rows[self._row] = " " * gone + row[gone:]
         else:
             self._rows[self._row] = "" if part == 2 else row[:column]
 
@@ -168,8 +176,9 @@ class Screen:
 
 def _difference(old: list[str], new: list[str]) -> str:
     """Return the text that turns the old lines into the new ones, where the last line is unfinished."""
-    pairs = zip(old, new, strict=False)
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
     if same == len(old):
         return "".join(f"\n{row}" for row in new[same:])
     same = min(same, len(new) - 1)

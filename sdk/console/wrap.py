@@ -31,15 +31,24 @@ class Wrap:
         self._gatherer.add(recorder)
         return [name for name in names if name not in self._tees and not self._listen(name)]
 
-    def stop(self, recorder: Recorder) -> None:
-        """Record the rest for a recorder; after the last one all is as it was before the first."""
-        self._gatherer.remove(recorder)
+    @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
+        return self._gatherer.is_busy
+
+    def stop(self, recorder: Recorder) -> bool:
+        """Record the rest for a recorder, and tell whether it could be done.
+
+        After the last one all is as it was before the first.
+        """
+        is_whole = self._gatherer.remove(recorder)
         if not self._gatherer.is_heard:
             self._cells.stop()
             self._gatherer.stop()
             tees, self._tees = self._tees, {}
             for tee in tees.values():
                 tee.stop()
+        return is_whole
 
     def _listen(self, name: str) -> bool:
         stream = getattr(sys, name)

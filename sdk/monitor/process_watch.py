@@ -21,9 +21,6 @@ MASK = struct.Struct("=Q")
 EXIT_CODE = struct.Struct("=i")
 EXIT_CODE_OFFSET = 60
 
-REAPED_PATIENCE_MS = 500
-"""How long to wait for the parent: the status is told once it has fetched it."""
-
 
 class ProcessWatch:
     """Watches one process until it has ended. `fd`, where there is one, is readable then."""
@@ -57,24 +54,22 @@ class ProcessWatch:
     def has_ended(self) -> bool:
         """Tell whether it runs no more; one that is stopped or hangs still runs."""
         if self.fd >= 0:
-            return _is_told(self.fd, select.POLLIN)
+            return _is_readable(self.fd)
         if self._started is not None:
             return pid_started(self.pid, self._disk) != self._started
         return _created(self.pid) != self._created
 
-    def exit_status(self) -> int | None:
-        """Return the status as `wait` has it, after the end; None where the system does not tell."""
-        if self.fd < 0:
-            return zombie_status(self.pid, self._disk)
-        status = _reaped_status(self.fd)
-        if status is None:
-            status = zombie_status(self.pid, self._disk)
-        if not status:
-            # Nobody has fetched it yet, and those who may not know a zombie's status are told 0.
-            _is_told(self.fd, select.POLLHUP, timeout_ms=REAPED_PATIENCE_MS)
-            reaped = _reaped_status(self.fd)
-            status = status if reaped is None else reaped
-        return status
+    def exit_status(self, *, is_last_try: bool = False) -> int | None:
+        """Return the status as `wait` has it, after the end; None where the system does not tell yet.
+
+        The kernel tells it once the parent has fetched it; of one that waits for that, a zombie, it
+        says 0 to those who may not know: so 0 is believed of a zombie at the last try alone.
+        """
+        status = None if self.fd < 0 else _reaped_status(self.fd)
+        if status is not None:
+            return status
+        status = zombie_status(self.pid, self._disk)
+        return status if status or is_last_try else None
 
     def close(self) -> None:
         """Let go of it; again is without effect."""
@@ -111,11 +106,10 @@ def _reaped_status(fd: int) -> int | None:
     return status if mask & PIDFD_INFO_EXIT else None
 
 
-def _is_told(fd: int, event: int, *, timeout_ms: int = 0) -> bool:
-    """Wait for an event of a pidfd: POLLIN once the process has ended, POLLHUP once it was reaped."""
+def _is_readable(fd: int) -> bool:
     poll = select.poll()
-    poll.register(fd, event)
-    return bool(poll.poll(timeout_ms))
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _created(pid: int) -> float | None:

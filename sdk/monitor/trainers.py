@@ -29,6 +29,8 @@ class Trainer:
         self.watch = watch
         self.oom = oom
         self.end = end
+        self.is_undecided = False
+        """Whether it has ended, and nobody could tell how when that was first seen."""
 
     def has_ended(self) -> bool:
         """Tell whether the process runs no more."""
@@ -76,7 +78,7 @@ class Trainers:
     @property
     def fds(self) -> list[int]:
         """What becomes readable when one of them ends."""
-        watches = [trainer.watch for trainer in self._trainers.values()]
+        watches = [each.watch for each in self._trainers.values() if not each.is_undecided]
         return [watch.fd for watch in watches if watch is not None and watch.fd >= 0]
 
     def dismiss_first(self) -> None:
@@ -96,9 +98,10 @@ class Trainers:
             is_finished = trainer.end.has_final() or (
                 has_ended and is_ended(self._directory, trainer.log, self._disk)
             )
-            if has_ended and not is_finished:
-                deceased.append(Deceased(trainer.log, self._judge(trainer, now)))
-            if has_ended or is_finished:
+            death = self._judge(trainer, now) if has_ended and not is_finished else None
+            if death is not None:
+                deceased.append(Deceased(trainer.log, death))
+            if death is not None or is_finished:
                 self._drop(process)
         return deceased
 
@@ -135,8 +138,13 @@ class Trainers:
             log, watch, oom, EndWatch(self._directory, log, self._disk)
         )
 
-    def _judge(self, trainer: Trainer, now: float) -> Death:
-        status = trainer.watch.exit_status() if trainer.watch is not None else None
+    def _judge(self, trainer: Trainer, now: float) -> Death | None:
+        """Return how it ended; None for once where its parent has not asked for the status yet."""
+        is_last_try = trainer.is_undecided or trainer.watch is None
+        status = None if trainer.watch is None else trainer.watch.exit_status(is_last_try=is_last_try)
+        if status is None and not is_last_try:
+            trainer.is_undecided = True
+            return None
         return explain_death(status, trainer.oom.judge(now))
 
     def _drop(self, process: tuple[int, int | None]) -> None:

@@ -52,19 +52,29 @@ class Watch:
 
     def run(self) -> None:
         """Watch until no trainer is left; then write how that was."""
-        has_trainers = self._look()  # Before all else: who dies while libraries are loaded is seen.
+        is_needed = self._is_needed()  # Before all else: who dies while libraries load is seen.
         sampler = self._make_sampler()
         sampler.sample(self._moment())  # From here on counters are counted.
         sample_at = self._clock.monotonic() + min(FIRST_SAMPLE_S, self._interval_s)
-        while has_trainers:
+        while is_needed:
             self._wait(min(LOOK_S, max(0.0, sample_at - self._clock.monotonic())))
             if self._clock.monotonic() >= sample_at:
                 sample_at = self._clock.monotonic() + self._sample(sampler)
-            has_trainers = self._look() or self._is_needed_again()
+            is_needed = self._is_needed()
         if not self._samples:
             self._sample(sampler)
-        self._lock.release()
         self._close()
+
+    def _is_needed(self) -> bool:
+        """Tell whether anybody is left to watch; if not, the lock is given up.
+
+        Who came while it was still ours has left its log and counts on us: then it is taken again,
+        unless a third one was faster.
+        """
+        if self._look():
+            return True
+        self._lock.release()
+        return self._look() and self._reacquire()
 
     def _look(self) -> bool:
         """Look at the trainers, record who has died, and tell whether anybody is left."""
@@ -73,14 +83,6 @@ class Watch:
             self._writer.log_death(deceased.log.log_id, {"code": code, "reason": reason})
             self._last_death = deceased
         return bool(self._trainers)
-
-    def _is_needed_again(self) -> bool:
-        """Give the lock up, and tell whether it must be taken again.
-
-        Who came while it was still ours has left its log and counts on us; unless a third was faster.
-        """
-        self._lock.release()
-        return self._look() and self._reacquire()
 
     def _reacquire(self) -> bool:
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from log_spec import TIME, LogSpec, log_of_every_kind
 
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.find import find_runs
-from tidelog.datastore.records import FILE, Media
+from tidelog.datastore.records import EXIT, FILE, RUN, Media
 from tidelog.datastore.text import duration_text, size_text, sparkline
 
 COMMANDS = ["show", "cat", "verify"]
@@ -259,3 +259,34 @@ def test_show_names_the_logs_that_are_missing(root: Path) -> None:
     (run / "main.0001.tlog").rename(run / "main.0002.tlog")
     assert "MISSING    main.0001.tlog" in datastore("show", run).stdout
     assert ["main.0001.tlog"] == strict(datastore("show", run, "--json").stdout)["missing_logs"]
+
+
+def test_show_tells_what_the_machine_did_and_why_the_trainer_died(root: Path) -> None:
+    """Mean and maximum of what people ask for; all of it as JSON, whatever else a log may hold."""
+    run = root / "mnist" / "r1"
+    log = LogSpec(b"1" * 16).record(RUN, TIME, {"host": "node1"}).row({"loss": 0.5}, step=0)
+    (run / "main.0001.tlog").write_bytes(log.data)
+    monitor = LogSpec(b"m" * 16).record(RUN, TIME, {"host": "node1"})
+    monitor.row({"system/cpu_percent": 20.0, "system/process/memory_bytes": 3 * 10**9}, step=0)
+    monitor.row({"system/cpu_percent": 40, "system/gpu/1/power_watts": 411.5, "odd": "text"}, step=1)
+    monitor.row({"system/cpu_percent": math.nan, "system/memory_percent": None}, step=2)
+    monitor.record(EXIT, TIME, {"code": -9, "reason": "killed by SIGKILL", "log": (b"1" * 16).hex()})
+    (run / "monitor.0001.tlog").write_bytes(monitor.data)
+    shown = datastore("show", run)
+    assert 0 == shown.returncode
+    for line in (
+        "state      crashed (-9)",
+        "reason     killed by SIGKILL",
+        "rows       1, last step 0",
+        "machine    node1, 3 samples",
+        "CPU                mean 30 %  max 40 %",
+        "processes' memory  mean 3.0 GB  max 3.0 GB",
+        "GPU 1 power        mean 412 W  max 412 W",
+    ):
+        assert line in shown.stdout
+    told = strict(datastore("show", run, "--json").stdout)
+    assert ("crashed", -9, "killed by SIGKILL") == tuple(
+        told[key] for key in ("state", "exit_code", "exit_reason")
+    )
+    assert {"mean": 30.0, "max": 40.0} == told["system"]["node1"]["metrics"]["system/cpu_percent"]
+    assert "odd" not in told["system"]["node1"]["metrics"]

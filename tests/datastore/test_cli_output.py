@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from log_spec import log_of_every_kind
+from log_spec import LogSpec, log_of_every_kind
 from run_spec import RunSpec
+
+from tidelog.datastore.records import Histogram, Media
 
 DOCUMENTS = ["show", "verify", "runs", "salvage"]
 
@@ -99,3 +101,22 @@ def test_a_command_needs_no_stderr(command: str, tmp_path: Path) -> None:
     line = f'exec "{sys.executable}" -m tidelog.datastore {command} "{tmp_path}" 2>&-'
     result = subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
     assert (0, True) == (result.returncode, b"r1" in result.stdout or b"loss" in result.stdout)
+
+
+def test_media_is_shown_by_its_type(tmp_path: Path) -> None:
+    """A histogram by what it counts, a list by its first file; odd ones are no trouble."""
+    image = Media("image", "media/images/a.png", "9f" * 32, 1500, {})
+    counts = Histogram({"counts": [1, 2000], "edges": [-1.0, 0.0, 0.5]})
+    log = LogSpec().row(
+        {"a": image, "b": [image, image], "c": counts, "d": Histogram({"counts": 7})}, step=0
+    )
+    log.row({"t": Media("table", "media/tables/t.json", "9f" * 32, 500, {"cells": [image]})}, step=1)
+    path = tmp_path / "main.0001.tlog"
+    path.write_bytes(log.data)
+    shown = datastore("show", path).stdout.decode()
+    assert "4 image, 1 table; 6.5 kB" in shown
+    assert "a histogram of 2,001 values from -1 to 0.5" in shown
+    assert "2 files: media/images/a.png, ..." in shown
+    row = datastore("cat", "--json", path).stdout.decode().splitlines()[1]
+    (cell,) = json.loads(row)["data"]["t"]["cells"]
+    assert ("media", "media/images/a.png") == (cell["_type"], cell["path"])

@@ -215,6 +215,22 @@ def test_a_chunk_of_another_log_ends_a_stretch(tmp_path: Path) -> None:
     assert_same(log.data[:start] + foreign + log.data[end:], tmp_path / "main.0001.tlog")
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        [*range(90), *range(70, 75), *range(90, 120)],  # Some come twice,
+        [*range(80), *range(81, 120)],  # one is gone without a trace,
+        [*range(80), 81, 80, *range(82, 120)],  # two changed places.
+    ],
+)
+def test_chunks_that_are_not_in_their_order_end_a_stretch(order: list[int], tmp_path: Path) -> None:
+    """Each of them is whole: their numbers alone tell."""
+    log = uniform(120)
+    chunks = [log.data[start:end] for start, end in zip(log.starts, log.ends, strict=True)]
+    data = log.data[: log.starts[0]] + b"".join(chunks[number] for number in order)
+    assert_same(data, tmp_path / "main.0001.tlog", must_gather=True)
+
+
 def test_late_data_for_an_earlier_step_is_left_to_the_plain_merge(tmp_path: Path) -> None:
     """A step that goes back, at once or behind a stretch."""
     log = uniform(60).row({"val": 1.0}, step=3).row({"val": None}, step=4)

@@ -69,6 +69,10 @@ class MemoryDisk(Disk):
         path = os.fspath(path)
         return path in self.directories or any(file.startswith(path + os.sep) for file in self.files)
 
+    def real_path(self, path: StrPath) -> str:
+        """Return the path: there are no links."""
+        return os.fspath(path)
+
     def list(self, path: StrPath) -> list[Entry]:
         """Return what a directory holds, sorted by name."""
         if not self.is_directory(path):

@@ -26,7 +26,8 @@ from tidelog.datastore.scan import Scanner, identify, walk_sound
 BLOCKS_BYTES = (64, 1 << 20)
 COLUMNS_MAX, METRICS_MAX = 64, 4
 
-OUTLINE = "id project name state exit_code config summary metadata metrics last_step times".split()
+OUTLINE = "id project name state exit_code exit_reason config summary metadata metrics".split()
+OUTLINE += "last_step times system_hosts".split()
 WHOLE = "rows logs missing_logs unknown_records damage torn_tails".split()
 
 
@@ -170,6 +171,8 @@ def logs_stand_together(data: bytes) -> None:
         for name in (*OUTLINE, *WHOLE):
             getattr(run, name)
         assert {len(run.history())} == {len(column) for column in run.history().values()}
+        for host in (None, *run.system_hosts):
+            assert {len(run.system(host=host))} == {len(c) for c in run.system(host=host).values()}
 
 
 QUESTIONS: dict[str, Callable[[bytes], None]] = {

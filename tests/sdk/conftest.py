@@ -19,7 +19,7 @@ StartScript = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def current() -> Iterator[Current]:
     """Give the runs of a process, with no settings in its environment; all are finished at the end."""
-    current = Current(environ={"HOME": os.environ["HOME"]})
+    current = Current(environ={"HOME": os.environ["HOME"], "TIDELOG_MONITOR": "off"})
     yield current
     current.finish_all()
 

@@ -17,7 +17,7 @@ cells = [nbformat.v4.new_code_cell(code) for code in sys.argv[2:]]
 notebook = nbformat.v4.new_notebook(cells=cells)
 nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": sys.argv[1]}}).execute()
 for cell in cells:
-    print([(out.name, out.text) if out.output_type == "stream" else out.output_type for out in cell.outputs])
+    print([(out.name, out.text) for out in cell.outputs])
 """
 
 

@@ -117,11 +117,11 @@ def test_a_pump_that_is_killed_costs_no_line(run_script: RunScript) -> None:
         INIT
         + """
 import signal, subprocess
-from tidelog.sdk.console import capture
+from tidelog.sdk.console.redirect import of_this_process
 print("before", flush=True)
 child = subprocess.Popen(["sh", "-c", "read x; echo child"], stdin=subprocess.PIPE)
-capture._redirect._process.send_signal(signal.SIGKILL)
-capture._redirect._watch.join()
+of_this_process._process.send_signal(signal.SIGKILL)
+of_this_process._watch.join()
 for n in range(20_000): print("line", n)
 sys.stdout.flush()
 child.communicate(b"go\\n")
@@ -151,6 +151,24 @@ print("parent")
     expected = "".join(f"child {n}\n" for n in range(5)) + "parent\n"
     assert ("", expected) == (result.stderr, result.stdout)
     assert expected == printed(only_run())
+
+
+def test_a_run_of_a_forked_child_records_its_streams(run_script: RunScript, tmp_path: Path) -> None:
+    """Beside its parent's pump, which is not the child's to command."""
+    result = run_script(
+        INIT
+        + """
+if os.fork() == 0:
+    own = sdk.init(project="p", dir=ROOT, mode="offline", id="child",
+                   settings={"quiet": True, "console": "redirect"})
+    print("child")
+    own.finish()
+    sys.exit()
+print(os.wait()[1], "parent")
+        """
+    )
+    assert "child\n0 parent\n" == result.stdout
+    assert "child\n" == printed(tmp_path / "root" / "p" / "child")
 
 
 def test_descriptors_and_threads_are_what_they_were(run_script: RunScript) -> None:
@@ -272,14 +290,25 @@ def test_a_terminal_stays_one(tmp_path: Path, only_run: OnlyRun) -> None:
     assert run("off") == seen
 
 
-def test_signals_to_the_group_do_not_end_the_pump(start_script: StartScript, only_run: OnlyRun) -> None:
-    """Ctrl-C reaches all that a terminal started: the traceback is still shown and recorded."""
-    process = start_script(INIT + "print('ready', flush=True)\ntime.sleep(60)")
+def test_signals_to_all_processes_of_a_job_do_not_end_the_pump(
+    start_script: StartScript, only_run: OnlyRun
+) -> None:
+    """As Ctrl-C and `scancel` send them: the traceback is still shown and recorded."""
+    process = start_script(
+        INIT
+        + "from tidelog.sdk.console.redirect import of_this_process\n"
+        + "os.setpgid(0, 0)\nos.write(1, b'ready\\n')\n"
+        + "print(of_this_process._process.pid, flush=True)\ntime.sleep(60)"
+    )
     assert process.stdout is not None
-    assert "ready\n" == process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=PATIENCE_S)
-    assert -signal.SIGINT == process.returncode
+    assert process.stderr is not None
+    assert "ready\n" == process.stdout.readline()  # So the pump is up.
+    pump = int(process.stdout.readline())
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(pump, number)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.stderr.read()
+    assert -signal.SIGINT == process.wait(PATIENCE_S)
     assert err.endswith("KeyboardInterrupt\n")
     with Reader(only_run()) as reader:
         assert "failed" == reader.state

@@ -263,8 +263,9 @@ def test_ctrl_c_in_the_midst_of_printing_is_an_interrupt(
     assert process.stdout is not None
     seen = [process.stdout.readline() for _ in range(5000)]
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert -signal.SIGINT == process.returncode
+    assert process.stderr is not None
+    out, err = process.stdout.read(), process.stderr.read()
+    assert -signal.SIGINT == process.wait(30)
     assert err.endswith("KeyboardInterrupt\n")
     assert set("".join([*seen, out]).splitlines()) <= set(printed(only_run()).splitlines())
 

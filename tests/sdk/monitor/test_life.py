@@ -192,3 +192,12 @@ def test_all_ranks_of_a_machine_have_one_monitor(
     assert 1 == len(deaths_of(run))
     with Reader(run) as reader:
         assert ("finished", 6) == (reader.state, reader.rows)
+
+
+def test_the_monitor_imports_nothing_of_the_users(script: StartMonitored, tmp_path: Path) -> None:
+    """A module of theirs that is named like one of ours often lies in the working directory."""
+    (tmp_path / "psutil.py").write_text("raise SystemExit('the user's own')")
+    trainer = script("pass").until_sampled()
+    assert 0 == trainer.end()
+    with Reader(trainer.run) as run:
+        assert "system/cpu_percent" in run.system()
