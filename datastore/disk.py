@@ -119,12 +119,26 @@ class Disk:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""
         self._appear(path, (data,), mode=mode)
 
+    def place(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
+        """Let a file appear whole, or not at all; until `sync_file` a power cut may undo it."""
+        self._appear(path, (data,), mode=mode, is_synced=False)
+
+    def sync_file(self, path: StrPath) -> None:
+        """Return once the bytes and the length of a file are on the disk; its name is the folder's."""
+        fd = self.open(path)
+        try:
+            self.fdatasync(fd)
+        finally:
+            self.close(fd)
+
     def copy(self, source: StrPath, path: StrPath) -> None:
         """Copy a file so that the copy appears whole, or not at all, and is on the disk on return."""
         with Path(source).open("rb") as reading:
             self._appear(path, iter(lambda: reading.read(COPY_BYTES), b""))
 
-    def _appear(self, path: StrPath, blocks: Iterable[bytes], *, mode: int = 0o666) -> None:
+    def _appear(
+        self, path: StrPath, blocks: Iterable[bytes], *, mode: int = 0o666, is_synced: bool = True
+    ) -> None:
         temporary = self.temporary_beside(path)
         fd = self.create(temporary, mode=mode)
         try:
@@ -133,10 +147,14 @@ class Disk:
                     view = memoryview(block)
                     while view:
                         view = view[self.write(fd, view) :]
-                self.fdatasync(fd)
+                if is_synced:
+                    self.fdatasync(fd)
             finally:
                 self.close(fd)
-            self.rename(temporary, path)
+            if is_synced:
+                self.rename(temporary, path)
+            else:
+                self.move(temporary, path)
         except BaseException:
             self.remove(temporary)
             raise

@@ -94,6 +94,7 @@ class Run(Identity):
             disk=disk,
             notices=self.notices,
             write_row=lambda row, step: self._rows.write(row, step),
+            is_synced=plan.durability == "power",
         )
         self._files = FileSaver(plan.directory, disk=disk, notices=self.notices)
         self._alerts = Alerts(self._clock)

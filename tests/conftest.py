@@ -7,25 +7,21 @@ from pathlib import Path
 
 import pytest
 
-# PyTorch is in `training` of pyproject.toml for Python 3.11 alone, as a CPU build: for later ones pip would
-# fetch gigabytes of CUDA. Files that import it are not collected there, and the header says so.
+# PyTorch is in `training` of pyproject.toml for Python 3.11 alone, as a CPU build: for later ones pip
+# would fetch gigabytes of CUDA. Files that import it are not collected there, and the header says so.
 TESTS = Path(__file__).parent
 HAS_TORCH = sys.version_info < (3, 12)
-NEEDS_TORCH = (
-    []
-    if HAS_TORCH
-    else sorted(
-        str(path)
-        for path in TESTS.rglob("test_*.py")
-        if re.search(r"(?m)^\s*import (torch|keras)$", path.read_text())
-    )
-)
-collect_ignore = NEEDS_TORCH
+IMPORTS_TORCH = re.compile(r"(?m)^ *import (torch|keras)$")
+collect_ignore = [
+    str(path)
+    for path in ([] if HAS_TORCH else sorted(TESTS.rglob("test_*.py")))
+    if IMPORTS_TORCH.search(path.read_text())
+]
 
 
 def pytest_report_header() -> list[str]:
     """Name what is not collected."""
-    names = ", ".join(os.path.relpath(path, TESTS) for path in NEEDS_TORCH)
+    names = ", ".join(os.path.relpath(path, TESTS) for path in collect_ignore)
     return [f"no PyTorch for this Python, not collected: {names}"] if names else []
 
 

@@ -18,6 +18,9 @@ _NAMES: dict[Any, str] = {
 }
 
 
+PLAIN = frozenset({None, "bool", "int", "float", "text", "list", "map", ANY})
+
+
 def type_of(cell: object) -> str | None:
     """Return the name of a cell's type, None for None, which fits every type."""
     if cell is None:
@@ -64,6 +67,15 @@ class ColumnTypes:
         elif isinstance(dtype, Mapping):
             dtype = dtype.get(name)
         self._declared[name] = self._types[name] = declared_type(dtype)
+
+    @property
+    def may_hold_media(self) -> bool:
+        """Whether a cell may be something else than plain."""
+        return not PLAIN.issuperset(self._types.values())
+
+    def fits(self, name: str, cell: object) -> bool:
+        """Tell at once whether a plain cell is of its column's type; False may be wrong."""
+        return self._types[name] == _NAMES.get(type(cell))
 
     def take(self, name: str, cell: object) -> str | None:
         """Widen a column's type by a cell; return a sentence where that is not what was asked for."""

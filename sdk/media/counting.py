@@ -41,12 +41,13 @@ def _count_tensor(tensor: Any, bins: int) -> Counts:
     flat = (flat.to_dense() if flat.layout != torch.strided else flat).reshape(-1)
     if flat.dtype not in (torch.float32, torch.float64):
         flat = flat.float()
-    finite = flat[torch.isfinite(flat)]
+    is_finite = torch.isfinite(flat)
+    finite = flat if is_finite.all() else flat[is_finite]
     not_finite = flat.numel() - finite.numel()
     if not finite.numel():
         return _empty(bins, not_finite)
     low, high = (float(limit) for limit in torch.aminmax(finite))
-    if low == high:
+    if _is_flat(low, high, bins):
         return _alike(low, finite.numel(), bins, not_finite)
     total = sum(_histc(part, bins, low, high) for part in finite.split(TENSOR_VALUES_MAX))
     return Counts(total.tolist(), _edges(low, high, bins), not_finite)
@@ -71,7 +72,7 @@ def _count_array(array: Any, bins: int) -> Counts:
     if not finite.size:
         return _empty(bins, not_finite)
     low, high = float(finite.min()), float(finite.max())
-    if low == high:
+    if _is_flat(low, high, bins):
         return _alike(low, finite.size, bins, not_finite)
     _require_span(low, high)
     counts, edges = numpy.histogram(finite, bins, (low, high))
@@ -84,7 +85,7 @@ def _count_plainly(values: list[float], bins: int) -> Counts:
     if not finite:
         return _empty(bins, not_finite)
     low, high = min(finite), max(finite)
-    if low == high:
+    if _is_flat(low, high, bins):
         return _alike(low, len(finite), bins, not_finite)
     _require_span(low, high)
     edges, counts, per_value = _edges(low, high, bins), [0] * bins, bins / (high - low)
@@ -97,6 +98,12 @@ def _count_plainly(values: list[float], bins: int) -> Counts:
             place += 1
         counts[place] += 1
     return Counts(counts, edges, not_finite)
+
+
+def _is_flat(low: float, high: float, bins: int) -> bool:
+    """Tell whether all values are the same, or so close that there are no floats for the edges."""
+    step = high / bins - low / bins
+    return low + step <= low or high - step >= high
 
 
 def _require_span(low: float, high: float) -> None:
@@ -112,7 +119,7 @@ def _edges(low: float, high: float, bins: int) -> list[float]:
 
 
 def _alike(value: float, number: int, bins: int, not_finite: int) -> Counts:
-    """Return the counts of values that are all the same: they are in the middle."""
+    """Return the counts of values that are as good as the same: they are in the middle."""
     counts = [0] * bins
     counts[bins // 2] = number
     return Counts(counts, _edges(value - 0.5, value + 0.5, bins), not_finite)

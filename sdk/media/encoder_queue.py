@@ -21,7 +21,7 @@ class EncoderLimits(NamedTuple):
 
 class _Call(NamedTuple):
     make: Callable[[], None]
-    key: str
+    key: str | None
     size_bytes: int
 
 
@@ -40,7 +40,7 @@ class EncoderQueue:
         self._lock = threading.RLock()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._keys: Counter[str] = Counter()
+        self._keys: Counter[str | None] = Counter()
         self._bytes = 0
         self._is_stopped = False
 
@@ -63,8 +63,11 @@ class EncoderQueue:
         """Tell whether a call of this key waits or is being made."""
         return self._keys[key] > 0
 
-    def put(self, make: Callable[[], None], *, key: str, size_bytes: int) -> bool:
-        """Let the thread make a call, which must not raise; tell whether it will."""
+    def put(self, make: Callable[[], None], *, key: str | None = None, size_bytes: int = 0) -> bool:
+        """Let the thread make a call, which must not raise; tell whether it will.
+
+        `key` is the value that it is about, None for a call about none.
+        """
         if os.getpid() != self._pid:
             self._begin_life()
         with self._lock:
@@ -80,7 +83,7 @@ class EncoderQueue:
             return True
 
     def stop(self) -> int:
-        """Wait until all is done, with some patience; return how many calls will not be made."""
+        """Wait until all is done, with some patience; return how many values are left undone."""
         if os.getpid() != self._pid:
             self._begin_life()
         with self._lock:
@@ -92,7 +95,7 @@ class EncoderQueue:
         thread.join(self._limits.stop_patience_s)
         with self._lock:
             self._thread = None  # A thread that is still at it makes no further call.
-            return self.waiting
+            return self.waiting - self._keys[None]
 
     def _has_thread(self) -> bool:
         if self._thread is not None:

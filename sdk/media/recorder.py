@@ -32,14 +32,21 @@ class MediaRecorder:
         disk: Disk,
         notices: Notices,
         write_row: Callable[[dict[str, Any], int], None],
+        is_synced: bool = False,
         limits: EncoderLimits | None = None,
     ) -> None:
-        """Take what writes a row at a step, for the media values that come later than their row."""
+        """Take what writes a row at a step, for the media values that come later than their row.
+
+        With `is_synced` a file is on the disk before `record` returns; else within moments of that, as
+        the rows of a writer are.
+        """
         self._limits = limits or EncoderLimits()
         self._store = MediaStore(directory, disk=disk)
         self._notices = notices
         self._write_row = write_row
         self._queue = EncoderQueue(self._limits)
+        self._is_synced = is_synced
+        self._sync_due_in: int | None = None  # The process whose queue holds a call of `_sync`.
 
     @property
     def count(self) -> int:
@@ -78,10 +85,15 @@ class MediaRecorder:
             size = sum(each.size_bytes for each in snapshots)
             if self._queue.put(record_late, key=key, size_bytes=size):
                 return LATER
-        return encode()
+        found = encode(is_synced=self._is_synced)
+        if self._store.has_unsynced:
+            self._sync_soon()
+        return found
 
     def stop(self) -> None:
         """Wait until all that was logged is in place; what takes too long is lost, and told."""
+        if self._store.has_unsynced and not self._queue.put(self._sync):
+            self._sync()
         lost = self._queue.stop()
         if lost:
             self._notices.tell(
@@ -91,11 +103,15 @@ class MediaRecorder:
                 "values of their rows are recorded: log fewer or smaller ones towards the end",
             )
 
-    def _encode(self, key: str, value: Any, taken: list[Any], step: int) -> Any:
+    def _encode(
+        self, key: str, value: Any, taken: list[Any], step: int, *, is_synced: bool = True
+    ) -> Any:
         is_list = isinstance(value, list)
         try:
             found = [
-                self._store.put(key, each, step=step) if isinstance(each, Snapshot) else each
+                self._store.put(key, each, step=step, is_synced=is_synced)
+                if isinstance(each, Snapshot)
+                else each
                 for each in taken
             ]
         finally:
@@ -110,6 +126,20 @@ class MediaRecorder:
         except Exception as error:  # noqa: BLE001 - an encoder may raise anything for what it is given.
             fault = media_fault(value, error)
             self._notices.tell(fault.kind, f"log() left out {shown(key)}: {fault}")
+
+    def _sync_soon(self) -> None:
+        """Bring files to the disk beside training: where it is slow, two syncs take 10 ms and more."""
+        if self._sync_due_in != os.getpid():
+            self._sync_due_in = os.getpid()
+            if not self._queue.put(self._sync):
+                self._sync_due_in = None
+
+    def _sync(self) -> None:
+        self._sync_due_in = None  # What comes while this goes on is for the next one.
+        try:
+            self._store.sync()
+        except OSError as error:
+            self._notices.tell("media disk", f"media files may not survive a power cut: {error}")
 
     def _tell_faults(self, values: list[MediaValue]) -> None:
         for value in values:

@@ -121,11 +121,10 @@ class Table(MediaValue):
     def snapshot(self, disk: Disk) -> Snapshot:
         """Return the rows that are to be logged, and of their media what they are now."""
         first = self._logged_rows if self.log_mode == INCREMENTAL else 0
-        rows, parts = [], []
-        for row in self.data[first:]:
-            frozen = [freeze_cell(cell, disk, self.faults) for cell in row]
-            rows.append(frozen)
-            parts += [cell for cell in frozen if isinstance(cell, Snapshot)]
+        rows, parts = list(map(list, self.data[first:])), []
+        if self._types.may_hold_media:
+            rows = [[freeze_cell(cell, disk, self.faults) for cell in row] for row in rows]
+            parts = [cell for row in rows for cell in row if isinstance(cell, Snapshot)]
         self._logged_rows = len(self.data)
         cells = len(rows) * len(self.columns)
         details: dict[str, Any] = {"rows": len(rows), "columns": list(self.columns)}
@@ -170,6 +169,9 @@ class Table(MediaValue):
         self.columns.append(text)
 
     def _take(self, name: str, cell: Any) -> Any:
+        is_plain = type(cell) in _NUMBERS or (type(cell) is str and cell.isascii())
+        if is_plain and self._types.fits(name, cell):
+            return cell
         taken = clean_cell(name, cell, self.faults)
         told = self._types.take(name, taken)
         if told is not None:
@@ -192,3 +194,4 @@ class Table(MediaValue):
 
 
 FAULTS_MAX = 100
+_NUMBERS = frozenset({int, float, bool})

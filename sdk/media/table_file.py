@@ -5,6 +5,7 @@ from typing import Any
 
 from tidelog.datastore.as_json import plain
 from tidelog.datastore.records import Histogram, Media
+from tidelog.sdk.media.column_types import PLAIN
 from tidelog.sdk.media.table_cells import cell_fault
 from tidelog.sdk.media.value import Keep, Snapshot
 from tidelog.sdk.notices import Fault
@@ -13,8 +14,6 @@ CELL_S = 0.3e-6
 ROWS_AT_ONCE = 200
 """Training goes on between two pieces: while a piece is made into text, Python does nothing else."""
 MEDIA_CELLS_MAX = 20_000
-
-_SCALARS = frozenset({"bool", "int", "float", "text", "any"})
 
 
 def encode_table(
@@ -25,7 +24,7 @@ def encode_table(
     Raises ValueError for too many files, OSError where one cannot be written.
     """
     media: dict[str, Media] = {}
-    if not _SCALARS.issuperset(types.values()):
+    if not PLAIN.issuperset(types.values()):
         rows = [[_encoded(cell, keep, media, faults) for cell in row] for row in rows]
     head = json.dumps({"columns": columns, "column_types": types}, ensure_ascii=False)
     pieces = [_rows_json(rows[at : at + ROWS_AT_ONCE]) for at in range(0, len(rows), ROWS_AT_ONCE)]

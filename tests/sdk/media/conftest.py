@@ -36,15 +36,16 @@ def late() -> Rows:
 
 @pytest.fixture
 def recorder(tmp_path: Path, late: Rows) -> Iterator[Callable[..., MediaRecorder]]:
-    """Give what makes a recorder below `tmp_path`, its notices, and the limits of its queue."""
+    """Give what makes a recorder below `tmp_path`, with a disk and the limits of its queue."""
     made = []
 
-    def make(**limits: Any) -> MediaRecorder:
+    def make(*, disk: Disk | None = None, is_synced: bool = False, **limits: Any) -> MediaRecorder:
         recorder = MediaRecorder(
             tmp_path,
-            disk=Disk(),
+            disk=disk or Disk(),
             notices=Notices(),
             write_row=late.write,
+            is_synced=is_synced,
             limits=EncoderLimits(**limits),
         )
         made.append(recorder)

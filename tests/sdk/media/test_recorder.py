@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.records import Histogram as RecordedHistogram
 from tidelog.datastore.records import Media
 from tidelog.sdk.media import Histogram, Image
@@ -180,3 +181,70 @@ def test_faults_of_a_value_are_told_once(recorder: Make, capsys: pytest.CaptureF
     made.record("a", image, step=1)
     assert 1 == capsys.readouterr().err.count("Image(colour=...) is not known")
     assert {"image colour": 1} == dict(made._notices.counts)
+
+
+class GatedDisk(Disk):
+    """A disk whose syncs of files last until they are let go, and may fail."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.failure: OSError | None = None
+        self.synced = 0
+
+    def fdatasync(self, fd: int) -> None:
+        assert self.is_open.wait(60)
+        if self.failure is not None:
+            raise self.failure
+        super().fdatasync(fd)
+        self.synced += 1
+
+
+def test_a_disk_that_blocks_blocks_no_training(recorder: Make) -> None:
+    """What is cheap is in the kernel at once, and is synced beside training; at the end all is."""
+    disk = GatedDisk()
+    made = recorder(disk=disk)
+    for step in range(5):
+        assert isinstance(made.record("a", Image(SMALL + step), step=step), Media)
+    assert 0 == disk.synced
+    disk.is_open.set()
+    made.stop()
+    assert 5 == disk.synced
+
+
+def test_with_durability_power_a_file_is_on_the_disk_at_once(recorder: Make) -> None:
+    """Before the row that names it."""
+    disk = GatedDisk()
+    disk.is_open.set()
+    made = recorder(disk=disk, is_synced=True)
+    made.record("a", Image(SMALL), step=0)
+    assert 1 == disk.synced
+
+
+def test_a_sync_that_fails_is_told(recorder: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is there all the same, and the others are synced."""
+    disk = GatedDisk()
+    disk.failure = OSError(5, "Input/output error")
+    made = recorder(disk=disk)
+    made.record("a", Image(SMALL), step=0)
+    made.record("b", Image(SMALL + 1), step=0)
+    disk.is_open.set()
+    made.stop()
+    told = capsys.readouterr().err
+    assert 1 == told.count("media files may not survive a power cut: [Errno 5] Input/output error")
+    assert "could not be encoded" not in told
+
+
+def test_a_forked_child_syncs_its_own(recorder: Make) -> None:
+    """Though a sync of its parent was due."""
+    disk = GatedDisk()
+    made = recorder(disk=disk)
+    made.record("a", Image(SMALL), step=0)
+    pid = os.fork()
+    if not pid:
+        disk.is_open.set()
+        made._store._unsynced.clear()
+        made.record("b", Image(SMALL + 1), step=1)
+        made.stop()
+        os._exit(0 if 1 == disk.synced else 1)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    disk.is_open.set()
