@@ -32,7 +32,6 @@ PASSED = {
     "beta": _LOG,
     "gym": "log videos with sdk.Video(...)",
     "jupyter": "a notebook needs nothing but sdk.init(...)",
-    "pin_config_keys": "config is shown whole",
     "profiler": "keep the profiler's files with sdk.save(path)",
     "sacred": _LOG,
     "sagemaker_auth": "no account is needed",
@@ -42,7 +41,7 @@ PASSED = {
 }
 """Called, these say what to do instead, and return None."""
 
-SILENT = frozenset({"ensure_configured", "require", "setup", "termsetup"})
+SILENT = frozenset({"ensure_configured", "pin_config_keys", "require", "setup", "termsetup"})
 """Nothing is lost without these, so nothing is said."""
 
 

@@ -33,6 +33,7 @@ from tidelog.sdk.courtesies import (
 )
 from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
 from tidelog.sdk.facts.script import package_version
+from tidelog.sdk.integration import ROOMS as CALLBACKS
 from tidelog.sdk.media import HOMES
 from tidelog.sdk.model_watch import unwatch, watch
 from tidelog.sdk.restoring import restore
@@ -43,11 +44,7 @@ if TYPE_CHECKING:
 ROOMS = {
     "errors": "tidelog.sdk.errors",
     "integration": "tidelog.sdk.integration",
-    "keras": "tidelog.sdk.integration.keras",
-    "lightgbm": "tidelog.sdk.integration.lightgbm",
     "plot": "tidelog.sdk.plot",
-    "sklearn": "tidelog.sdk.integration.sklearn",
-    "xgboost": "tidelog.sdk.integration.xgboost",
     # Where wandb keeps what we have at the top: wandb.data_types.Table, wandb.sdk.wandb_run.Run.
     "config_util": "tidelog.sdk",
     "data_types": "tidelog.sdk",
@@ -135,6 +132,8 @@ def find_name(name: str, runs: Runs) -> Any:
         return package_version() or "0"
     if name in ROOMS:
         return import_module(ROOMS[name])
+    if name in CALLBACKS:
+        return getattr(import_module("tidelog.sdk.integration"), name)
     if name in ELSEWHERE:
         return getattr(import_module(ELSEWHERE[name]), name)
     if name in CONSTANTS:

@@ -1,9 +1,28 @@
 """What every test stands on: a home of its own, so that nobody's settings or runs are touched."""
 
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
+
+# PyTorch is in `training` of pyproject.toml for Python 3.11 alone, as a CPU build: for later ones pip
+# would fetch gigabytes of CUDA. Files that import it are not collected there, and the header says so.
+TESTS = Path(__file__).parent
+HAS_TORCH = sys.version_info < (3, 12)
+IMPORTS_TORCH = re.compile(r"(?m)^ *import (torch|keras)$")
+collect_ignore = [
+    str(path)
+    for path in ([] if HAS_TORCH else sorted(TESTS.rglob("test_*.py")))
+    if IMPORTS_TORCH.search(path.read_text())
+]
+
+
+def pytest_report_header() -> list[str]:
+    """Name what is not collected."""
+    names = ", ".join(os.path.relpath(path, TESTS) for path in collect_ignore)
+    return [f"no PyTorch for this Python, not collected: {names}"] if names else []
 
 
 @pytest.fixture(autouse=True)

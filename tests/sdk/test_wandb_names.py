@@ -3,6 +3,8 @@
 import copy
 import inspect
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from tidelog.sdk.current import Current
 from tidelog.sdk.errors import AbsentError, Error, UsageError
 from tidelog.sdk.recording import Run
 from tidelog.sdk.restoring import restore
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -97,6 +101,23 @@ def test_looking_at_everything_tells_nobody_anything(
         assert hasattr(sdk, name)
     copy.copy(sdk.__getattr__("beta"))
     assert [] == told(capsys)
+
+
+def test_callbacks_load_their_library_when_they_are_used(run_script: RunScript) -> None:
+    """`hasattr(wandb, "keras")` needs no Keras; only a name of the module does."""
+    result = run_script(
+        """
+        print([hasattr(sdk, name) for name in ("keras", "lightgbm", "sklearn", "xgboost")])
+        print(sdk.lightgbm, hasattr(sdk.lightgbm, "__wrapped__"), "lightgbm" in sys.modules)
+        from tidelog.sdk.integration.lightgbm import log_summary
+        assert log_summary is sdk.lightgbm.log_summary is sdk.integration.lightgbm.log_summary
+        """
+    )
+    expected = [
+        "[True, True, True, True]",
+        "<tidelog.sdk.integration.lightgbm, loaded when it is used> False False",
+    ]
+    assert (0, expected) == (result.returncode, result.stdout.splitlines()), result.stderr
 
 
 def test_login_needs_and_keeps_no_key(
