@@ -85,17 +85,3 @@ def _working_directory() -> str | None:
         return os.getcwd()
     except OSError:
         return None
-
-
-def git_facts(directory: str) -> dict[str, Any] | None:
-    """Return what git knows of a folder; until runs ask `Origin`."""
-    from tidelog.sdk.facts.git import Checkout
-
-    return Checkout(directory).facts()
-
-
-def package_version() -> str | None:
-    """Return the version of tidelog; until runs ask `Origin`."""
-    from tidelog.sdk.facts import packages
-
-    return packages.package_version()
