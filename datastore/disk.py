@@ -6,7 +6,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 import builtins
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -131,10 +131,16 @@ class Disk:
         finally:
             self.close(fd)
 
-    def copy(self, source: StrPath, path: StrPath) -> None:
-        """Copy a file so that the copy appears whole, or not at all, and is on the disk on return."""
+    def copy(
+        self, source: StrPath, path: StrPath, *, see: Callable[[bytes], None] | None = None
+    ) -> None:
+        """Copy a file so that the copy appears whole, or not at all, and is on the disk on return.
+
+        `see` gets every block on its way, for a digest of what the copy holds.
+        """
         with Path(source).open("rb") as reading:
-            self._appear(path, iter(lambda: reading.read(COPY_BYTES), b""))
+            blocks = iter(lambda: reading.read(COPY_BYTES), b"")
+            self._appear(path, blocks if see is None else _seen(blocks, see))
 
     def _appear(
         self, path: StrPath, blocks: Iterable[bytes], *, mode: int = 0o666, is_synced: bool = True
@@ -283,6 +289,12 @@ class Disk:
     def is_directory(self, path: StrPath) -> bool:
         """Tell whether the path is a directory, or a link to one."""
         return os.path.isdir(path)
+
+
+def _seen(blocks: Iterable[bytes], see: Callable[[bytes], None]) -> Iterator[bytes]:
+    for block in blocks:
+        see(block)
+        yield block
 
 
 def _fdatasync(fd: int) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tidelog.sdk import fingerprints
 from tidelog.sdk.alerts import AlertLevel
 from tidelog.sdk.current import Current
 from tidelog.sdk.forward import Forward
 from tidelog.sdk.media.image import Image
+from tidelog.sdk.notices import shown
 from tidelog.sdk.ranks import rank_zero_only
 from tidelog.sdk.recording import Run
 from tidelog.sdk.syncing import TIMEOUT_S
@@ -29,9 +31,11 @@ __all__ = [
     "attach",
     "config",
     "define_metric",
+    "fingerprint",
     "finish",
     "init",
     "log",
+    "log_code",
     "mark_preempting",
     "rank_zero_only",
     "run",
@@ -148,6 +152,30 @@ def save(
     """Copy files into the current run; see `Run.save`."""
     current = _current.find("save()")
     return [] if current is None else current.save(glob_or_path, base_path, policy)
+
+
+def log_code(
+    root: str | os.PathLike[str] = ".", name: str | None = None, *args: Any, **keywords: Any
+) -> list[str]:
+    """Copy source files into the current run; see `Run.log_code`."""
+    current = _current.find("log_code()")
+    return [] if current is None else current.log_code(root, name, *args, **keywords)
+
+
+def fingerprint(data: object, *, exclude: Sequence[str] | str = ()) -> str | None:
+    """Return the SHA-256 of a file, folder, list of paths, array or bytes, for `config`.
+
+    It says on which data a run was trained: `run.config.update({"data": sdk.fingerprint(path)})`. How
+    others can compute it is said at `tidelog.sdk.fingerprints.fingerprint`. None, which is told, where
+    there is none.
+    """
+    try:
+        return fingerprints.fingerprint(data, exclude=exclude)
+    except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
+        _current.notices.tell(
+            "fingerprint", f"fingerprint({shown(data)}) could not be made: {error}; it is None"
+        )
+        return None
 
 
 def alert(title: str, text: str = "", level: object = "INFO", wait_duration: object = None) -> None:

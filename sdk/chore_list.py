@@ -1,14 +1,15 @@
-"""What can wait when a run begins, the most useful first: syncd, `latest`, git, run.json."""
+"""What can wait when a run begins, the most useful first: syncd, `latest`, its origin, run.json."""
 
 import contextlib
 import os
 from collections.abc import Callable
+from typing import Any
 
 from tidelog.datastore.errors import WriterClosedError
 from tidelog.datastore.layout import LATEST
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.choices import ONLINE
-from tidelog.sdk.facts.script import git_facts, package_version
+from tidelog.sdk.facts.origin import Origin
 from tidelog.sdk.recording import Run
 from tidelog.sdk.run_plan import Plan
 from tidelog.sdk.spawn import spawn_detached
@@ -34,13 +35,13 @@ def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tup
         with contextlib.suppress(OSError):  # A convenience that some file systems do not have.
             around.disk.point_link(link, os.path.join(plan.project, plan.run_id))
 
-    def ask_git() -> None:
-        cwd = plan.facts.get("cwd")
-        found = {"git": git_facts(cwd) if cwd else None, "tidelog": package_version()}
-        more = {name: value for name, value in found.items() if value is not None}
+    def record(more: dict[str, Any]) -> None:
         plan.facts |= more
         with contextlib.suppress(WriterClosedError):  # The run did not wait for a slow git.
             writer.log_run(more)
+
+    def keep_entry() -> None:
+        run.files.keep_entry(plan.facts.get("program"))
 
     def write_run_json() -> None:
         from tidelog.sdk.derived import write_run_json as write
@@ -60,5 +61,16 @@ def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tup
     waiting: list[Callable[[], int]] = []
     chores: list[Chore] = [start_syncd] if plan.mode == ONLINE else []
     if not plan.rank.number:
-        chores += [point_to_latest, ask_git, write_run_json]
+        origin = Origin(
+            plan.facts,
+            root=plan.root,
+            record=record,
+            write=run.files.write,
+            environ=around.environ,
+            disk=around.disk,
+            clock=around.clock,
+            notices=run.notices,
+        )
+        chores += [point_to_latest, *([keep_entry] if plan.saves_code else [])]
+        chores += [*origin.chores, write_run_json]
     return chores, reap_syncd

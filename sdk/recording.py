@@ -7,7 +7,6 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -23,20 +22,19 @@ from tidelog.sdk.config_mapping import Config
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.identity import Identity
+from tidelog.sdk.kept_files import KeptFiles
 from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.metrics import metric_definition
-from tidelog.sdk.notices import Notices, say, shown
+from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.rows import RowLog
 from tidelog.sdk.run_plan import Plan
-from tidelog.sdk.saving import FileSaver
+from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
 CHORES_PATIENCE_S = 2.0
 """How long the end of a run waits for git and the like; without them the run is as whole."""
-
-POLICIES = ("now", "end", "live")
 
 
 class Watcher(Protocol):
@@ -88,7 +86,6 @@ class Run(Identity):
         self._parts: list[Part] = []
         self._watchers: list[Watcher] = []
         self._chores: Chores | None = None
-        self._saved_at_end: dict[tuple[str, str | None, str], None] = {}
         self._media = MediaRecorder(
             plan.directory,
             disk=disk,
@@ -96,7 +93,14 @@ class Run(Identity):
             write_row=lambda row, step: self._rows.write(row, step),
             is_synced=plan.durability == "power",
         )
-        self._files = FileSaver(plan.directory, disk=disk, notices=self.notices)
+        self.files = KeptFiles(
+            plan.directory,
+            root=plan.root,
+            record=_ignore if writer is None else writer.log_file,
+            notices=self.notices,
+            disk=disk,
+            clock=self._clock,
+        )
         self._alerts = Alerts(self._clock)
         self._rows = RowLog(
             writer,
@@ -226,30 +230,28 @@ class Run(Identity):
         """Copy files into the run and return their paths in it, such as `files/model.npz`.
 
         A pattern, a file or a folder; names start from `base_path`, else from the working directory.
-        With policy "end" they are copied when the run ends, with "live" now and then again.
+        With policy "end" they are copied when the run ends, with "live" whenever they change.
         """
-        if self._writer is None or not self._is_open("save"):
-            return []
-        try:
-            pattern = os.fspath(glob_or_path)
-            base = None if base_path is None else os.fspath(base_path)
-            if policy not in POLICIES:
-                self.notices.tell(
-                    "policy",
-                    f"save(policy={shown(policy)}) is none of {', '.join(POLICIES)}: saved now",
-                )
-                policy = "now"
-            if policy != "now":
-                self._saved_at_end[pattern, base, policy] = None
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._attempts.tell_failure("save", error)
-            return []
-        saved: list[str] = []
-        if policy != "end":
-            self._record_in(
-                "save", lambda writer: saved.extend(self._save(writer, pattern, base, policy))
-            )
-        return saved
+        return self._keep("save", lambda: self.files.save(glob_or_path, base_path, policy))
+
+    def log_code(
+        self,
+        root: str | os.PathLike[str] = ".",
+        name: str | None = None,
+        include: Choice = None,
+        exclude: Choice = None,
+        *,
+        include_fn: Choice = None,
+        exclude_fn: Choice = None,
+    ) -> list[str]:
+        """Copy source files into the run, beside training; return their paths in it.
+
+        `include` and `exclude` are patterns, or callables that get a path, as wandb's `include_fn`.
+        Without `include` it is Python files and what says what they need. What git ignores is left
+        out, as are hidden folders, virtual environments and runs.
+        """
+        chosen = (include or include_fn, exclude or exclude_fn)
+        return self._keep("log_code", lambda: self.files.log_code(root, name, *chosen))
 
     def alert(
         self,
@@ -336,8 +338,7 @@ class Run(Identity):
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
-            for each in self._saved_at_end:
-                self._attempts.make("save", partial(self._save, writer, *each))
+            self._attempts.make("save", self.files.stop)
             self._stop_parts()
             if self._chores is not None:
                 self._chores.wait(CHORES_PATIENCE_S)
@@ -387,8 +388,8 @@ class Run(Identity):
             lost_rows=writer.lost_rows,
             media=self._media.count,
             media_bytes=self._media.size_bytes,
-            files=self._files.count,
-            file_bytes=self._files.size_bytes,
+            files=self.files.count,
+            file_bytes=self.files.size_bytes,
             warnings=self.notices.counts,
         )
         return end_block(
@@ -424,19 +425,28 @@ class Run(Identity):
             return {}
         return writer.summary_after(earlier.summary) if self.resumed else writer.summary
 
-    def _save(self, writer: Writer, pattern: str, base_path: str | None, policy: str) -> list[str]:
-        if writer.is_busy:
-            raise WriterBusyError
-        entries = self._files.save(pattern, base_path=base_path, policy=policy)
-        for entry in entries:
-            writer.log_file(entry)
-        return [entry["path"] for entry in entries]
+    def _keep(self, what: str, call: Callable[[], list[str]]) -> list[str]:
+        """Return the paths of what `call` keeps; no file is copied that could not be recorded now."""
+        kept: list[str] = []
+
+        def keep(writer: Writer) -> None:
+            if writer.is_busy:
+                raise WriterBusyError
+            kept.extend(call())
+
+        if self._writer is not None and self._is_open(what):
+            self._record_in(what, keep)
+        return kept
 
     def _is_open(self, what: str) -> bool:
         """Tell whether the run goes on; say once where it does not."""
         if self._is_finished:
             self._attempts.tell_closed(what)
         return not self._is_finished
+
+
+def _ignore(_entry: object) -> None:
+    """Record nothing, as a disabled run does."""
 
 
 _runs: "weakref.WeakSet[Run]" = weakref.WeakSet()

@@ -1,118 +1,129 @@
 """`save()`: copies files into the run directory and names them in the ledger."""
 
 import os
-import re
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
 from typing import Any
 
-from tidelog.datastore.disk import COPY_BYTES, TEMPORARY_SUFFIX, Disk
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import COPY_BYTES, Disk
 from tidelog.datastore.layout import FILES_DIRECTORY
-from tidelog.sdk.naming import file_path_fault, safe_name
+from tidelog.sdk.copies import Copy, Version
+from tidelog.sdk.matches import Match, Matches
 from tidelog.sdk.notices import Notices, shown
 
-FILES_PER_CALL_MAX = 10_000
 TWINS_MAX = 10_000
+
+Entry = dict[str, Any]
+Record = Callable[[Entry], None]
+
+
+def _ignore(_entry: Entry) -> None:
+    """Record nothing."""
 
 
 class FileSaver:
-    """Copies what `save()` names into `files/`; trouble with one file never stops the others."""
+    """Copies what `save()` names into `files/`; trouble with one file never stops the others.
 
-    def __init__(self, directory: str | os.PathLike[str], *, disk: Disk, notices: Notices) -> None:
-        self.count = 0
-        self.size_bytes = 0
+    `record` gets the ledger's entry of each file once it is in place. Several threads may call.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        disk: Disk,
+        notices: Notices,
+        record: Record = _ignore,
+        clock: Clock | None = None,
+    ) -> None:
         self._directory = os.path.realpath(directory)
         self._disk = disk
         self._notices = notices
+        self._record = record
+        self._clock = clock or Clock()
+        self._matches = Matches(self._directory, disk=disk, notices=notices)
         self._sources: dict[str, str] = {}
+        self._copies: dict[str, Copy] = {}
+        self._sizes: dict[str, int] = {}
+        # The ledger's last entry of a file must be of the copy that is there last.
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
 
-    def save(self, pattern: str, *, base_path: str | None, policy: str) -> list[dict[str, Any]]:
-        """Return the ledger's entries of the files that are in place now."""
-        entries = []
-        for source, root in self._find(pattern, base_path):
-            try:
-                relative = self._free_name(self._name_below(source, root), source)
-                entry = self._take(source, relative)
-            except OSError as error:
-                self._notices.tell(
-                    "save", f"save() could not copy {source}: {error}; training goes on without it"
-                )
-                continue
-            entries.append({**entry, "policy": policy})
-        self.count += len(entries)
-        self.size_bytes += sum(entry["size"] for entry in entries)
-        return entries
+    @property
+    def count(self) -> int:
+        """How many files were saved."""
+        return len(self._sizes)
 
-    def _find(self, pattern: str, base_path: str | None) -> list[tuple[str, str]]:
-        """Return (file, folder that its name in the run starts from) for all that a pattern matches."""
-        found: list[tuple[str, str]] = []
-        # A pattern or folder above the run would copy the run into itself.
-        is_above = not self._is_own(os.path.dirname(pattern))
-        is_literal = self._disk.is_there(pattern)
-        root = base_path or _root_of(pattern, is_literal=is_literal)
-        for match in [pattern] if is_literal else self._disk.glob(pattern):
-            for path in self._below(match):
-                if is_above and path != pattern and self._is_own(path):
-                    continue
-                if len(found) == FILES_PER_CALL_MAX:
-                    self._notices.tell(
-                        "save many",
-                        f"save({shown(pattern)}) matches more than {FILES_PER_CALL_MAX} files; only "
-                        "the first ones were saved: save them as one archive",
-                    )
-                    return found
-                found.append((path, root))
-        if not found:
-            self._notices.tell(
-                "save missing",
-                f"save({shown(pattern)}) found no file below {os.getcwd()}: nothing was saved; save "
-                "a file after it was written, and give its path",
-            )
-        return found
+    @property
+    def size_bytes(self) -> int:
+        """How large they are together, each as it was copied last."""
+        return sum(self._sizes.values())
 
-    def _below(self, path: str) -> Iterator[str]:
-        if not self._disk.is_directory(path):
-            yield path
-            return
+    def save(self, pattern: str, *, base_path: str | None, policy: str) -> list[Entry]:
+        """Copy all that a pattern matches now; return the ledger's entries of what is in place."""
+        matches = self._matches.find(pattern, base_path, is_told=policy == "now")
+        return [entry for match in matches if (entry := self.take(match, policy)) is not None]
+
+    def refresh(self, pattern: str, *, base_path: str | None, policy: str, is_last: bool) -> int:
+        """Copy what changed since it was copied, and what is new; return how many files that were.
+
+        Before the `last` time a file is waited for while it changes, and not copied too often.
+        """
+        matches = self._matches.find(pattern, base_path, is_told=is_last)
+        return sum(
+            self._is_due(m, is_last=is_last) and self.take(m, policy) is not None for m in matches
+        )
+
+    def take(self, match: Match, policy: str) -> Entry | None:
+        """Copy one file and record it; return None, which is told, where it cannot be copied."""
         try:
-            entries = self._disk.list(path)
+            with self._own_lock():
+                name = self._free_name(*match)
+                earlier = self._copies.get(name)
+                entry = {**self._copy(match.source, name), "policy": policy}
+                if earlier is None or earlier.sha256 != entry["sha256"]:
+                    self._record(entry)
         except OSError as error:
             self._notices.tell(
-                "save folder", f"save() could not read {path}: {error}; the rest was saved"
+                "save", f"save() could not copy {match.source}: {error}; training goes on without it"
             )
-            return
-        for entry in entries:
-            below = os.path.join(path, entry.name)
-            if entry.is_directory:
-                yield from self._below(below)
-            elif entry.is_file:
-                yield below
+            return None
+        self._sizes[name] = entry["size"]
+        return entry
 
-    def _is_own(self, path: str) -> bool:
-        return (os.path.realpath(path) + os.sep).startswith(self._directory + os.sep)
+    def path_of(self, match: Match) -> str:
+        """Return the path in the run that a file has, or will have once it is taken."""
+        with self._own_lock():
+            return f"{FILES_DIRECTORY}/{self._free_name(*match)}"
 
-    def _name_below(self, source: str, root: str) -> str:
-        """Return the path below `files/`, made safe where the grammar of names wants it."""
-        inside = os.path.join(self._directory, FILES_DIRECTORY) + os.sep
-        if os.path.realpath(source).startswith(inside):
-            name = os.path.realpath(source)[len(inside) :]
-        else:
-            name = os.path.relpath(source, root)
-        if name.startswith(".." + os.sep):
-            name = os.path.basename(source)
-        name = name.replace(os.sep, "/")
-        fault = file_path_fault(name) or _unfinished_fault(name)
-        if fault is None:
-            return name
-        safe = "/".join(safe_name(part, default="file") for part in name.split("/"))
-        if file_path_fault(safe) is not None:
-            safe = safe_name(os.path.basename(source), default="file")
-        if _unfinished_fault(safe):
-            safe = "/".join(_UNFINISHED.sub("_", part) for part in safe.split("/"))
-        self._notices.tell("save name", f"{fault}; it is saved as {shown(safe)}")
-        return safe
+    def write(self, name: str, data: bytes) -> Entry:
+        """Let a file of ours appear below `files/` and record it. Raises OSError."""
+        with self._own_lock():
+            self._sources[name] = (
+                name  # No absolute path: a file of that name of the user's gets a number.
+            )
+            target = os.path.join(self._directory, FILES_DIRECTORY, name)
+            self._disk.make_directory(os.path.dirname(target))
+            self._disk.replace(target, data)
+            tally = _Tally()
+            tally.add(data)
+            entry = {**tally.entry(f"{FILES_DIRECTORY}/{name}"), "policy": "now"}
+            self._record(entry)
+        return entry
 
-    def _free_name(self, name: str, source: str) -> str:
+    def _is_due(self, match: Match, *, is_last: bool) -> bool:
+        copy = self._copies.get(self._free_name(*match))
+        if copy is None:
+            return True
+        try:
+            version = Version.of(self._disk.stat(match.source))
+        except OSError:
+            return False  # It was removed; the run has its copy.
+        return copy.is_stale(version) if is_last else copy.is_due(version, self._clock.monotonic())
+
+    def _free_name(self, source: str, name: str) -> str:
         """Return `name`, with a number where a file from another place has it; again it is the same."""
         if os.path.realpath(source) == os.path.join(self._directory, FILES_DIRECTORY, name):
             return name
@@ -130,47 +141,57 @@ class FileSaver:
                 return free
         return name
 
-    def _take(self, source: str, relative: str) -> dict[str, Any]:
-        if not stat.S_ISREG(self._disk.stat(source).st_mode):
+    def _copy(self, source: str, name: str) -> Entry:
+        status = self._disk.stat(source)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{source} is no regular file")
-        path = f"{FILES_DIRECTORY}/{relative}"
+        began, began_at = self._clock.now(), self._clock.monotonic()
+        path = f"{FILES_DIRECTORY}/{name}"
         target = os.path.join(self._directory, path)
+        tally = _Tally()
         if os.path.realpath(source) != target:
             self._disk.make_directory(os.path.dirname(target))
-            self._disk.copy(source, target)
-        digest, size = self._digest(target)
-        return {"path": path, "size": size, "sha256": digest}
+            self._disk.copy(source, target, see=tally.add)
+        else:
+            self._read(target, tally)
+        entry = tally.entry(path)
+        copied_at = self._clock.monotonic()
+        self._copies[name] = Copy(
+            Version.of(status),
+            entry["sha256"],
+            began=began,
+            copied_at=copied_at,
+            cost_s=copied_at - began_at,
+        )
+        return entry
 
-    def _digest(self, path: str) -> tuple[str, int]:
-        """Return SHA-256 and size of the copy: the source may have changed since."""
-        import hashlib  # Loads OpenSSL, which a script that logs numbers need not pay for.
-
-        digest, size = hashlib.sha256(), 0
+    def _read(self, path: str, tally: "_Tally") -> None:
         fd = self._disk.open(path)
         try:
-            while block := self._disk.pread(fd, COPY_BYTES, size):
-                digest.update(block)
-                size += len(block)
+            while block := self._disk.pread(fd, COPY_BYTES, tally.size):
+                tally.add(block)
         finally:
             self._disk.close(fd)
-        return digest.hexdigest(), size
+
+    def _own_lock(self) -> threading.RLock:
+        """Return the lock; in a forked child one that no thread of the parent holds."""
+        if os.getpid() != self._pid:
+            self._pid, self._lock = os.getpid(), threading.RLock()
+        return self._lock
 
 
-_UNFINISHED = re.compile(r"\.(?=tmp$)")
-_MAGIC = re.compile(r"[*?\[]")
+class _Tally:
+    """Digest and size of the bytes that went into a copy: the source may have changed since."""
 
+    def __init__(self) -> None:
+        import hashlib  # Loads OpenSSL, which a script that logs numbers need not pay for.
 
-def _root_of(pattern: str, *, is_literal: bool) -> str:
-    """Return the folder that names in the run start from: the working directory for all below it.
+        self.size = 0
+        self._digest = hashlib.sha256()
 
-    For a pattern beside or above it that is where the pattern begins to vary.
-    """
-    fixed = os.path.dirname(pattern if is_literal else _MAGIC.split(pattern, maxsplit=1)[0])
-    is_outside = os.path.isabs(pattern) or os.path.normpath(fixed).split(os.sep)[0] == os.pardir
-    return fixed if is_outside else os.curdir
+    def add(self, block: bytes) -> None:
+        self._digest.update(block)
+        self.size += len(block)
 
-
-def _unfinished_fault(path: str) -> str | None:
-    if not any(part.endswith(TEMPORARY_SUFFIX) for part in path.split("/")):
-        return None
-    return f"file path {shown(path)} ends in {TEMPORARY_SUFFIX}, the mark of an unfinished file"
+    def entry(self, path: str) -> Entry:
+        return {"path": path, "size": self.size, "sha256": self._digest.hexdigest()}

@@ -32,7 +32,7 @@ from tidelog.sdk.courtesies import (
     tell_line,
 )
 from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
-from tidelog.sdk.facts.script import package_version
+from tidelog.sdk.facts.packages import package_version
 from tidelog.sdk.integration import ROOMS as CALLBACKS
 from tidelog.sdk.media import HOMES
 from tidelog.sdk.model_watch import unwatch, watch

@@ -8,6 +8,7 @@ import click
 
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
+from tidelog.datastore.cli.repro import print_rebuild
 from tidelog.datastore.cli.system import describe_system, system_lines
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.location import Location
@@ -24,17 +25,25 @@ CURVE_WIDTH = 24
 Examples:
   datastore show tidelog/latest
   datastore show tidelog/mnist          all runs of a project, a line each
-  datastore show tidelog/latest --json | jq .summary""",
+  datastore show tidelog/latest --json | jq .summary
+  datastore show tidelog/latest --repro > rebuild.sh""",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def command(paths: tuple[str, ...], *, as_json: bool) -> None:
+@click.option("--repro", is_flag=True, help="Print a script that makes the run again.")
+def command(paths: tuple[str, ...], *, as_json: bool, repro: bool) -> None:
     """Show runs: a log, a run directory, a project or a root.
 
     One run is shown whole, several are listed a line each.
     """
     unreadable: list[Unreadable] = []
     runs = find_each(paths, unreadable)
+    if repro:
+        end_if_any(unreadable)
+        if len(runs) != 1:
+            raise click.UsageError(f"--repro takes one run, and these are {len(runs)}")
+        print_rebuild(runs[0], as_json=as_json)
+        return
     shown: list[dict[str, Any]] = []
     for run in runs:
         with noting(unreadable, run):

@@ -1,116 +1,83 @@
-"""Where a run came from: command line, Python, git. Never the environment, never a credential."""
+"""What was run: command line, entry file or notebook, Python, launcher. Free, so told at once."""
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-GIT_DEADLINE_S = 5.0
-ARGUMENTS_MAX = 1000
-ARGUMENT_CHARACTERS_MAX = 4000
-SECRET_WORDS = ("key", "token", "secret", "password", "passwd", "credential", "auth")
-HIDDEN = "***"
+from tidelog.datastore.disk import Disk
+from tidelog.sdk.facts.secrets import hide_secrets
+from tidelog.sdk.facts.small_file import read_small_file
+
+_LAUNCHERS = """
+accelerate composer deepspeed horovodrun mpiexec mpirun ray srun torchrun torch.distributed.run
+torch.distributed.launch
+"""
+LAUNCHER_ARGUMENTS_MAX = 6
+CELLS_CHARACTERS_MAX = 1_000_000
 
 
 def script_facts() -> dict[str, Any]:
     """Return what can be told at once and for free."""
-    main = sys.modules.get("__main__")
-    return {
+    facts = {
         "argv": hide_secrets(sys.argv),
-        "program": getattr(main, "__file__", None),
+        # Unlike argv it has `-m`, `-c` and the interpreter's own options, and no script changes it.
+        "command": hide_secrets(sys.orig_argv),
+        "program": entry_file(),
+        "module": entry_module(),
         "python": sys.version.split()[0],
+        "implementation": sys.implementation.name,
         "executable": sys.executable,
         "platform": sys.platform,
         "cpu_count": os.cpu_count(),
         "cwd": _working_directory(),
     }
+    return {name: value for name, value in facts.items() if value is not None}
 
 
-def package_version() -> str | None:
-    """Return the version of tidelog that is installed."""
-    from importlib import metadata  # Takes longer than the rest of init.
+def entry_file() -> str | None:
+    """Return the file of the script, of `python -m` the module's, or the notebook; None for `-c`.
 
-    try:
-        return metadata.version("tidelog")
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def git_facts(directory: str) -> dict[str, Any] | None:
-    """Return commit, branch, remote and whether tracked files differ, or None outside of a checkout.
-
-    Asks `git` with a deadline; to be called beside training, not in its way.
+    To be asked while the script runs: at its end Python takes `__file__` away, before it calls anybody.
     """
-    status = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if status is None:
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None) or _notebook(vars(main) if main else {}, os.environ)
+    return path if isinstance(path, str) else None
+
+
+def entry_module() -> str | None:
+    """Return the name after `python -m`, None for a script."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    name = getattr(spec, "name", None)
+    return name.removesuffix(".__main__") if isinstance(name, str) else None
+
+
+def notebook_cells() -> str | None:
+    """Return the cells that ran so far as a script, where the code is typed and in no file."""
+    cells = getattr(sys.modules.get("__main__"), "In", None)
+    if "IPython" not in sys.modules or not isinstance(cells, list):
         return None
-    remote = _git(directory, "config", "--get", "remote.origin.url")
-    facts = parse_git_status(status)
-    if remote and remote.strip():
-        facts["remote"] = strip_credentials(remote.strip())
-    return facts
+    text = "\n\n".join(f"# %%\n{cell}" for cell in cells if isinstance(cell, str) and cell.strip())
+    return text[:CELLS_CHARACTERS_MAX] or None
 
 
-def parse_git_status(status: str) -> dict[str, Any]:
-    """Return commit, branch and dirty from `git status --porcelain=v2 --branch`."""
-    facts: dict[str, Any] = {"commit": None, "branch": None, "dirty": False}
-    for line in status.splitlines():
-        if line.startswith("# branch.oid ") and not line.endswith("(initial)"):
-            facts["commit"] = line.removeprefix("# branch.oid ")
-        elif line.startswith("# branch.head ") and not line.endswith("(detached)"):
-            facts["branch"] = line.removeprefix("# branch.head ")
-        elif not line.startswith("#"):
-            facts["dirty"] = True
-    return facts
+def launcher_command(*, disk: Disk, system_root: str = "/") -> list[str] | None:
+    """Return the command line of the parent where it is a launcher such as torchrun, else None."""
+    line = read_small_file(os.path.join(system_root, f"proc/{os.getppid()}/cmdline"), disk=disk)
+    return parse_launcher(line)
 
 
-def strip_credentials(remote: str) -> str:
-    """Return a remote without user, password, token or query: `https://u:t@host/x` loses `u:t@`."""
-    if "://" in remote:
-        from urllib.parse import urlsplit, urlunsplit
-
-        parts = urlsplit(remote)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    user, at, rest = remote.partition("@")
-    is_scp_like = bool(at) and ":" in rest and "/" not in user
-    return rest if is_scp_like and user != "git" else remote
+def parse_launcher(cmdline: str) -> list[str] | None:
+    """Return the arguments from `/proc/<pid>/cmdline` where one of the first is a launcher's name."""
+    arguments = cmdline.removesuffix("\0").split("\0")
+    names = {os.path.basename(argument) for argument in arguments[:LAUNCHER_ARGUMENTS_MAX]}
+    return hide_secrets(arguments) if names.intersection(_LAUNCHERS.split()) else None
 
 
-def hide_secrets(arguments: Sequence[object]) -> list[str]:
-    """Return a command line in which the values of options that name a secret are hidden."""
-    shown: list[str] = []
-    is_next_hidden = False
-    for argument in arguments[:ARGUMENTS_MAX]:
-        text = str(argument).encode("utf-8", "backslashreplace").decode()[:ARGUMENT_CHARACTERS_MAX]
-        name, equals, _value = text.partition("=")
-        is_secret = any(word in name.lower() for word in SECRET_WORDS)
-        if is_next_hidden and not text.startswith("-"):
-            text = HIDDEN
-        elif is_secret and equals:
-            text = f"{name}={HIDDEN}"
-        is_next_hidden = is_secret and not equals and text.startswith("-")
-        shown.append(text)
-    return shown
-
-
-def _git(directory: str, *arguments: str) -> str | None:
-    import subprocess
-
-    # git would otherwise refresh its index on the disk, and may wait for a password at a prompt.
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    try:
-        result = subprocess.run(
-            ["git", "-C", directory, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=GIT_DEADLINE_S,
-            check=False,
-            env=environ,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.decode(errors="replace") if result.returncode == 0 else None
+def _notebook(names: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """Return the notebook's file, where the program that shows it tells the kernel."""
+    told = names.get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
+    return told if isinstance(told, str) and told.endswith(".ipynb") else None
 
 
 def _working_directory() -> str | None:

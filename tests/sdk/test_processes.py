@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saved_files import saved_files
 
 from tidelog.datastore import Reader
 
@@ -384,7 +385,7 @@ def test_the_module_speaks_of_the_current_run(run_script: RunScript, only_run: O
     with Reader(only_run()) as reader:
         assert {"a": 1, "b": 2, "best": 4} == reader.summary
         assert {"lr": 1, "seed": 3} == reader.config
-        assert ["files/train0.py"] == [file.path for file in reader.files()]
+        assert ["files/train0.py"] == [file.path for file in saved_files(reader)]
 
 
 def test_the_example_runs(tmp_path: Path) -> None:
@@ -401,7 +402,7 @@ def test_the_example_runs(tmp_path: Path) -> None:
         assert ("finished", 2, 16) == (reader.state, config["epochs"], config["hidden"])
         assert reader.summary["test_accuracy"] > 0.5
         assert len(reader.media("images")) >= 8
-        assert ["files/weights.npz"] == [file.path for file in reader.files()]
+        assert ["files/weights.npz"] == [file.path for file in saved_files(reader)]
         assert 2 == len(reader.metric("val/loss").value)
 
 
@@ -476,5 +477,5 @@ def test_a_signal_handler_may_log_and_finish(run_script: RunScript, only_run: On
         assert list(range(1, 301)) == sorted(r["handled"] for r in rows if "handled" in r)
         steps = [r["i"] for r in rows if "i" in r]
         assert list(range(1, len(steps) + 1)) == steps
-        assert (300, 1, 1) == (len(reader.config), reader.summary["last"], len(reader.files()))
+        assert (300, 1, 1) == (len(reader.config), reader.summary["last"], len(saved_files(reader)))
         assert ("failed", 7) == (reader.state, reader.exit_code)

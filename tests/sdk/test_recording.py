@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from saved_files import saved_files
 
 from tidelog.datastore import Reader
 from tidelog.datastore.as_json import plain
@@ -182,7 +183,7 @@ def test_save_copies_and_names_files(run: Run, tmp_path: Path) -> None:
     run.finish()
     with Reader(run.dir) as reader:
         assert {"files/now": 1, "files/end": 2, "files/live": 2} == {
-            f.path: f.size for f in reader.files()
+            f.path: f.size for f in saved_files(reader)
         }
 
 
@@ -293,11 +294,11 @@ class FailingDisk(Disk):
     error: BaseException = RuntimeError("a bug")
     copies = 0
 
-    def copy(self, source: StrPath, path: StrPath) -> None:
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
         if str(source).endswith("bad"):
             raise self.error
         self.copies += 1
-        super().copy(source, path)
+        super().copy(source, path, **more)
 
 
 @pytest.fixture
@@ -319,7 +320,7 @@ def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
     run.finish()
     with Reader(run.dir) as reader:
         assert ("finished", 0) == (reader.state, reader.exit_code)
-        assert ["files/good"] == [f.path for f in reader.files()]
+        assert ["files/good"] == [f.path for f in saved_files(reader)]
 
 
 def test_ctrl_c_while_files_are_copied_at_the_end_does_not_leave_the_log_open(
@@ -355,9 +356,9 @@ class FullDisk(Disk):
         self._require_room(path)
         super().replace(path, data, mode=mode)
 
-    def copy(self, source: StrPath, path: StrPath) -> None:
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
         self._require_room(path)
-        super().copy(source, path)
+        super().copy(source, path, **more)
 
     def write(self, fd: int, data: bytes) -> int:
         self._require_room("")

@@ -163,3 +163,30 @@ def test_a_name_outside_of_the_grammar_is_made_to_fit(
     Path("model:v1?.npz").write_text("x")
     assert ["files/model-v1-.npz"] == save(saver, "model:v1?.npz")
     assert "saved as 'model-v1-.npz'" in capsys.readouterr().err
+
+
+def test_a_file_of_ours_keeps_its_name(saver: FileSaver) -> None:
+    """A file of the user's that has the same one gets a number; ours is written again in place."""
+    for data in (b"1", b"22"):
+        entry = saver.write("code/diff.patch", data)
+        assert ("files/code/diff.patch", len(data)) == (entry["path"], entry["size"])
+    Path("code").mkdir()
+    Path("code/diff.patch").write_text("mine")
+    assert ["files/code/diff-2.patch"] == save(saver, "code/diff.patch")
+    assert b"22" == Path("run/files/code/diff.patch").read_bytes()
+    assert 1 == saver.count
+
+
+def test_the_ledger_is_told_of_each_file_once_it_is_in_place(tmp_path: Path) -> None:
+    """And not again of the same bytes."""
+    ledger: list[tuple[str, bool]] = []
+    run = tmp_path / "run"
+
+    def record(entry: dict[str, object]) -> None:
+        ledger.append((str(entry["sha256"]), (run / str(entry["path"])).exists()))
+
+    saver = FileSaver(run, disk=Disk(), notices=Notices(), record=record)
+    (tmp_path / "m").write_bytes(b"1")
+    assert 1 == len(saver.save(str(tmp_path / "m"), base_path=None, policy="now"))
+    assert 1 == len(saver.save(str(tmp_path / "m"), base_path=None, policy="now"))
+    assert [(hashlib.sha256(b"1").hexdigest(), True)] == ledger
