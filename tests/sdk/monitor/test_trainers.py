@@ -227,8 +227,12 @@ def test_a_status_that_is_not_told_yet_is_asked_for_once_more(
     assert [] == deaths(trainers)
     assert trainer.process.stdin is not None
     trainer.process.stdin.close()
-    until(lambda: b") Z " in DISK.read(f"/proc/{trainer.process.pid}/stat"))
-    assert [] == deaths(trainers)
-    assert ([trainer.process.pid], []) == (trainers.pids, trainers.fds)
+    trainer.process.stdin = None  # It is told to end, and nobody fetches its status.
+
+    def is_seen() -> bool:
+        assert [] == deaths(trainers)
+        return not trainers.fds
+
+    until(is_seen)
+    assert [trainer.process.pid] == trainers.pids
     assert [("main.0001.tlog", 0)] == deaths(trainers)
-    trainer.process.stdin = None
