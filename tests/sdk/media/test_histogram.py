@@ -34,6 +34,15 @@ def test_every_way_gives_the_counts_of_numpy(values: list[float], bins: int) -> 
     assert of_torch.not_finite == len(values) - len(kept)
 
 
+@pytest.mark.parametrize("low", [0.1, -0.3, 1e-9, 123.456])
+def test_a_value_on_an_edge_is_where_numpy_has_it(low: float) -> None:
+    """There the place of a value is rounded to either side, and the edges decide."""
+    for bins in range(1, 71):
+        values = np.linspace(low, low + 0.7, bins + 1).tolist()
+        values += [np.nextafter(value, low) for value in values]
+        assert np.histogram(values, bins)[0].tolist() == _count_plainly(values, bins).counts
+
+
 @pytest.mark.parametrize("values", [[3.0] * 5, [1.0, 1.0 + 2**-52], [1e300], [5e-324, 0.0]])
 def test_values_that_are_as_good_as_the_same_are_in_the_middle(values: list[float]) -> None:
     """NumPy raises where no floats lie between them for the edges."""
