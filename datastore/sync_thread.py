@@ -69,7 +69,6 @@ class SyncThread:
     def sync(self) -> None:
         """Sync what the stream's log has, and keep account of it."""
         with self.lock:
-            self._notice_a_slow_write()
             with self._writer_lock:
                 log = self._stream.begin_sync()
                 if log is None:
@@ -124,6 +123,7 @@ class SyncThread:
             self._wake.clear()
             if self._is_stopped:
                 return
+            self._notice_a_slow_write()
             self._on_tick()
             now = self._clock.monotonic()
             if not self._stream.is_dirty and now - last_beat >= self._limits.heartbeat_s:
