@@ -245,10 +245,11 @@ class Stream:
             self._begin(log, now, notes)
             self._carry_over(log, now, notes)
         except BaseException:
+            is_synced = self._is_synced(log)
             with self._lock:
-                self._unsynced.end_carrying()  # The file after this one supersedes what this one took.
+                # Else the file after this one supersedes what this one took.
+                self._unsynced.end_carrying(is_synced=is_synced)
                 self.failed.append(log)
-            self._carried_chunk_bytes = max(1, self._carried_chunk_bytes // 2)
             raise
 
     def try_reopen(self) -> bool:
@@ -334,6 +335,7 @@ class Stream:
             try:
                 log.append(RECORDS, payload)
             except OSError:
+                self._carried_chunk_bytes = max(1, min(self._carried_chunk_bytes, len(payload)) // 2)
                 in_doubt = [(payload, rows, log.log_id, log.seq, False)]
                 may_hold = log.may_hold(payload)
                 with self._lock:
@@ -343,13 +345,21 @@ class Stream:
                 self._unsynced.end_batch([(payload, rows, log.log_id, log.seq - 1, True)])
 
     def _continue_in(self, log: LogWriter, notes: list[int]) -> None:
-        held = self._unsynced.end_carrying()
+        held = self._unsynced.end_carrying(is_synced=False)
         if self.log_name or self.lost_rows:
             self._encoder.begin_log(held)
         self.log, self.log_name = log, os.path.basename(log.path)
         self.is_dirty = True
         self._carried_chunk_bytes = self._limits.carried_chunk_bytes
         self._chain = CheckpointChain(log.offset, self._limits, notes=notes)
+
+    def _is_synced(self, log: LogWriter) -> bool:
+        """Bring to the disk what a log took that takes no more; tell whether it is there."""
+        try:
+            log.sync()
+        except OSError:
+            return False
+        return True
 
     def _tell_trouble(self, error: Exception) -> None:
         if not self._is_trouble_told:

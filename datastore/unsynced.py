@@ -123,9 +123,15 @@ class Unsynced:
         self._carried += carried
         self._batch = []
 
-    def end_carrying(self) -> list[bytes]:
-        """Hold what was carried over before the rest; return its payloads and those that wait."""
+    def end_carrying(self, *, is_synced: bool) -> list[bytes]:
+        """Hold what was carried over before the rest; return its payloads and those that wait.
+
+        What was taken is let go where it `is_synced` already.
+        """
         carried, self._carried = self._carried, []
+        if is_synced:
+            self._bytes -= sum(len(held[0]) for held in carried if held[4])
+            carried = [held for held in carried if not held[4]]
         self._queue.extendleft(reversed(carried))
         return [held[0] for held in carried] + [waiting[0] for waiting in self._waiting]
 

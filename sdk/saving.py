@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from tidelog.datastore.disk import COPY_BYTES, TEMPORARY_SUFFIX, Disk
@@ -21,10 +22,15 @@ class FileSaver:
     def __init__(self, directory: str | os.PathLike[str], *, disk: Disk, notices: Notices) -> None:
         self.count = 0
         self.size_bytes = 0
-        self._directory = os.path.realpath(directory)
+        self._given_directory = directory
         self._disk = disk
         self._notices = notices
         self._sources: dict[str, str] = {}
+
+    @cached_property
+    def _directory(self) -> str:
+        """The run directory; the disk is asked for it with the first file: it may not answer at once."""
+        return os.path.realpath(self._given_directory)
 
     def save(self, pattern: str, *, base_path: str | None, policy: str) -> list[dict[str, Any]]:
         """Return the ledger's entries of the files that are in place now."""
