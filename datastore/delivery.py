@@ -192,10 +192,9 @@ class Delivery:
             self._reconsider()
 
     def _reconsider(self) -> None:
-        is_direct = (
-            not self._is_buffered and not self.stream.is_handed_over and self._writing is not None
-        )
-        self.is_at_hand = is_direct and self._is_ready and not self._promptness.is_asked
+        is_open = self._is_ready and not self.stream.is_handed_over and self._writing is not None
+        is_sure = not self._promptness.is_asked and self._promptness.is_trusted(self._clock.monotonic())
+        self.is_at_hand = is_open and is_sure and not self._is_buffered
 
     # -- what the threads do ---------------------------------------------------------------------
 

@@ -85,8 +85,10 @@ class SyncThread:
         """Distrust the disk where somebody who logs waits for it: the lock is held meanwhile."""
         if self._writer_lock.acquire(timeout=self._limits.slow_answer_s):
             self._writer_lock.release()
-        else:
-            self._promptness.distrust(self._clock.monotonic())
+            return
+        self._promptness.distrust(self._clock.monotonic())
+        with self._writer_lock:
+            self._reconsider()
 
     def close_failed(self) -> None:
         """Close the files that failed, unless one is being synced: then it is done another time.

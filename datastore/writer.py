@@ -123,7 +123,7 @@ class Writer:
             limits=self._limits,
             forked_from=forked_from,
         )
-        self._delivery = Delivery(
+        self._delivery: Delivery = Delivery(
             self._stream,
             is_buffered=self._is_buffered,
             is_synced_at_once=self._is_synced_at_once,

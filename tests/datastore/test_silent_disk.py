@@ -164,6 +164,7 @@ def test_a_write_that_hangs_in_the_hands_of_who_logs_ends_the_trust(
     wait_until(lambda: not writer._delivery._promptness.is_trusted(time.monotonic()))
     local.release()
     stuck.join()
+    wait_until(lambda: not writer._delivery.is_at_hand)
     writers: list[str] = []
     local.on_write = lambda: writers.append(threading.current_thread().name)
     log_rows(writer, 2, 3)

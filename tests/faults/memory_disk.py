@@ -60,6 +60,10 @@ class MemoryDisk(Disk):
         """Return the length of a file, and nothing else."""
         return SimpleNamespace(st_size=len(self.read(path)))
 
+    def real_path(self, path: StrPath) -> str:
+        """Return the path: there are no links."""
+        return os.fspath(path)
+
     def is_file(self, path: StrPath) -> bool:
         """Tell whether there is a file."""
         return os.fspath(path) in self.files
