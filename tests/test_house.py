@@ -50,6 +50,7 @@ PURE = (
     "tidelog.datastore.names",
     "tidelog.datastore.outline",
     "tidelog.datastore.payload",
+    "tidelog.datastore.promptness",
     "tidelog.datastore.record_encoder",
     "tidelog.datastore.records",
     "tidelog.datastore.remote_file",
