@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 EXAMPLES = """\
 parts:
   logging    log() beside its peers, which may be named one by one
+  training   what a training loop pays for log(), beside its peers
   reading    files to columns beside other formats and their readers
   large      the summary and one metric of a log of over 1 GB; only where it is named
   listing    a root of 10,000 runs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import follow, large_log, listing, monitor, rounds, tables, upload
+from benchmarks import follow, large_log, listing, monitor, rounds, tables, training, upload
 from benchmarks.reading import rounds as reading_rounds
 from benchmarks.reading import tables as reading_tables
 from benchmarks.roster import ROSTER, choose
@@ -48,6 +48,10 @@ def _log(chosen: Choices) -> Results:
     )
 
 
+def _train(chosen: Choices) -> Results:
+    return training.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
+
+
 def _upload(chosen: Choices) -> Results:
     return upload.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
 
@@ -86,6 +90,7 @@ def _carried_before(told: dict[str, Any]) -> upload.Way:
 
 PARTS = (
     Part("logging", _log, rounds.Result.from_json, tables.logging_section, tables.logged),
+    Part("training", _train, training.Result.from_json, training.section, training.terminal),
     Part(
         "reading",
         _read,

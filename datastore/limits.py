@@ -23,3 +23,12 @@ class WriterLimits:
     close_patience_s: float = 2.0
     sync_patience_s: float = 30.0
     names_tried_max: int = 1000
+    # A disk that does not answer. So long the constructor waits for it, and a call that records; with
+    # durability "power", which asks for waiting, `sync_patience_s`.
+    open_patience_s: float = 2.0
+    answer_patience_s: float = 0.05
+    # An answer that takes longer is slow; a disk that gave one is not trusted for some time.
+    slow_answer_s: float = 0.1
+    distrust_s: float = 60.0
+    # Its silence is told after so long.
+    silence_told_s: float = 1.0

@@ -17,6 +17,9 @@ from tidelog.datastore.format import (
     log_tag,
 )
 
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Of the process or the machine, not of the disk: to open a directory takes a descriptor."""
+
 
 class LogWriter:
     """A log file and its one open writer. Not thread-safe; `sync` alone may run beside `append`."""
@@ -86,6 +89,8 @@ class LogWriter:
             try:
                 self._disk.sync_directory(os.path.dirname(self.path))
             except OSError as error:
+                if error.errno in _PASSING:
+                    return  # The bytes are there; their name is with the next sync.
                 if error.errno != errno.EINVAL:  # So answer file systems that sync no directory.
                     raise
             self._is_name_synced = True

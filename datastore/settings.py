@@ -28,6 +28,7 @@ NAMES = (
     "resume",
     "ranks",
     "durability",
+    "save_code",
     "console",
     "monitor",
     "quiet",
@@ -47,6 +48,7 @@ WANDB_FALLBACKS = {
     "WANDB_TAGS": "tags",
     "WANDB_NOTES": "notes",
     "WANDB_SILENT": "quiet",
+    "WANDB_SAVE_CODE": "save_code",
     "WANDB_CONSOLE": "console",
 }
 

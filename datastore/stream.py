@@ -1,13 +1,17 @@
 """A stream of a run: the log that is being written, and the next one when its file fails.
 
 A file that fails is never written again. What was not yet on the disk goes to the next file of the
-stream, tried again with backoff, and is held in memory, bounded, until then. Not thread-safe: the
-writer holds its lock around every call.
+stream, tried again with backoff, and is held in memory, bounded, until then.
+
+All memory is changed under the writer's lock. The disk is used by one thread at a time, the stream's
+owner: whoever logs, with the lock held, or the `WriteThread` without it, so that a disk that does not
+answer keeps nobody else.
 """
 
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +26,11 @@ from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.process import process_facts
 from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import RUN, SUPERSEDES
-from tidelog.datastore.unsynced import Held, Unsynced, superseded_ranges
+from tidelog.datastore.unsynced import Unsynced, Waiting, superseded_ranges
 
 
 class Stream:
-    """Where a writer's payloads go. After the constructor no method raises for the disk."""
+    """Where a writer's payloads go. No method but `open` raises for the disk."""
 
     def __init__(
         self,
@@ -34,37 +38,41 @@ class Stream:
         name: str,
         *,
         encoder: RecordEncoder,
+        lock: threading.RLock,
         disk: Disk,
         clock: Clock,
         entropy: Callable[[int], bytes],
         on_problem: Callable[[str], None],
-        on_failure: Callable[[], None],
         limits: WriterLimits,
         forked_from: str | None = None,
     ) -> None:
-        """Prepare a stream without a log: `open` begins it, or the first record does.
+        """Prepare a stream without a log: `open` begins it, or the first `try_reopen` does.
 
-        `on_problem` is told what a person should know, `on_failure` is called when a file has failed.
-        `forked_from` is the id of the log that the parent process was writing, for its child.
+        `on_problem` is told what a person should know. `forked_from` is the id of the log that
+        the parent process was writing, for its child.
         """
         self.log: LogWriter | None = None
         self.log_name = ""
         self.is_dirty = False  # Something was appended since the last sync began.
+        self.is_handed_over = False  # A WriteThread owns it.
         self.lost_rows = 0
         self.forked_from = forked_from
         self.failed: list[LogWriter] = []
+        self.on_failure: Callable[[], None] = _ignore
+        """Called, with the lock held, when a file has failed."""
         self._directory = directory
         self._name = name
         self._encoder = encoder
+        self._lock = lock
         self._disk = disk
         self._clock = clock
         self._entropy = entropy
         self._on_problem = on_problem
-        self._on_failure = on_failure
         self._limits = limits
         self._unsynced = Unsynced(bytes_max=limits.unsynced_bytes_max)
         self._carried_chunk_bytes = limits.carried_chunk_bytes
-        self._is_begun = False
+        self._is_directory_made = False
+        self._has_gap = False  # Records that waited were lost: the log lacks what later ones build on.
         self._is_trouble_told = False
         self._chain = CheckpointChain(0, limits)
         self._reopen_at = 0.0
@@ -74,9 +82,24 @@ class Stream:
         return f"<Stream {self._name} in {self._directory}: {self.log or 'without a file'}>"
 
     @property
+    def path(self) -> Path:
+        """The log that was last begun."""
+        return self._directory / self.log_name
+
+    @property
     def has_unsynced(self) -> bool:
         """Whether there are records that are not known to be on the disk."""
         return len(self._unsynced) > 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are records that wait for a log, or to be written to it."""
+        return self._unsynced.is_waiting
+
+    @property
+    def rows_nowhere(self) -> int:
+        """How many rows are in memory alone, as far as is known."""
+        return self._unsynced.rows_nowhere
 
     @property
     def reopen_in_s(self) -> float:
@@ -86,23 +109,19 @@ class Stream:
     # -- appending -------------------------------------------------------------------------------
 
     def append(self, payload: bytes, rows: int, *, is_note: bool = False) -> None:
-        """Append a records chunk, or hold it where no file takes it.
+        """Append a records chunk, or hold it where no file takes it. The lock is held.
 
         `is_note` tells that it holds a record of NOTED_KINDS, which the next checkpoint points to.
         """
         log = self.log
         if log is None:
-            if self._is_begun:
-                self._hold_without_file(payload, rows)
-                return
-            log = self._begin(payload, rows)
-            if log is None:
-                return
+            self.wait(payload, rows, is_note=is_note)
+            return
         try:
             log.append(RECORDS, payload)
         except OSError as error:
             place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
-            self.abandon(log, error)
+            self.abandon(error)
             self._count_lost(self._unsynced.hold(payload, rows, *place, is_taken=False))
             return
         self.is_dirty = True
@@ -110,12 +129,26 @@ class Stream:
         if is_note:
             self._chain.note(log.offset - CHUNK_HEADER_BYTES - len(payload))
         if log.offset >= self._chain.due:
-            self._append_checkpoint(log, CHECKPOINT)
+            self._write_checkpoint(log, CHECKPOINT, self._checkpoint())
+
+    def wait(self, payload: bytes, rows: int, *, is_note: bool = False) -> None:
+        """Hold a records chunk in memory for `write_waiting`. The lock is held."""
+        lost = self._unsynced.wait(payload, rows, is_note=is_note)
+        self._has_gap |= lost > 0
+        self._count_lost(lost)
+
+    def write_waiting(self) -> None:
+        """Append what waits, as far as there is a log that takes it."""
+        while self._write_next():
+            pass
 
     def append_final(self, *, state: str, exit_code: int) -> None:
         """Append the final chunk, where there is a file."""
-        if self.log is not None:
-            self._append_checkpoint(self.log, FINAL, state=state, exit_code=exit_code)
+        log = self.log
+        if log is not None:
+            with self._lock:
+                payload = self._checkpoint(state=state, exit_code=exit_code)
+            self._write_checkpoint(log, FINAL, payload)
 
     def give_up(self) -> None:
         """Count what no file holds as lost, and say so."""
@@ -123,26 +156,67 @@ class Stream:
         lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "its last rows may be lost"
         self._on_problem(f"{self._directory} still takes no data: {lost}")
 
-    def _begin(self, payload: bytes, rows: int) -> LogWriter | None:
-        """Begin the log of a stream that has none yet, with its first record."""
-        self.try_reopen()
-        if self.log is None:
-            self._hold_without_file(payload, rows)
-        return self.log
+    def _write_next(self) -> bool:
+        """Append what waits first, or the checkpoint that is due; tell whether there was anything.
 
-    def _append_checkpoint(self, log: LogWriter, chunk_type: int, **final: Any) -> None:
-        at, encoder = log.offset, self._encoder
-        payload = encoder.checkpoint(**self._chain.links(), last_time=encoder.last_time, **final)
+        A checkpoint speaks of all that was encoded, so it waits until nothing else does.
+        """
+        with self._lock:
+            if self._has_gap:
+                self._leave_log()
+            log = self.log
+            if log is None:
+                return False
+            waiting = self._unsynced.begin_write(bytes_max=self._limits.buffered_bytes_max)
+            if waiting is None:
+                if log.offset < self._chain.due:
+                    return False
+                checkpoint = self._checkpoint()
+        if waiting is None:
+            self._write_checkpoint(log, CHECKPOINT, checkpoint)
+        else:
+            self._write(log, waiting)
+        return True
+
+    def _write(self, log: LogWriter, waiting: Waiting) -> None:
+        payload, _, is_note = waiting
+        failure: OSError | None = None
+        try:
+            log.append(RECORDS, payload)
+        except OSError as error:
+            failure = error
+            place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
+        with self._lock:
+            if failure is not None:
+                self._count_lost(self._unsynced.end_write(*place, is_taken=False))
+                if self.log is log:
+                    self.abandon(failure)
+                return
+            # A sync may have failed meanwhile: then no more is known of this chunk than of the others.
+            is_taken = self.log is log
+            self._count_lost(self._unsynced.end_write(log.log_id, log.seq - 1, is_taken=is_taken))
+            if is_taken:
+                self.is_dirty = True
+                if is_note:
+                    self._chain.note(log.offset - CHUNK_HEADER_BYTES - len(payload))
+
+    def _checkpoint(self, **final: Any) -> bytes:
+        encoder = self._encoder
+        return encoder.checkpoint(**self._chain.links(), last_time=encoder.last_time, **final)
+
+    def _write_checkpoint(self, log: LogWriter, chunk_type: int, payload: bytes) -> None:
+        at = log.offset
         try:
             log.append(chunk_type, payload)
         except OSError as error:
-            self.abandon(log, error)
+            with self._lock:
+                if self.log is log:
+                    self.abandon(error)
             return
-        self.is_dirty = True
-        self._chain.written(at, payload_bytes=len(payload), end=log.offset)
-
-    def _hold_without_file(self, payload: bytes, rows: int) -> None:
-        self._count_lost(self._unsynced.hold(payload, rows, None, 0, is_taken=False))
+        with self._lock:
+            if self.log is log:
+                self.is_dirty = True
+                self._chain.written(at, payload_bytes=len(payload), end=log.offset)
 
     def _count_lost(self, rows: int) -> None:
         if rows and not self.lost_rows:
@@ -161,41 +235,54 @@ class Stream:
         as superseded in the same chunk: after a crash at any point a reader sees each row once.
         Raises OSError where it cannot be done; nothing is forgotten then.
         """
-        self._is_begun = True
+        if not self._is_directory_made:  # Once: a run directory that somebody removes stays removed.
+            self._disk.make_directory(self._directory)
+            self._is_directory_made = True
         now = self._clock.now()
         log = self._create_next(now)
+        notes: list[int] = []
         try:
-            notes = self._carry_over(log, now)
-        except OSError:
-            self.failed.append(log)
-            self._carried_chunk_bytes = max(1, self._carried_chunk_bytes // 2)
+            self._begin(log, now, notes)
+            self._carry_over(log, now, notes)
+        except BaseException:
+            is_synced = self._is_synced(log)
+            with self._lock:
+                # Else the file after this one supersedes what this one took.
+                self._unsynced.end_carrying(is_synced=is_synced)
+                self.failed.append(log)
             raise
-        self.log, self.log_name = log, os.path.basename(log.path)
-        self.is_dirty = True
-        self._carried_chunk_bytes = self._limits.carried_chunk_bytes
-        self._chain = CheckpointChain(log.offset, self._limits, notes=notes)
 
-    def try_reopen(self) -> None:
-        """Begin the next log where there is none and the backoff has passed."""
+    def try_reopen(self) -> bool:
+        """Begin the next log where there is none and the backoff has passed; tell whether it was."""
         if self.log is not None or self._clock.monotonic() < self._reopen_at:
-            return
+            return False
         try:
             self.open()
         except OSError as error:
-            self._back_off()
-            self._tell_trouble(error)
+            self.postpone(error)
+            return False
+        return True
+
+    def postpone(self, failure: Exception) -> None:
+        """Let some time pass before the next try to begin a log."""
+        self._back_off()
+        self._tell_trouble(failure)
 
     def hasten(self) -> None:
         """Let the next try to begin a log be made at once: the run is about to end."""
         self._reopen_at = self._clock.monotonic()
 
-    def abandon(self, log: LogWriter, error: OSError) -> None:
-        """Never touch a failed file again; the next one may be begun at once."""
-        self.failed.append(log)
-        self.log = None
-        self._reopen_at = self._clock.monotonic()
+    def abandon(self, error: OSError) -> None:
+        """Never touch a failed file again; the next one may be begun at once. The lock is held."""
+        self._leave_log()
         self._tell_trouble(error)
-        self._on_failure()
+        self.on_failure()
+
+    def _leave_log(self) -> None:
+        if self.log is not None:
+            self.failed.append(self.log)
+            self.log = None
+            self._reopen_at = self._clock.monotonic()
 
     def _back_off(self) -> None:
         self._reopen_at = self._clock.monotonic() + self._reopen_backoff_s
@@ -219,47 +306,83 @@ class Stream:
             str(self._directory / str(log)),
         )
 
-    def _carry_over(self, log: LogWriter, now: float) -> list[int]:
-        """Write what a log begins with; return the offsets of its chunks, each of which holds notes."""
+    def _begin(self, log: LogWriter, now: float, notes: list[int]) -> None:
+        """Write what a log begins with; add the offsets of its chunks, each of which holds notes."""
         facts = process_facts(self._disk)
-        if self.forked_from is not None:
-            facts["forked_from"] = self.forked_from
-        if self.lost_rows:
-            facts["lost_rows"] = self.lost_rows
-        encoder = self._encoder
-        notes: list[int] = []
-        for start in encoder.beginning(now, facts):
+        with self._lock:
+            if self.forked_from is not None:
+                facts["forked_from"] = self.forked_from
+            if self.lost_rows:
+                facts["lost_rows"] = self.lost_rows
+            self._has_gap = False
+            beginning = list(self._encoder.beginning(now, facts))
+        for payload in beginning:
             notes.append(log.offset)
-            log.append(RECORDS, start)
-        carried: list[Held] = []
-        try:
-            for batch in self._unsynced.batches(bytes_max=self._carried_chunk_bytes):
-                note = encoder.record(RUN, now, {SUPERSEDES: superseded_ranges(batch)})
-                payload = note + b"".join(held[0] for held in batch)
-                rows = sum(held[1] for held in batch)
-                notes.append(log.offset)
-                try:
-                    log.append(RECORDS, payload)
-                except OSError:
-                    in_doubt = (payload, rows, log.log_id, log.seq, False)
-                    carried += [in_doubt] if log.may_hold(payload) else batch
-                    raise
-                carried.append((payload, rows, log.log_id, log.seq - 1, True))
-        finally:
-            # Where the next batch failed, the file after this one supersedes what this one took.
-            self._unsynced.put_back(carried)
-        if self.log_name:
-            encoder.begin_log([held[0] for held in carried])
-        return notes
+            log.append(RECORDS, payload)
 
-    def _tell_trouble(self, error: OSError) -> None:
+    def _carry_over(self, log: LogWriter, now: float, notes: list[int]) -> None:
+        """Write again what another log was given; then `log` is the one to append to."""
+        while True:
+            with self._lock:
+                batch = self._unsynced.next_batch(bytes_max=self._carried_chunk_bytes)
+                if not batch:
+                    self._continue_in(log, notes)
+                    return
+                note = self._encoder.record(RUN, now, {SUPERSEDES: superseded_ranges(batch)})
+            payload = note + b"".join(held[0] for held in batch)
+            rows = sum(held[1] for held in batch)
+            notes.append(log.offset)
+            try:
+                log.append(RECORDS, payload)
+            except OSError:
+                self._carried_chunk_bytes = max(1, min(self._carried_chunk_bytes, len(payload)) // 2)
+                in_doubt = [(payload, rows, log.log_id, log.seq, False)]
+                may_hold = log.may_hold(payload)
+                with self._lock:
+                    self._unsynced.end_batch(in_doubt if may_hold else batch)
+                raise
+            with self._lock:
+                self._unsynced.end_batch([(payload, rows, log.log_id, log.seq - 1, True)])
+
+    def _continue_in(self, log: LogWriter, notes: list[int]) -> None:
+        held = self._unsynced.end_carrying(is_synced=False)
+        if self.log_name or self.lost_rows:
+            self._encoder.begin_log(held)
+        self.log, self.log_name = log, os.path.basename(log.path)
+        self.is_dirty = True
+        self._carried_chunk_bytes = self._limits.carried_chunk_bytes
+        self._chain = CheckpointChain(log.offset, self._limits, notes=notes)
+
+    def _is_synced(self, log: LogWriter) -> bool:
+        """Bring to the disk what a log took that takes no more; tell whether it is there."""
+        try:
+            log.sync()
+        except OSError:
+            return False
+        return True
+
+    def _tell_trouble(self, error: Exception) -> None:
         if not self._is_trouble_told:
             self._is_trouble_told = True
-            path = self._directory / self.log_name
+            reason = getattr(error, "strerror", None) or error
             self._on_problem(
-                f"{path} cannot be written ({error.strerror or error}); training goes on, "
+                f"{self.path} cannot be written ({reason}); training goes on, "
                 "what is logged is held in memory and goes to the next file as soon as there is room"
             )
+
+    def tell_silence(self, silent_s: float) -> None:
+        """Say that the disk does not answer."""
+        self._on_problem(
+            f"the disk of {self._directory} has not answered for {silent_s:.2g} s; training goes on, "
+            "what is logged is held in memory until it does"
+        )
+
+    def tell_answer(self) -> None:
+        """Say that it does again."""
+        self._on_problem(f"the disk of {self._directory} answers again: {self._told_loss()}")
+
+    def _told_loss(self) -> str:
+        return f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
 
     # -- syncing ---------------------------------------------------------------------------------
 
@@ -280,11 +403,16 @@ class Stream:
             return  # It was abandoned meanwhile: all of it was carried over, or waits to be.
         self._unsynced.end_sync(is_synced=failure is None)
         if failure is not None:
-            self.abandon(log, failure)
+            self.abandon(failure)
             self._back_off()
             return
         self._reopen_backoff_s = self._limits.reopen_backoff_first_s
         if self._is_trouble_told:
             self._is_trouble_told = False
-            lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
-            self._on_problem(f"{self._directory} takes data again, in {self.log_name}: {lost}")
+            self._on_problem(
+                f"{self._directory} takes data again, in {self.log_name}: {self._told_loss()}"
+            )
+
+
+def _ignore() -> None:
+    """Do nothing, as one who is not interested."""

@@ -1,7 +1,7 @@
 """The writer of one stream of a run: training code calls it, so no disk trouble ever leaves it.
 
-Here are the lock, the background thread that syncs, and what a fork does; the files are the
-stream's business.
+Here are the lock and what a fork does; the way to the disk is the delivery's business, the files are
+the stream's.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.delivery import Delivery
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import InvalidNameError, WriterBusyError, WriterClosedError
-from tidelog.datastore.format import PAYLOAD_BYTES_MAX
+from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.limits import WriterLimits
-from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import (
     ALERT,
@@ -51,7 +51,9 @@ class Writer:
 
     `durability` says what holds when a call returns: with "process" the record is in the kernel and
     survives a SIGKILL of this process (on the disk within `sync_interval_s`); with "power" it is on
-    the disk; with "buffered" it may sit in memory for `buffered_interval_s`.
+    the disk; with "buffered" it may sit in memory for `buffered_interval_s`. Where the disk fails, or
+    does not answer within `answer_patience_s` ("power": `sync_patience_s`), records are kept in memory
+    until it does, which is told; nobody waits meanwhile.
 
     Every method that records raises WriterClosedError after `close()`, RecordError for a value that no
     record can hold, and WriterBusyError in a signal handler that came in the middle of one of them:
@@ -77,7 +79,8 @@ class Writer:
         decides how the run ends.
 
         Raises OSError where that cannot be done, ValueError for an unknown durability or stream;
-        after this no method raises for the disk.
+        after this no method raises for the disk. One that does not answer is waited for
+        `open_patience_s`; then the log is begun as soon as it does.
         """
         if durability not in DURABILITIES:
             raise ValueError(f"durability {durability!r} is none of {', '.join(DURABILITIES)}")
@@ -97,36 +100,39 @@ class Writer:
         self._is_buffered = durability == "buffered"
         self._is_synced_at_once = durability == "power"
         self._is_closed = False
-        self._ending = ("finished", 0)
+        self._unwritten_rows = 0  # In memory when close() lost its patience.
         self._start_life(RecordEncoder(), forked_from=forked_from)
-        self._disk.make_directory(self.directory)
-        self._stream.open()
+        self._delivery.open()
+        self._has_begun = True
         _writers.add(self)
 
     def _start_life(self, encoder: RecordEncoder, *, forked_from: str | None) -> None:
-        """Set up all that belongs to one process: the lock, the thread, the log."""
+        """Set up all that belongs to one process: the lock, the threads, the log."""
         self._lock = threading.RLock()
-        # Held around the syncs that run beside appends, and around close of a descriptor.
-        self._sync_lock = threading.RLock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._is_ready = False  # Open, with the background thread running.
+        self._has_begun = False
         self._encoder = encoder
-        self._buffer: list[bytes] = []
-        self._buffer_bytes = 0
-        self._buffer_rows = 0
-        self._buffer_has_note = False
         self._stream = Stream(
             self.directory,
             self.stream,
             encoder=encoder,
+            lock=self._lock,
             disk=self._disk,
             clock=self._clock,
             entropy=self._entropy,
             on_problem=self._on_problem,
-            on_failure=self._wake.set,
             limits=self._limits,
             forked_from=forked_from,
+        )
+        self._delivery: Delivery = Delivery(
+            self._stream,
+            is_buffered=self._is_buffered,
+            is_synced_at_once=self._is_synced_at_once,
+            is_disk_trustworthy=self._is_disk_local,
+            beat=self._beat,
+            lock=self._lock,
+            clock=self._clock,
+            limits=self._limits,
+            on_problem=self._on_problem,
         )
 
     def __repr__(self) -> str:
@@ -138,7 +144,7 @@ class Writer:
     @property
     def path(self) -> Path:
         """The log that was last begun."""
-        return self.directory / self._stream.log_name
+        return self._stream.path
 
     @property
     def rows(self) -> int:
@@ -147,8 +153,11 @@ class Writer:
 
     @property
     def lost_rows(self) -> int:
-        """How many rows were lost because no file took them and the memory for them was full."""
-        return self._stream.lost_rows
+        """How many rows were lost because no file took them and the memory for them was full.
+
+        After `close` those that a silent disk had not taken by then are among them.
+        """
+        return self._stream.lost_rows + self._unwritten_rows
 
     @property
     def last_step(self) -> int | None:
@@ -159,7 +168,7 @@ class Writer:
     def is_busy(self) -> bool:
         """Whether this very thread is in the middle of a call: a signal handler interrupted it."""
         # As threading.Condition asks.
-        return self._lock._is_owned() or self._sync_lock._is_owned()  # type: ignore[attr-defined, no-any-return]
+        return self._lock._is_owned() or self._delivery.is_busy  # type: ignore[attr-defined]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -180,15 +189,15 @@ class Writer:
         if lock._is_owned():  # type: ignore[attr-defined]
             self._require_free()
         with lock:
-            if not self._is_ready:
-                self._get_ready()
-            payload = self._encoder.row(data, step, self._now() if time is None else time)
-            if self._is_buffered:
-                self._buffer_up(payload, 1)
-            else:
+            delivery = self._delivery
+            if delivery.is_at_hand:
+                payload = self._encoder.row(data, step, self._now() if time is None else time)
                 self._stream.append(payload, 1)
-                if self._is_synced_at_once:
-                    self._sync_in_place()
+                return
+            self._get_ready()
+            payload = self._encoder.row(data, step, self._now() if time is None else time)
+            receipt = delivery.put(payload, 1)
+        delivery.wait_for(receipt)
 
     def log_run(self, fields: Mapping[str, Any]) -> None:
         """Append facts about the run; later ones win over earlier ones of the same name."""
@@ -230,50 +239,45 @@ class Writer:
         """Bring all that was logged to the disk; tell whether it is there on return."""
         self._require_free()
         with self._lock:
-            self._flush_buffer()
-        self._sync_beside()
+            receipt = self._delivery.flush()
+        self._delivery.wait_for(receipt)
+        self._delivery.sync()
         with self._lock:
             return not self._stream.has_unsynced
 
     def close(self, *, state: str = "finished", exit_code: int = 0, reason: str = "") -> None:
-        """Append how the run ended and the final chunk, sync, and close. Again is without effect."""
+        """Append how the run ended and the final chunk, sync, and close. Again is without effect.
+
+        Has patience with a disk in trouble, `close_patience_s`, and with one that does not answer,
+        `sync_patience_s` more; then it says what is lost.
+        """
         self._require_free()
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._is_ready = False
-            self._ending = (state, exit_code)
-            stream = self._stream
-            if stream.forked_from is None or stream.log is not None or self._buffer:
+            if self._stream.forked_from is None or self._has_begun:
                 ending: dict[str, Any] = {"code": exit_code, "reason": reason}
-                if stream.lost_rows:
-                    ending["lost_rows"] = stream.lost_rows
-                self._take(self._encoder.record(EXIT, self._now(), ending), is_note=True)
-                self._flush_buffer()
-                stream.append_final(state=state, exit_code=exit_code)
-        self._wake.set()
-        if self._thread is None:
-            self._finish_unsynced()
-        elif not self._is_finished_by(self._thread):
-            return
-        with self._lock:
-            if stream.log is not None:
-                stream.failed.append(stream.log)
-                stream.log = None
-        self._close_failed()
+                if self._stream.lost_rows:
+                    ending["lost_rows"] = self._stream.lost_rows
+                self._delivery.put(self._encoder.record(EXIT, self._now(), ending), 0, is_note=True)
+                self._delivery.flush()
+        if not self._delivery.close(state=state, exit_code=exit_code):
+            self._tell_unfinished()
         _writers.discard(self)
 
-    # -- the way of a record to the stream; the lock is held -------------------------------------
+    # -- below -----------------------------------------------------------------------------------
 
     def _log_record(self, kind: int, *fields: Any, then: Callable[[], None] | None = None) -> None:
         self._require_free()
+        delivery = self._delivery
         with self._lock:
             self._get_ready()
             payload = self._encoder.record(kind, *fields)
             if then is not None:
                 then()
-            self._take(payload, is_note=kind in NOTED_KINDS)
+            receipt = delivery.put(payload, 0, is_note=kind in NOTED_KINDS)
+        delivery.wait_for(receipt)
 
     def _require_free(self) -> None:
         if self.is_busy:
@@ -282,135 +286,29 @@ class Writer:
     def _get_ready(self) -> None:
         if self._is_closed:
             raise WriterClosedError(f"{self.path} was closed; nothing can be logged to it any more")
-        if self._thread is None:
-            self._start_thread()
-            self._is_ready = True
+        self._has_begun = True
+        self._delivery.start()
 
-    def _take(self, payload: bytes, *, is_note: bool = False) -> None:
-        """Append a record that is no row."""
-        if self._is_buffered:
-            self._buffer_up(payload, 0, is_note=is_note)
-            return
-        self._stream.append(payload, 0, is_note=is_note)
-        if self._is_synced_at_once:
-            self._sync_in_place()
-
-    def _buffer_up(self, payload: bytes, rows: int, *, is_note: bool = False) -> None:
-        if self._buffer_bytes + len(payload) > PAYLOAD_BYTES_MAX:
-            self._flush_buffer()  # Both together are more than a chunk holds.
-        self._buffer.append(payload)
-        self._buffer_bytes += len(payload)
-        self._buffer_rows += rows
-        self._buffer_has_note |= is_note
-        if self._buffer_bytes >= self._limits.buffered_bytes_max:
-            self._flush_buffer()
-
-    def _flush_buffer(self) -> None:
-        if self._buffer:
-            payload, rows, is_note = b"".join(self._buffer), self._buffer_rows, self._buffer_has_note
-            self._buffer, self._buffer_bytes, self._buffer_rows = [], 0, 0
-            self._buffer_has_note = False
-            self._stream.append(payload, rows, is_note=is_note)
-
-    # -- syncing ---------------------------------------------------------------------------------
-
-    def _sync_in_place(self) -> None:
-        """Sync while the lock is held: nothing is appended meanwhile."""
-        log = self._stream.begin_sync()
-        if log is not None:
-            self._stream.end_sync(log, _try_sync(log))
-
-    def _sync_beside(self) -> None:
-        """Sync beside appends: the lock is not held while the disk works."""
-        with self._sync_lock:
-            with self._lock:
-                if self._is_synced_at_once:
-                    # Of two syncs at once one can be told of a failure, the other nothing.
-                    self._sync_in_place()
-                    return
-                log = self._stream.begin_sync()
-            if log is not None:
-                failure = _try_sync(log)
-                with self._lock:
-                    self._stream.end_sync(log, failure)
-
-    def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._run_background, name="tidelog-sync", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # The interpreter is going down, or there are too many threads.
-            self._on_problem(f"no thread can be started to sync {self.path}: {error}")
-        else:
-            self._thread = thread
-
-    def _run_background(self) -> None:
-        limits, stream = self._limits, self._stream
-        interval_s = limits.buffered_interval_s if self._is_buffered else limits.sync_interval_s
-        last_beat = synced_at = self._clock.monotonic()
-        while not self._is_closed:
-            self._wake.wait(interval_s if stream.log else min(interval_s, stream.reopen_in_s))
-            self._wake.clear()
-            with self._lock:
-                self._flush_buffer()
-                was_without_file = stream.log is None
-                stream.try_reopen()
-                now = self._clock.monotonic()
-                is_quiet = now - last_beat >= limits.heartbeat_s and not stream.is_dirty
-                if is_quiet and not self._is_closed:  # Nothing follows a final chunk.
-                    self._take(self._encoder.record(RUN, self._now(), {}))
-                    last_beat = now
-            self._close_failed()
-            if stream.is_dirty:
-                last_beat = now
-                is_due = now - synced_at >= limits.sync_interval_s or was_without_file
-                if is_due or not self._is_buffered:
-                    self._sync_beside()
-                    synced_at = now
-        self._finish_unsynced()
-
-    def _close_failed(self) -> None:
-        """Close failed files outside of the calls that failed: close(2) may wait for a network."""
-        with self._sync_lock:
-            while self._stream.failed:
-                log = self._stream.failed.pop()
-                try:
-                    log.close()
-                except OSError as error:
-                    self._on_problem(f"{log.path} could not be closed: {error.strerror or error}")
-
-    def _is_finished_by(self, thread: threading.Thread) -> bool:
-        """Let the background thread do the last sync: there is no deadline for an fdatasync."""
-        patience_s = self._limits.close_patience_s + self._limits.sync_patience_s
-        thread.join(patience_s)
-        if thread.is_alive():
-            self._on_problem(
-                f"the disk of {self.path} has not answered for {patience_s:g} s: what was logged last "
-                "is in the kernel, and may not be on the disk yet"
-            )
-        return not thread.is_alive()
-
-    def _finish_unsynced(self) -> None:
-        """Bring the last records to the disk, with some patience for one that is in trouble."""
-        stream = self._stream
-        deadline = self._clock.monotonic() + self._limits.close_patience_s
+    def _beat(self) -> None:
+        """Say that the writer lives, where nothing else did."""
         with self._lock:
-            stream.hasten()
-        while True:
-            with self._lock:
-                if stream.log is None and stream.has_unsynced:
-                    stream.try_reopen()
-                    stream.append_final(state=self._ending[0], exit_code=self._ending[1])
-            self._sync_beside()
-            with self._lock:
-                if not stream.has_unsynced:
-                    return
-                left_s = deadline - self._clock.monotonic()
-                if left_s <= 0:
-                    stream.give_up()
-                    return
-                pause_s = min(left_s, max(0.001, stream.reopen_in_s))
-            self._wake.clear()
-            self._wake.wait(pause_s)
+            if not self._is_closed:  # Nothing follows a final chunk.
+                self._delivery.put(self._encoder.record(RUN, self._now(), {}), 0)
+
+    def _is_disk_local(self) -> bool:
+        return not is_network(filesystem_of(str(self.directory), self._disk))
+
+    def _tell_unfinished(self) -> None:
+        self._unwritten_rows = rows = self._stream.rows_nowhere
+        patience_s = self._limits.close_patience_s + self._limits.sync_patience_s
+        self._on_problem(
+            f"the disk of {self.path} has not answered for {patience_s:g} s: "
+            + (
+                f"{rows} rows are in memory alone, and lost if it does not before this process ends"
+                if rows
+                else "what was logged last is in the kernel, and may not be on the disk yet"
+            )
+        )
 
     # -- fork ------------------------------------------------------------------------------------
 
@@ -421,14 +319,6 @@ class Writer:
         self._start_life(self._encoder.child(), forked_from=forked_from)
         if log is not None:
             self._stream.failed.append(log)  # Ours is a copy of the descriptor: to be closed only.
-
-
-def _try_sync(log: LogWriter) -> OSError | None:
-    try:
-        log.sync()
-    except OSError as error:
-        return error
-    return None
 
 
 _writers: "weakref.WeakSet[Writer]" = weakref.WeakSet()

@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from tidelog.datastore.clock import Clock
@@ -38,18 +39,26 @@ class FileSaver:
         record: Record = _ignore,
         clock: Clock | None = None,
     ) -> None:
-        self._directory = os.path.realpath(directory)
+        self._given_directory = directory
         self._disk = disk
         self._notices = notices
         self._record = record
         self._clock = clock or Clock()
-        self._matches = Matches(self._directory, disk=disk, notices=notices)
         self._sources: dict[str, str] = {}
         self._copies: dict[str, Copy] = {}
         self._sizes: dict[str, int] = {}
         # The ledger's last entry of a file must be of the copy that is there last.
         self._lock = threading.RLock()
         self._pid = os.getpid()
+
+    @cached_property
+    def _directory(self) -> str:
+        """The run directory; the disk is asked for it with the first file: it may not answer at once."""
+        return os.path.realpath(self._given_directory)
+
+    @cached_property
+    def _matches(self) -> Matches:
+        return Matches(self._directory, disk=self._disk, notices=self._notices)
 
     @property
     def count(self) -> int:

@@ -51,6 +51,7 @@ PURE = (
     "tidelog.datastore.outline",
     "tidelog.datastore.payload",
     "tidelog.datastore.rebuild",
+    "tidelog.datastore.promptness",
     "tidelog.datastore.record_encoder",
     "tidelog.datastore.records",
     "tidelog.datastore.remote_file",

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 from faults.faulty_disk import FaultyDisk
@@ -20,11 +21,11 @@ def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Pat
         tmp_path,
         "main",
         encoder=encoder,
+        lock=threading.RLock(),
         disk=disk,
         clock=Clock(),
         entropy=os.urandom,
         on_problem=problems.append,
-        on_failure=lambda: None,
         limits=WriterLimits(reopen_backoff_first_s=0.0),
         forked_from="ab" * 16,
     )
@@ -32,9 +33,9 @@ def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Pat
     for step in range(3):
         stream.append(encoder.row({"i": step}, step, 1e9), 1)
     assert f"<Stream main in {tmp_path}: without a file>" == repr(stream)
-    stream.try_reopen()
-    stream.try_reopen()
+    assert [False, False, True] == [stream.try_reopen() for _ in range(3)]
     assert stream.log is not None
+    stream.write_waiting()
     assert f"<Stream main in {tmp_path}: {stream.log!r}>" == repr(stream)
     stream.append(encoder.row({"i": 3}, 3, 1e9), 1)
     stream.append_final(state="finished", exit_code=0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.filesystems import MOUNTS
 
 TROUBLES = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 
@@ -27,15 +28,18 @@ class FaultyDisk(Disk):
 
     `written_again` names files that were written after a write or fdatasync of them failed.
     `on_write` is called before and after each write with the number of bytes that got through so far.
+    `kind` is the type of file system that it says to be, where it is not to be that of the real one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, kind: str = "") -> None:
+        self._kind = kind
         self.calls: Counter[str] = Counter()
         self.written_again: list[str] = []
         self.on_write: Callable[[], None] | None = None
         self.is_open = threading.Event()
         self.is_open.set()
         self.is_waiting = threading.Event()
+        self._hung: tuple[str, ...] = ()
         self._faults: dict[str, list[Fault]] = {"create": [], "write": [], "fdatasync": []}
         self._paths: dict[int, str] = {}
         self._failed: set[str] = set()
@@ -53,14 +57,21 @@ class FaultyDisk(Disk):
         for faults in self._faults.values():
             faults.clear()
 
-    def hang(self) -> None:
-        """Let fdatasync wait until `release`; `is_waiting` is set once a call does."""
+    def hang(self, *calls: str) -> None:
+        """Let these calls, else fdatasync, wait until `release`; `is_waiting` is set once one does."""
+        self._hung = calls or ("fdatasync",)
         self.is_waiting.clear()
         self.is_open.clear()
 
     def release(self) -> None:
-        """Let fdatasync return again."""
+        """Let all calls return again."""
         self.is_open.set()
+
+    def read(self, path: StrPath) -> bytes:
+        """Read a file; the table of mounts says what kind of file system this is."""
+        if self._kind and os.fspath(path) == MOUNTS:
+            return f"1 1 0:1 / / rw - {self._kind} none rw\n".encode()
+        return super().read(path)
 
     def create(self, path: StrPath, *, mode: int = 0o666) -> int:
         """Create a file, or fail."""
@@ -90,9 +101,6 @@ class FaultyDisk(Disk):
     def fdatasync(self, fd: int) -> None:
         """Sync, hang, or fail."""
         fault = self._next_fault("fdatasync")
-        if not self.is_open.is_set():
-            self.is_waiting.set()
-            self.is_open.wait()
         if fault is not None:
             self._failed.add(self._paths[fd])
             raise OSError(fault.code, os.strerror(fault.code))
@@ -115,6 +123,9 @@ class FaultyDisk(Disk):
     def _next_fault(self, call: str) -> Fault | None:
         self.calls[call] += 1
         number = self.calls[call]
+        if call in self._hung and not self.is_open.is_set():
+            self.is_waiting.set()
+            self.is_open.wait()
         for fault in self._faults[call]:
             if fault.at <= number and (fault.times is None or number < fault.at + fault.times):
                 return fault

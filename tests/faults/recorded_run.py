@@ -107,7 +107,7 @@ class RecordedRun:
         self._log_row({"i": self.rows})
         while not any(isinstance(c, Synced) and c.before > after for c in self.disk.calls_made[after:]):
             threading.Event().wait(0.001)
-        with self.writer._sync_lock:  # Until it has synced the directory as well.
+        with self.writer._delivery._syncing.lock:  # Until it has synced the directory as well.
             self.disk.promise(RowsPromised("power", self.rows))
 
     def close(self) -> None:

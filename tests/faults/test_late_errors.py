@@ -97,8 +97,8 @@ def test_close_does_not_wait_for_ever_for_a_sync_that_hangs(tmp_path: Path) -> N
     assert "has not answered" in told[-1]
     assert [1] == values(tmp_path)
     disk.released.set()
-    assert writer._thread is not None
-    writer._thread.join()
+    assert writer._delivery._writing is not None
+    assert writer._delivery._writing.close(patience_s=10)
 
 
 def test_a_buffered_child_that_closes_at_once_loses_no_row(tmp_path: Path) -> None:
