@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tidelog.datastore.layout import TEMPORARY_SUFFIX
+
 StrPath = str | os.PathLike[str]
 
-TEMPORARY_SUFFIX = ".tmp"
 COPY_BYTES = 1024 * 1024
 
 

@@ -14,6 +14,10 @@ RUN_JSON = "run.json"
 SUMMARY_JSON = "summary.json"
 SALVAGE_JSON = "salvage.json"
 LATEST = "latest"
+TEMPORARY_SUFFIX = ".tmp"
+"""The end of a name that is not finished yet, and nobody's business."""
+
+OWN_NAMES = {MEDIA_DIRECTORY, FILES_DIRECTORY, RUN_JSON, SUMMARY_JSON, SALVAGE_JSON}
 
 MISSING_NAMED_MAX = 1000
 
@@ -45,6 +49,12 @@ class LogName(NamedTuple):
     def __str__(self) -> str:
         twin = f".{self.twin}" if self.twin else ""
         return f"{self.stream}.{self.number:04d}{twin}{LOG_SUFFIX}"
+
+
+def is_stray(name: str) -> bool:
+    """Tell whether a name in a run directory is nobody's of ours: the script itself put it there."""
+    is_unfinished = name.startswith(".") or name.endswith(TEMPORARY_SUFFIX)
+    return not (is_unfinished or name in OWN_NAMES or name.endswith(LOG_SUFFIX))
 
 
 def sorted_logs(names: list[str]) -> list[LogName]:

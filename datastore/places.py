@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import InvalidNameError, PlaceTakenError
-from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, LogName
+from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, TEMPORARY_SUFFIX, LogName
 from tidelog.datastore.names import check_file_path, check_name
 
 SYNCED_DIRECTORIES_MAX = 65_536

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tidelog.datastore.append import log_id_of
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
-from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, sorted_logs
+from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, TEMPORARY_SUFFIX, sorted_logs
 from tidelog.datastore.names import check_name
 from tidelog.datastore.payload import decode_records
 from tidelog.datastore.places import Places

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import FileMismatchError, OffsetMismatchError
+from tidelog.datastore.layout import TEMPORARY_SUFFIX
 from tidelog.datastore.places import Places, taken
 
 COPY_BYTES = 1024 * 1024

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk, StrPath
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotARunError, TargetTakenError, UnsupportedUrlError
 from tidelog.datastore.find import find_runs
-from tidelog.datastore.layout import SALVAGE_JSON
+from tidelog.datastore.layout import SALVAGE_JSON, TEMPORARY_SUFFIX
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.location import is_url
 from tidelog.datastore.salvage_report import SalvagedRun, SalvageReport, Unreadable

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import InvalidNameError
 from tidelog.datastore.file_check import FileFault, file_fault
 from tidelog.datastore.layout import (
@@ -12,6 +12,7 @@ from tidelog.datastore.layout import (
     RUN_JSON,
     SALVAGE_JSON,
     SUMMARY_JSON,
+    TEMPORARY_SUFFIX,
     LogName,
 )
 from tidelog.datastore.names import check_file_path

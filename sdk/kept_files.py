@@ -4,6 +4,7 @@ import os
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.layout import is_stray
 from tidelog.sdk.live_files import LiveFiles
 from tidelog.sdk.notices import Notices, shown
 from tidelog.sdk.saving import FileSaver, Record
@@ -25,6 +26,8 @@ class KeptFiles:
         disk: Disk,
         clock: Clock,
     ) -> None:
+        self._directory = directory
+        self._disk = disk
         self._notices = notices
         self._files = FileSaver(directory, disk=disk, notices=notices, record=record, clock=clock)
         self._live = LiveFiles(self._files, notices=notices, clock=clock)
@@ -67,6 +70,13 @@ class KeptFiles:
     ) -> list[str]:
         """Copy source files beside training; return the paths that they will have."""
         return self._code.log(os.fspath(root), name, include, exclude)
+
+    def keep_strays(self) -> None:
+        """Copy what the script itself wrote into the run directory, as wandb uploads what is there."""
+        for entry in self._disk.list(self._directory):
+            if is_stray(entry.name):
+                path = os.path.join(self._directory, entry.name)
+                self._files.save(path, base_path=self._directory, policy="end")
 
     def stop(self) -> None:
         """Return once all is copied, as it is now."""

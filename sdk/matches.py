@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tidelog.datastore.disk import TEMPORARY_SUFFIX, Disk
-from tidelog.datastore.layout import FILES_DIRECTORY
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.layout import FILES_DIRECTORY, TEMPORARY_SUFFIX
 from tidelog.sdk.naming import file_path_fault, safe_name
 from tidelog.sdk.notices import Notices, shown
 

@@ -126,7 +126,7 @@ def watch(
     if watching is None:
         watching = ModelWatch(lambda row: run.log(row, commit=False), notices=run.notices)
         _watches[run] = watching
-        run.start_watcher(watching)
+        run.lifetime.start_watcher(watching)
     try:
         watching.watch(models, log=log, log_freq=log_freq, idx=idx)
     except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.

@@ -84,11 +84,11 @@ def _begin(
     writer.log_run(plan.facts)
     if config is not None:
         run.config.update(config)
-    run.start_chores(*chores_of(run, plan, writer, around))
+    run.lifetime.start_chores(*chores_of(run, plan, writer, around))
     if not plan.is_quiet:
         say(_start_block(plan, earlier))
     if plan.console != OFF:
-        run.start_part(
+        run.lifetime.start_part(
             ConsoleCapture(
                 plan.console,
                 writer.log_console,
@@ -99,7 +99,7 @@ def _begin(
             )
         )
     if plan.monitor_interval_s is not None:
-        run.start_watcher(
+        run.lifetime.start_watcher(
             Monitor(
                 plan.directory,
                 writer.path.name,

@@ -6,10 +6,10 @@ Every public method catches what goes wrong in it, says so once on stderr, and l
 import os
 import sys
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -17,12 +17,12 @@ from tidelog.datastore.errors import WriterBusyError
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.alerts import Alerts
 from tidelog.sdk.attempts import Attempts
-from tidelog.sdk.chores import Chores
 from tidelog.sdk.config_mapping import Config
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.identity import Identity
 from tidelog.sdk.kept_files import KeptFiles
+from tidelog.sdk.lifetime import Lifetime
 from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say
@@ -32,27 +32,6 @@ from tidelog.sdk.run_plan import Plan
 from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
-
-CHORES_PATIENCE_S = 2.0
-"""How long the end of a run waits for git and the like; without them the run is as whole."""
-
-
-class Watcher(Protocol):
-    """Something that lives as long as the run: it never raises, and `stop` is bounded in time."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self) -> None:
-        """End; in a forked child only what is the child's."""
-
-
-class Part(Watcher, Protocol):
-    """A watcher that records in the run's own log, so that it is stopped before that ends."""
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether this very thread is in the middle of it: a signal handler interrupted it."""
 
 
 class Run(Identity):
@@ -83,9 +62,7 @@ class Run(Identity):
         self._pid = os.getpid()
         self._lock = RLock()
         self._is_finished = False
-        self._parts: list[Part] = []
-        self._watchers: list[Watcher] = []
-        self._chores: Chores | None = None
+        self.lifetime = Lifetime(attempts=self._attempts, notices=self.notices)
         self._media = MediaRecorder(
             plan.directory,
             disk=disk,
@@ -305,20 +282,6 @@ class Run(Identity):
         else:
             self._finish_now(code, reason, quiet=quiet)
 
-    def start_part(self, part: Part) -> None:
-        """Let something live as long as the run and record in it; what came last is stopped first."""
-        part.start()
-        self._parts.append(part)
-
-    def start_watcher(self, watcher: Watcher) -> None:
-        """Let something live as long as the run and see how it ends: it is stopped behind that."""
-        watcher.start()
-        self._watchers.append(watcher)
-
-    def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
-        """Do what can wait beside training; the run's end waits for `chores`, with some patience."""
-        self._chores = Chores(chores, afterwards=afterwards, notices=self.notices)
-
     def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
         try:
             if self._writer is not None:
@@ -334,18 +297,20 @@ class Run(Identity):
         state = "failed" if code else "finished"
         if self.is_inherited:
             # A forked child ends its own log; watchers, chores and files are the parent's.
-            self._stop_parts()
+            self._attempts.make("finish", self._media.stop)
+            self.lifetime.stop_parts()
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
+            if not self.rank and not self._plan.is_attached:
+                self._attempts.make("save", self.files.keep_strays)
             self._attempts.make("save", self.files.stop)
-            self._stop_parts()
-            if self._chores is not None:
-                self._chores.wait(CHORES_PATIENCE_S)
+            self._attempts.make("finish", self._media.stop)
+            self.lifetime.stop_parts()
+            self.lifetime.wait_for_chores()
         finally:  # Also after a second Ctrl-C: without it the run would look like one that was killed.
             writer.close(state=state, exit_code=code, reason=reason)
-            for watcher in self._watchers:
-                watcher.stop()
+            self.lifetime.stop_watchers()
         self._rows.close()
         if self._plan.is_attached:
             return  # The run goes on in the process that began it.
@@ -354,24 +319,19 @@ class Run(Identity):
         if not is_quiet:
             say(self._end_block(writer, code))
 
-    def _stop_parts(self) -> None:
-        self._attempts.make("finish", self._media.stop)
-        while self._parts:
-            self._attempts.make("finish", self._parts.pop().stop)
-
     @property
     def _is_busy(self) -> bool:
         """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
         writer = self._writer
-        return writer is not None and (writer.is_busy or any(part.is_busy for part in self._parts))
+        return writer is not None and (writer.is_busy or self.lifetime.is_busy)
 
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.sdk.derived import write_run_json, write_summary_json
 
         directory = self._plan.directory
+        facts = {**self._plan.facts, "state": state, "exit_code": code}
         try:
             write_summary_json(directory, self._summary.as_dict(), disk=self._disk)
-            facts = {**self._plan.facts, "state": state, "exit_code": code}
             write_run_json(directory, facts, self._config.as_dict(), disk=self._disk)
         except OSError as error:
             self.notices.tell(

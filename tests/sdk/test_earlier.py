@@ -33,7 +33,7 @@ def test_auto_goes_on_with_the_last_run_that_did_not_end_well(
     is_resumed: bool, end: str, run_script: RunScript, tmp_path: Path
 ) -> None:
     """A run that was killed or failed is resumed by the same command; one that finished is not."""
-    first = run_script(TRAIN + "run._chores.wait(10)\nsys.stdout.flush()\n" + end)
+    first = run_script(TRAIN + "run.lifetime.wait_for_chores(10)\nsys.stdout.flush()\n" + end)
     assert first.returncode in (0, 3, -signal.SIGKILL)
     second = run_script(TRAIN)
     assert second.stdout.split()[1] == str(is_resumed)

@@ -87,3 +87,25 @@ def test_a_fingerprint_goes_into_config(run_script: RunScript, only_run: OnlyRun
     assert (0, 1) == (result.returncode, result.stderr.count("fingerprint('missing') could not be made"))
     with Reader(only_run()) as reader:
         assert {"data": hashlib.sha256(b"abc").hexdigest(), "none": None} == reader.config
+
+
+def test_what_a_script_writes_into_the_run_directory_is_kept(
+    run_script: RunScript, only_run: OnlyRun
+) -> None:
+    """As wandb uploads it: at the end, as it is then, in the ledger; nothing of ours is copied."""
+    run_script(
+        """
+        run = sdk.init(project="p", dir=ROOT, mode="offline")
+        with open(os.path.join(run.dir, "model [1].pt"), "w") as file:
+            file.write("weights")
+        os.makedirs(run.dir / "checkpoints")
+        open(run.dir / "checkpoints" / "last", "w").close()
+        open(run.dir + "/unfinished.tmp", "w").close()
+        run.log({"a": 1})
+        run.finish()
+        """
+    )
+    with Reader(only_run()) as reader:
+        kept = {file.path: file.size for file in saved_files(reader)}
+    assert {"files/model [1].pt": 7, "files/checkpoints/last": 0} == kept
+    assert "weights" == (only_run() / "files/model [1].pt").read_text()

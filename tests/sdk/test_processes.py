@@ -31,7 +31,7 @@ def test_the_sdk_imports_nothing_that_a_script_does_not_use(run_script: RunScrip
         print(sorted(heavy & set(sys.modules)))
         run = sdk.init(project="p", dir=ROOT, mode="offline")
         run.log({"a": 1.0})
-        run._chores.wait(10)
+        run.lifetime.wait_for_chores(10)
         beside = {"subprocess", "json", "hashlib", "socket"}  # json, git and versions, off the main path
         print(sorted((heavy - beside) & set(sys.modules)))
         """
@@ -70,7 +70,7 @@ def test_offline_opens_no_socket(run_script: RunScript) -> None:
         ("failed", 3, "sys.exit(3)"),
         ("failed", 1, "sys.exit('bad data')"),
         ("failed", 1, "raise ValueError('bad data')"),
-        ("failed", 130, "run._chores.wait(10)\nraise KeyboardInterrupt"),
+        ("failed", 130, "run.lifetime.wait_for_chores(10)\nraise KeyboardInterrupt"),
         ("finished", 0, "try:\n    sys.exit(3)\nexcept SystemExit:\n    run.log({'a': 2})"),
         ("finished", 0, "run.finish()\nsdk.init(project='q', mode='disabled')"),
         (

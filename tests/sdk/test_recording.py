@@ -271,7 +271,7 @@ def test_what_a_signal_handler_logs_is_what_it_was_then(
     disk = InterruptedDisk()
     arguments = {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
     run = Current(disk=disk, environ={}).init(arguments)
-    run._chores.wait(10)  # type: ignore[union-attr]
+    run.lifetime.wait_for_chores(10)
 
     def handle() -> None:
         data = {"inner": value}
@@ -374,7 +374,7 @@ def test_a_full_disk_never_reaches_training(tmp_path: Path, capsys: pytest.Captu
     disk = FullDisk()
     current = Current(disk=disk, environ={})
     run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
-    run._chores.wait(10)  # type: ignore[union-attr]
+    run.lifetime.wait_for_chores(10)
     run.log({"a": 0})
     disk.is_full = True
     for index in range(1, 20):
