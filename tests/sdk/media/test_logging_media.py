@@ -60,6 +60,13 @@ FOLDERS = {"images": 7, "masks": 2, "tables": 1, "audio": 1, "videos": 1, "html"
 FILES = 14  # One image and one mask are there twice.
 
 
+def assert_whole(directory: Path) -> None:
+    """Every file of every kind is there, and is what the log says by its SHA-256."""
+    assert [] == check_run(directory).file_faults
+    with Reader(directory) as reader:
+        assert FILES == len({each.path for each in reader.media()})
+
+
 def test_every_kind_is_read_back_from_its_run(run: Run) -> None:
     """By kind, by key, with its details; the ledger is complete and right."""
     log_every_kind(run)
@@ -73,8 +80,7 @@ def test_every_kind_is_read_back_from_its_run(run: Run) -> None:
         (of_mask, _) = reader.media("masks")
         assert {"class_labels": {0: "cat"}} == of_mask.details
         assert ["image", "seven"] == [reader.media()[0].key, reader.media()[0].caption]
-    checked = check_run(run.dir)
-    assert ([], FILES) == (checked.file_faults, checked.files)
+    assert_whole(run.dir)
 
 
 def test_no_file_is_there_that_no_row_names(run: Run) -> None:
@@ -171,8 +177,7 @@ def test_a_run_of_every_kind_arrives_whole(run: Run, tmp_path: Path) -> None:
     with Reader(copy) as reader:
         assert FOLDERS == {kind: len(reader.media(kind)) for kind in FOLDERS}
         assert PIXELS.T.shape == (4, 3) == _size(reader.table("table").rows[0][0])
-    checked = check_run(copy)
-    assert ([], FILES) == (checked.file_faults, checked.files)
+    assert_whole(copy)
 
 
 def _size(image: Media) -> tuple[int, int]:
@@ -187,8 +192,7 @@ def test_a_run_that_is_forked_takes_its_media_along(begin: Callable[..., Run]) -
     with warnings.catch_warnings():
         child = begin(fork_from=f"{parent.id}?_step=5")
     child.finish()
-    checked = check_run(child.dir)
-    assert ([], FILES) == (checked.file_faults, checked.files)
+    assert_whole(child.dir)
 
 
 def test_a_signal_handler_may_log_media_while_media_is_logged(start_script: Any, only_run: Any) -> None:
