@@ -59,7 +59,7 @@ else:
             return _current.run
         if name.startswith("_") and name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from tidelog.sdk.wandb_names import find_name
+        from tidelog.sdk.from_wandb.names import find_name
 
         return find_name(name, _current)
 
@@ -145,7 +145,7 @@ def define_metric(name: str, *args: Any, **keywords: Any) -> None:
 
 
 def save(
-    glob_or_path: str | os.PathLike[str],
+    glob_or_path: str | os.PathLike[str] | None = None,
     base_path: str | os.PathLike[str] | None = None,
     policy: str = "now",
 ) -> list[str]:
@@ -230,7 +230,7 @@ def wait(timeout: float = TIMEOUT_S) -> bool:
 
 def as_wandb() -> ModuleType:
     """Let `import wandb` mean this package, for libraries that import wandb; see `alias.as_wandb`."""
-    from tidelog.sdk import alias
+    from tidelog.sdk.from_wandb import alias
 
     return alias.as_wandb()
 

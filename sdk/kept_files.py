@@ -47,11 +47,16 @@ class KeptFiles:
 
     def save(
         self,
-        glob_or_path: str | os.PathLike[str],
+        glob_or_path: str | os.PathLike[str] | None,
         base_path: str | os.PathLike[str] | None,
         policy: str,
     ) -> list[str]:
         """Copy files now, at the end, or both and in between; return the paths of those in place."""
+        if glob_or_path is None:
+            self._notices.tell(
+                "save path", "save() without a path saves nothing: give a file or pattern"
+            )
+            return []
         pattern = os.fspath(glob_or_path)
         base = None if base_path is None else os.fspath(base_path)
         if policy not in POLICIES:

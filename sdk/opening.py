@@ -24,6 +24,9 @@ from tidelog.sdk.report import find_style, start_block
 from tidelog.sdk.run_plan import Plan, make_plan
 from tidelog.sdk.surroundings import Surroundings
 
+DEFAULTS_FILE = "config-defaults.yaml"
+"""wandb's name for a config in the working directory that the one of the script goes before."""
+
 OnFinish = Callable[[Run], None]
 
 
@@ -82,8 +85,10 @@ def _begin(
     if plan.is_name_given or not (earlier.is_resumed or plan.rank.number):
         plan.facts["name"] = plan.name
     writer.log_run(plan.facts)
+    if around.disk.is_file(DEFAULTS_FILE):
+        run.config.setdefaults(DEFAULTS_FILE)
     if config is not None:
-        run.config.update(config)
+        run.config.update(config, allow_val_change=plan.may_values_change or not earlier.is_resumed)
     run.lifetime.start_chores(*chores_of(run, plan, writer, around))
     if not plan.is_quiet:
         say(_start_block(plan, earlier))

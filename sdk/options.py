@@ -42,6 +42,23 @@ OTHER_NAMES = {
     "run_notes": "notes",
     "x_stats_sampling_interval": "monitor",
 }
+STATS_OFF = ("x_disable_stats", "_disable_stats")
+PLUMBING = {
+    "anonymous",
+    "api_key",
+    "base_url",
+    "disable_code",
+    "disable_git",
+    "disable_job_creation",
+    "init_timeout",
+    "login_timeout",
+    "program",
+    "start_method",
+    "symlink",
+    "sync_symlink_latest",
+    "username",
+}
+"""Settings of wandb's that are about its own process, account and page: nothing is lost without them."""
 
 REMEDIES = {
     "sync_tensorboard": "log the values with run.log(...) too",
@@ -78,8 +95,14 @@ def _from_settings(own: object, notices: list[Notice]) -> dict[str, Any]:
     """Return what `settings=` holds: a mapping, or an object with these attributes."""
     values = own if isinstance(own, Mapping) else getattr(own, "__dict__", {}) if own else {}
     named = {OTHER_NAMES.get(str(name), str(name)): value for name, value in values.items()}
-    unknown = sorted(name for name in named if name not in SETTINGS and not name.startswith("_"))
+    if any(named.get(name) for name in STATS_OFF):
+        named["monitor"] = "off"
+    unknown = sorted(name for name in named if name not in SETTINGS and not _is_plumbing(name))
     if unknown:
         text = f"init(settings=...) does not know {', '.join(unknown)}; it takes {', '.join(SETTINGS)}"
         notices.append(("settings", text))
     return {name: value for name, value in named.items() if name in SETTINGS and value is not None}
+
+
+def _is_plumbing(name: str) -> bool:
+    return name in PLUMBING or name.startswith(("_", "x_", "show_"))

@@ -6,8 +6,8 @@ from typing import Any
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.as_map import as_map
 from tidelog.sdk.config_file import ConfigFileError, read_config_file
+from tidelog.sdk.config_values import clean_map
 from tidelog.sdk.notices import Notices, shown
-from tidelog.sdk.values import clean_map
 
 Record = Callable[[dict[str, Any]], None]
 

@@ -108,7 +108,7 @@ class Run(Identity):
             """Answer for a name that wandb's runs have and few scripts use."""
             if name.startswith("__"):
                 raise AttributeError(name)
-            from tidelog.sdk.wandb_names import find_run_name
+            from tidelog.sdk.from_wandb.names import find_run_name
 
             return find_run_name(name, self)
 
@@ -200,7 +200,7 @@ class Run(Identity):
 
     def save(
         self,
-        glob_or_path: str | os.PathLike[str],
+        glob_or_path: str | os.PathLike[str] | None = None,
         base_path: str | os.PathLike[str] | None = None,
         policy: str = "now",
     ) -> list[str]:

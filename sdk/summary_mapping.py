@@ -16,5 +16,9 @@ class Summary(RecordedMapping):
         super().__init__(title="summary", record=record, notices=notices)
         object.__setattr__(self, "_computed", computed)
 
+    def __delitem__(self, key: str) -> None:
+        """Set a value to None, by hand: what was recorded stays, and is overruled."""
+        self._set({key: None})
+
     def _current(self) -> Mapping[str, Any]:
         return {**self._computed(), **self._values}

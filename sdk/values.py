@@ -11,7 +11,6 @@ import msgpack
 
 from tidelog.datastore.records import Histogram, Media
 from tidelog.datastore.text import size_text
-from tidelog.sdk.as_map import as_map
 from tidelog.sdk.media.figure import drawn_figure, is_figure, is_plotly
 from tidelog.sdk.media.value import LATER, MediaValue
 from tidelog.sdk.notices import Fault, shown
@@ -55,14 +54,6 @@ def clean_row(
     return row, faults
 
 
-def clean_map(data: Mapping[Any, Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """Return `data` as config and summary hold it: maps stay maps, what no record can hold is text."""
-    faults: list[Fault] = []
-    return {
-        _text_key(key): _clean_deep(str(key), value, faults, 0) for key, value in data.items()
-    }, faults
-
-
 def clean_step(step: object) -> int:
     """Return a step as an int; NumPy's ints, 0-d tensors and floats such as 3.0 are fine.
 
@@ -99,7 +90,7 @@ def _clean_into(
                 faults.append(_key_fault(key))
                 continue
             key = str(key)
-        name = prefix + (key if key.isascii() else _text(key))
+        name = prefix + (key if key.isascii() else valid_text(key))
         if name in row:
             faults.append(
                 Fault("key twice", f"log() was given {shown(name)} twice: the later value was recorded")
@@ -205,7 +196,7 @@ def _clean_scalar(value: Any) -> Any:
             )
         return int(value)
     if isinstance(value, str):
-        return _text(value)
+        return valid_text(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         size = value.nbytes if isinstance(value, memoryview) else len(value)
         raise Unrecordable(
@@ -216,7 +207,7 @@ def _clean_scalar(value: Any) -> Any:
     return _NOT_A_SCALAR
 
 
-def _text(value: str) -> str:
+def valid_text(value: str) -> str:
     """Return valid Unicode: lone surrogates, as from odd file names, are written out."""
     text = str.__str__(value)
     if text.isascii():
@@ -226,6 +217,11 @@ def _text(value: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode()
     return text
+
+
+def text_key(key: object) -> str:
+    """Return a key as text that is valid Unicode."""
+    return valid_text(key if isinstance(key, str) else str(key))
 
 
 def _clean_array(value: Any) -> Any:
@@ -279,7 +275,7 @@ def _clean_element(key: str, value: Any, store: StoreMedia | None, depth: int) -
     if depth > DEPTH_MAX:
         raise Unrecordable("depth", f"it is nested more than {DEPTH_MAX} levels deep; log it flatter")
     if isinstance(value, Mapping):
-        return {_text_key(k): _clean_element(key, item, store, depth + 1) for k, item in value.items()}
+        return {text_key(k): _clean_element(key, item, store, depth + 1) for k, item in value.items()}
     if isinstance(value, (list, tuple)):
         if len(value) > LIST_BYTES_MAX:
             raise _too_large(value, f"{len(value)} elements")
@@ -331,48 +327,6 @@ def _store(key: str, value: Any, store: StoreMedia | None, *, at_once: bool = Fa
         return store(key, list(value) if isinstance(value, tuple) else value, at_once=at_once)
     except Exception as error:  # An encoder may raise anything for what it is given.
         raise media_fault(value, error) from error
-
-
-def _clean_deep(key: str, value: Any, faults: list[Fault], depth: int) -> Any:
-    if type(value) not in PLAIN and depth < DEPTH_MAX:
-        try:
-            fields = as_map(value)
-        except Exception as error:  # noqa: BLE001 - as in `clean_value`.
-            return _kept_as_text(
-                key, value, Fault("mapping", f"it could not be read: {error!r}"), faults
-            )
-        if fields is not None:
-            return {
-                _text_key(k): _clean_deep(f"{key}.{k}", item, faults, depth + 1)
-                for k, item in fields.items()
-            }
-    try:
-        return clean_value(key, value)
-    except Unrecordable as error:
-        return _kept_as_text(key, value, Fault(error.kind, str(error)), faults)
-
-
-def _kept_as_text(key: str, value: object, fault: Fault, faults: list[Fault]) -> str:
-    text = _as_text(value)
-    faults.append(Fault(fault.kind, f"{shown(key)} is kept as text, {shown(text)}: {fault.text}"))
-    return text
-
-
-def _as_text(value: object) -> str:
-    """Return something readable for what no record can hold; a few hundred characters at most."""
-    if isinstance(value, type) or callable(value):
-        text = str(getattr(value, "__qualname__", type(value).__qualname__))
-    else:
-        try:
-            text = str(value)
-        except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything.
-            text = f"<{type(value).__qualname__}>"
-    text = _text(text)
-    return text if len(text) <= 500 else f"{text[:497]}..."
-
-
-def _text_key(key: object) -> str:
-    return _text(key if isinstance(key, str) else str(key))
 
 
 def _key_fault(key: object) -> Fault:

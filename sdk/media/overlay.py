@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tidelog.datastore.disk import Disk
+from tidelog.sdk.config_values import clean_map
 from tidelog.sdk.media.pixels import SUFFIXES, encode_picture
 from tidelog.sdk.media.source import as_array, read_path
 from tidelog.sdk.media.value import Encoded
-from tidelog.sdk.values import clean_map
 
 MASK_VALUE_MAX = 2**16 - 1
 BOXES_MAX = 2000

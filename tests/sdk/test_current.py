@@ -308,3 +308,48 @@ def test_a_bug_of_ours_at_init_does_not_end_training(tmp_path: Path, capsys: Lin
     assert run.disabled
     (line,) = warnings(capsys)
     assert "init() failed (RuntimeError: a bug)" in line
+
+
+def test_a_file_of_defaults_is_read(
+    begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Lines
+) -> None:
+    """wandb's config-defaults.yaml in the working directory; what the script says goes before it."""
+    monkeypatch.chdir(tmp_path)
+    Path("config-defaults.yaml").write_text("lr: {desc: rate, value: 0.1}\nepochs: {value: 5}\n")
+    run = begin(config={"lr": 0.5})
+    assert {"lr": 0.5, "epochs": 5} == run.config.as_dict()
+    assert [] == warnings(capsys)
+
+
+def test_a_config_that_differs_from_that_of_the_earlier_life_is_told(begin: Any, capsys: Lines) -> None:
+    """It is recorded; `allow_val_change` says that it is meant."""
+    begin(id="a", config={"lr": 1}).finish()
+    begin(id="a", config={"lr": 2}).finish()
+    (line,) = warnings(capsys)
+    assert "config 'lr' was 1 and is now 2" in line
+    third = begin(id="a", config={"lr": 3}, allow_val_change=True)
+    assert (3, []) == (third.config.lr, warnings(capsys))
+
+
+def test_keys_of_a_config_may_be_chosen(begin: Any) -> None:
+    """As wandb does it."""
+    config = {"a": 1, "b": 2, "c": 3}
+    chosen = begin(config=config, config_include_keys=["a", "b"], config_exclude_keys=["b"])
+    assert {"a": 1} == chosen.config.as_dict()
+
+
+def test_a_summary_value_that_is_deleted_is_none(begin: Any) -> None:
+    """What was recorded stays, and is overruled."""
+    run = begin()
+    run.log({"loss": 1, "acc": 2})
+    del run.summary["loss"]
+    assert {"loss": None, "acc": 2} == run.summary
+    with Reader(run.dir) as reader:
+        assert {"loss": None, "acc": 2} == reader.summary
+
+
+def test_save_without_a_path_is_told(begin: Any, capsys: Lines) -> None:
+    """wandb raises there."""
+    assert [] == begin().save()
+    (line,) = warnings(capsys)
+    assert "give a file or pattern" in line

@@ -84,7 +84,7 @@ def test_arguments_win_over_settings() -> None:
         ({"mode": "offline"}, "mode 'onlin' is none of", {"mode": "onlin"}),
         ({"mode": "offline"}, "mode 7 is none of", {"mode": 7}),
         ({"durability": "process"}, "is none of", {"settings": {"durability": "x"}}),
-        ({}, "does not know start_method", {"settings": {"start_method": "fork"}}),
+        ({}, "does not know frobnicate", {"settings": {"frobnicate": "fork"}}),
         ({}, "log the values with run.log", {"unknown": {"sync_tensorboard": True}}),
         ({}, "init(wat=...) is not supported", {"unknown": {"wat": 1}}),
     ],
@@ -119,3 +119,47 @@ def test_two_ids_that_do_not_fit_never_become_one_run() -> None:
     assert len(ids) == len(set(made))
     assert "x" == made[ids.index("x")]
     assert plan().run_id == plan(id="").run_id
+
+
+@pytest.mark.parametrize(
+    ("expected", "settings"),
+    [
+        (10.0, {}),
+        (None, {"monitor": "off"}),
+        (None, {"monitor": False}),
+        (2.5, {"monitor": "2.5"}),
+        (None, {"x_disable_stats": True}),
+        (None, {"_disable_stats": True}),
+        (30.0, {"x_stats_sampling_interval": 30}),
+        (10.0, {"start_method": "thread", "init_timeout": 60, "show_emoji": False, "x_label": "a"}),
+    ],
+)
+def test_the_monitors_interval_is_a_setting(expected: float | None, settings: dict[str, object]) -> None:
+    """wandb's settings mean the same; those of its process and page are passed over in silence."""
+    made = plan({"settings": settings})
+    assert (expected, []) == (made.monitor_interval_s, made.notices)
+
+
+@pytest.mark.parametrize(
+    ("expected", "resume"),
+    [("auto", True), ("auto", "auto"), ("allow", "allow"), ("must", "MUST"), (None, False), (None, "")],
+)
+def test_resume_takes_wandbs_words(expected: str | None, resume: object) -> None:
+    """True is "auto", as with wandb."""
+    made = plan({"resume": resume})
+    assert (expected, []) == (made.resume, made.notices)
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("resume 'sometimes' is none of allow, must, never, auto", {"resume": "sometimes"}),
+        ("console 'tape' is none of wrap, redirect, off", {"settings": {"console": "tape"}}),
+        ("monitor 'x' is neither off nor", {"settings": {"monitor": "x"}}),
+        ("ranks 'one' is none of all, zero", {"settings": {"ranks": "one"}}),
+    ],
+)
+def test_a_choice_that_is_none_is_told(words: str, arguments: dict[str, object]) -> None:
+    """The sentence names what it may be."""
+    ((_, text),) = plan(arguments).notices
+    assert words in text

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tidelog.datastore.disk import Disk
+from tidelog.sdk.config_values import clean_map
 from tidelog.sdk.media.image import Image
 from tidelog.sdk.values import (
     LIST_BYTES_MAX,
     STEP_MAX,
     Unrecordable,
-    clean_map,
     clean_row,
     clean_step,
 )

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from tidelog import sdk
-from tidelog.sdk.absent import PASSED, SILENT, STOPPED
 from tidelog.sdk.current import Current
+from tidelog.sdk.from_wandb.absent import PASSED, SILENT, STOPPED
 from tidelog.sdk.recording import Run
 
 MODULE = """
@@ -54,7 +54,7 @@ def test_every_name_of_a_run_is_answered_for(current: Current) -> None:
 
 def test_the_page_for_people_who_come_from_wandb_names_all_that_is_absent() -> None:
     """Each with what it does and what to do instead."""
-    page = (Path(__file__).parents[2] / "docs" / "from-wandb.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "from-wandb.md").read_text()
     said = set(re.findall(r"`([A-Za-z_]+)(?:\([^`]*\))?`", page))
     assert set() == {*STOPPED, *PASSED, *SILENT} - said
 

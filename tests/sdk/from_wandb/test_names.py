@@ -11,14 +11,14 @@ import pytest
 
 from tidelog.datastore import Reader
 from tidelog.datastore.disk import Disk
-from tidelog.sdk import wandb_names
-from tidelog.sdk.absent import PASSED, SILENT, STOPPED
-from tidelog.sdk.artifact import Artifact
-from tidelog.sdk.courtesies import generate_id
 from tidelog.sdk.current import Current
 from tidelog.sdk.errors import AbsentError, Error, UsageError
+from tidelog.sdk.from_wandb import names
+from tidelog.sdk.from_wandb.absent import PASSED, SILENT, STOPPED
+from tidelog.sdk.from_wandb.artifact import Artifact
+from tidelog.sdk.from_wandb.courtesies import generate_id
+from tidelog.sdk.from_wandb.restoring import restore
 from tidelog.sdk.recording import Run
-from tidelog.sdk.restoring import restore
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -41,7 +41,7 @@ def run(current: Current, tmp_path: Path) -> Run:
 @pytest.mark.parametrize("name", sorted(STOPPED))
 def test_what_would_train_nothing_stops_the_script_with_a_sentence(name: str, current: Current) -> None:
     """A sweep that is passed over would end as if all were well: it raises wandb's UsageError."""
-    function = wandb_names.find_name(name, current)
+    function = names.find_name(name, current)
     with pytest.raises(AbsentError, match=rf"^sdk\.{name}\(\) is not there; .*") as caught:
         function({"method": "grid"}, count=3)
     assert isinstance(caught.value, UsageError)
@@ -53,9 +53,9 @@ def test_what_can_be_passed_over_is_told_once_and_when_it_is_called(
     name: str, current: Current, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """To look at the name says nothing; two calls say one sentence, which ends in the remedy."""
-    function = wandb_names.find_name(name, current)
+    function = names.find_name(name, current)
     assert [] == told(capsys)
-    assert (None, None) == (function(1, a=2), wandb_names.find_name(name, current)())
+    assert (None, None) == (function(1, a=2), names.find_name(name, current)())
     expected = f"tidelog: sdk.{name}() has no effect, training goes on; {PASSED[name]}"
     assert [expected] == told(capsys)
 
@@ -64,7 +64,7 @@ def test_functions_of_a_module_that_is_absent_are_told_by_their_full_name(
     current: Current, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`wandb.tensorboard.patch(root_logdir=...)` names itself."""
-    wandb_names.find_name("tensorboard", current).patch(root_logdir="logs")
+    names.find_name("tensorboard", current).patch(root_logdir="logs")
     (sentence,) = told(capsys)
     assert sentence.startswith("tidelog: sdk.tensorboard.patch() has no effect")
 
@@ -74,7 +74,7 @@ def test_what_costs_nothing_to_leave_out_is_silent(
     name: str, current: Current, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`wandb.require("core")` and such change nothing that is recorded."""
-    assert wandb_names.find_name(name, current)("core") is None
+    assert names.find_name(name, current)("core") is None
     assert [] == told(capsys)
 
 
@@ -84,7 +84,7 @@ def test_a_name_that_wandb_never_had_is_an_attribute_error(
 ) -> None:
     """`hasattr`, `copy`, `inspect` and pytest rely on it."""
     with pytest.raises(AttributeError, match=name):
-        wandb_names.find_name(name, current)
+        names.find_name(name, current)
     with pytest.raises(AttributeError, match=name):
         getattr(run, name)
 
@@ -97,7 +97,7 @@ def test_looking_at_everything_tells_nobody_anything(
 
     inspect.getmembers(sdk)
     inspect.getmembers(run)
-    for name in (*STOPPED, *PASSED, *wandb_names.METHODS):
+    for name in (*STOPPED, *PASSED, *names.METHODS):
         assert hasattr(sdk, name)
     copy.copy(sdk.__getattr__("beta"))
     assert [] == told(capsys)
@@ -124,7 +124,7 @@ def test_login_needs_and_keeps_no_key(
     current: Current, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """True at once; a key that is given is told once and written nowhere."""
-    login = wandb_names.find_name("login", current)
+    login = names.find_name("login", current)
     assert (True, []) == (login(), told(capsys))
     assert login(key="secret-key-0123456789") is True
     (sentence,) = told(capsys)
@@ -139,8 +139,8 @@ def test_lines_for_the_terminal_are_printed(
 ) -> None:
     """`termwarn(..., repeat=False)` prints the same line once."""
     for _ in range(2):
-        wandb_names.find_name("termlog", current)("hello")
-        wandb_names.find_name("termwarn", current)("beware", repeat=False)
+        names.find_name("termlog", current)("hello")
+        names.find_name("termwarn", current)("beware", repeat=False)
     assert ["tidelog: hello", "tidelog: beware", "tidelog: hello"] == told(capsys)
 
 
@@ -164,9 +164,9 @@ def test_a_run_answers_what_wandbs_runs_are_asked(run: Run) -> None:
 
 def test_teardown_and_join_end_the_run(current: Current, run: Run) -> None:
     """They are `finish` by older names."""
-    wandb_names.find_name("join", current)()
+    names.find_name("join", current)()
     assert run.is_finished
-    wandb_names.find_name("teardown", current)()
+    names.find_name("teardown", current)()
 
 
 def test_an_artifacts_files_are_kept_in_the_run_every_version_of_them(
@@ -263,7 +263,7 @@ def test_restore_opens_what_a_run_saved(
 
 def test_without_a_run_the_script_goes_on(current: Current, capsys: pytest.CaptureFixture[str]) -> None:
     """Module functions for the current run tell that there is none, and return what can be used."""
-    artifact = wandb_names.find_name("log_artifact", current)("x.bin")
+    artifact = names.find_name("log_artifact", current)("x.bin")
     assert "x.bin" == artifact.wait().name
-    assert wandb_names.find_name("restore", current)("x.bin") is None
+    assert names.find_name("restore", current)("x.bin") is None
     assert 1 == len(told(capsys))

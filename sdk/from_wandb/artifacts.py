@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.artifact import Artifact
+from tidelog.sdk.from_wandb.artifact import Artifact
 from tidelog.sdk.notices import shown
 
 if TYPE_CHECKING:

@@ -10,9 +10,12 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from tidelog.sdk.absent import Absent, is_absent
-from tidelog.sdk.artifact import Artifact
-from tidelog.sdk.artifacts import (
+from tidelog.sdk.config_mapping import Config
+from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
+from tidelog.sdk.facts.packages import package_version
+from tidelog.sdk.from_wandb.absent import Absent, is_absent
+from tidelog.sdk.from_wandb.artifact import Artifact
+from tidelog.sdk.from_wandb.artifacts import (
     finish_artifact,
     link_artifact,
     link_model,
@@ -21,8 +24,7 @@ from tidelog.sdk.artifacts import (
     use_artifact,
     use_model,
 )
-from tidelog.sdk.config_mapping import Config
-from tidelog.sdk.courtesies import (
+from tidelog.sdk.from_wandb.courtesies import (
     RunDisabled,
     Runs,
     Settings,
@@ -31,12 +33,10 @@ from tidelog.sdk.courtesies import (
     login,
     tell_line,
 )
-from tidelog.sdk.errors import CommError, ConfigError, Error, UsageError
-from tidelog.sdk.facts.packages import package_version
+from tidelog.sdk.from_wandb.restoring import restore
 from tidelog.sdk.integration import ROOMS as CALLBACKS
 from tidelog.sdk.media import HOMES
 from tidelog.sdk.model_watch import unwatch, watch
-from tidelog.sdk.restoring import restore
 
 if TYPE_CHECKING:
     from tidelog.sdk.recording import Run
