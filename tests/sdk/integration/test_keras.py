@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from saved_files import saved_files
 
 from tidelog import sdk
 from tidelog.datastore import Reader
@@ -74,7 +75,7 @@ def test_every_checkpoint_that_keras_writes_is_kept(
     fit(WandbModelCheckpoint("models/at-{epoch:02d}.keras"))
     sdk.finish()
     with Reader(run.dir) as reader:
-        kept = [entry.path for entry in reader.files()]
+        kept = [entry.path for entry in saved_files(reader)]
     assert [f"files/models/at-{epoch:02d}.keras" for epoch in (1, 2, 3)] == kept
     for path in kept:
         assert (Path(run.dir) / path).read_bytes() == Path(path.removeprefix("files/")).read_bytes()
