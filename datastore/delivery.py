@@ -66,7 +66,8 @@ class Delivery:
             limits=limits,
             on_problem=on_problem,
         )
-        self._writing: WriteThread | None = WriteThread(
+        self._has_thread = True
+        self._writing = WriteThread(
             stream,
             Duties(self._learn_disk, self._wrote, self._settle, self._finish),
             patience_s=limits.sync_patience_s if is_synced_at_once else limits.answer_patience_s,
@@ -79,20 +80,18 @@ class Delivery:
 
     def open(self) -> None:
         """Begin the first log. Raises OSError where that cannot be done."""
-        self._start_writing(is_opening_awaited=True)
-        if self._writing is None:
-            self.stream.open()
-        else:
+        if self._try_start_writing(is_opening_awaited=True):
             self._writing.await_opening()
+        else:
+            self.stream.open()
 
     def start(self) -> None:
         """Be ready for the first payload; the lock is held. Again is without effect."""
         if self._is_ready:
             return
         self._is_ready = True
-        if self._writing is not None and not self._writing.is_started:
-            self._start_writing()  # In a forked child: its first record begins its log.
-        if self._writing is not None:
+        # Of a forked child the first record begins its log.
+        if self._has_thread and (self._writing.is_started or self._try_start_writing()):
             try:
                 self._syncing.start()
             except RuntimeError as error:
@@ -132,7 +131,7 @@ class Delivery:
         return self._write(payload, rows, is_note=is_note)
 
     def _write(self, payload: bytes, rows: int, *, is_note: bool) -> Receipt | None:
-        if self._writing is None:
+        if not self._has_thread:
             self._write_without_thread(payload, rows, is_note=is_note)
             return None
         if not self.stream.is_handed_over:
@@ -153,7 +152,7 @@ class Delivery:
 
     def wait_for(self, receipt: Receipt | None) -> None:
         """Return once a payload is where `durability` promises it, or the patience is at its end."""
-        if receipt is not None and self._writing is not None:
+        if receipt is not None:
             self._writing.wait_for(receipt)
 
     def sync(self) -> None:
@@ -168,7 +167,7 @@ class Delivery:
             self._ending = (state, exit_code)
             self._hand_over_stream()
         self._syncing.stop()
-        if self._writing is None or not self._writing.is_started:
+        if not self._writing.is_started:
             self._finish()
             return True
         return self._writing.close(
@@ -180,7 +179,7 @@ class Delivery:
     def _hand_over_stream(self) -> None:
         """Let nobody but the thread use the disk, until it is trusted again."""
         self.is_at_hand = False
-        if self._writing is not None:
+        if self._has_thread:
             self.stream.is_handed_over = True
             self._writing.wake()
 
@@ -192,21 +191,20 @@ class Delivery:
             self._reconsider()
 
     def _reconsider(self) -> None:
-        is_open = self._is_ready and not self.stream.is_handed_over and self._writing is not None
+        is_open = self._is_ready and not self.stream.is_handed_over and self._has_thread
         is_sure = not self._promptness.is_asked and self._promptness.is_trusted(self._clock.monotonic())
         self.is_at_hand = is_open and is_sure and not self._is_buffered
 
     # -- what the threads do ---------------------------------------------------------------------
 
-    def _start_writing(self, *, is_opening_awaited: bool = False) -> None:
-        if self._writing is not None:
-            self.stream.is_handed_over = True
-            try:
-                self._writing.start(is_opening_awaited=is_opening_awaited)
-            except RuntimeError as error:
-                self._writing = None
-                self.stream.is_handed_over = False
-                self._tell_no_thread(error)
+    def _try_start_writing(self, *, is_opening_awaited: bool = False) -> bool:
+        self.stream.is_handed_over = True
+        try:
+            self._writing.start(is_opening_awaited=is_opening_awaited)
+        except RuntimeError as error:
+            self.stream.is_handed_over = self._has_thread = False
+            self._tell_no_thread(error)
+        return self._has_thread
 
     def _tell_no_thread(self, error: RuntimeError) -> None:
         # The interpreter is going down, or there are too many threads.

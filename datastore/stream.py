@@ -188,13 +188,15 @@ class Stream:
             place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
         with self._lock:
             if failure is not None:
-                self._count_lost(self._unsynced.end_write(*place, is_taken=False))
+                self._count_lost(self._unsynced.end_write(waiting, *place, is_taken=False))
                 if self.log is log:
                     self.abandon(failure)
                 return
             # A sync may have failed meanwhile: then no more is known of this chunk than of the others.
             is_taken = self.log is log
-            self._count_lost(self._unsynced.end_write(log.log_id, log.seq - 1, is_taken=is_taken))
+            self._count_lost(
+                self._unsynced.end_write(waiting, log.log_id, log.seq - 1, is_taken=is_taken)
+            )
             if is_taken:
                 self.is_dirty = True
                 if is_note:

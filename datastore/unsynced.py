@@ -80,11 +80,9 @@ class Unsynced:
             self._writing = (payload, rows, is_note)
         return self._writing
 
-    def end_write(self, log_id: bytes | None, seq: int, *, is_taken: bool) -> int:
+    def end_write(self, written: Waiting, log_id: bytes | None, seq: int, *, is_taken: bool) -> int:
         """Hold what `begin_write` gave, with the chunk that has it; return how many rows were lost."""
-        if self._writing is None:
-            return 0
-        payload, rows, _ = self._writing
+        payload, rows, _ = written
         self._writing = None
         self._bytes -= len(payload)
         return self.hold(payload, rows, log_id, seq, is_taken=is_taken)

@@ -59,14 +59,14 @@ class WriteThread:
         self._is_silence_told = False
         self._is_failure_told = False
         self._is_closing = False
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="tidelog-write", daemon=True)
 
     # -- for those who log -----------------------------------------------------------------------
 
     @property
     def is_started(self) -> bool:
         """Whether it was started in this process."""
-        return self._thread is not None
+        return self._thread.ident is not None
 
     def start(self, *, is_opening_awaited: bool = False) -> None:
         """Begin. Raises RuntimeError where no thread can be started.
@@ -74,9 +74,7 @@ class WriteThread:
         Where the opening is awaited, `await_opening` raises why it failed, and nothing goes on.
         """
         self._is_opening_awaited = is_opening_awaited
-        thread = threading.Thread(target=self._run, name="tidelog-write", daemon=True)
-        thread.start()
-        self._thread = thread
+        self._thread.start()
 
     def await_opening(self) -> None:
         """Wait for the first log, some time. Raises OSError where it cannot be made."""
@@ -103,7 +101,7 @@ class WriteThread:
         if not self._is_silent and self._thread is not threading.current_thread():
             self._is_silent = not receipt.acquire(timeout=self._patience_s)
         asked_at = self._asked_at
-        if self._is_silent and not self._is_silence_told and asked_at is not None:
+        if self._is_silent and asked_at is not None:
             silent_s = self._clock.monotonic() - asked_at
             if silent_s > self._limits.silence_told_s:
                 with self._lock:
@@ -117,9 +115,8 @@ class WriteThread:
         """Let the thread finish, and wait for that; tell whether it did within the patience."""
         self._is_closing = True
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(patience_s)
-        return self._thread is None or not self._thread.is_alive()
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
 
     # -- the thread ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.facts.git import Checkout
@@ -15,9 +16,13 @@ class CodeFiles:
     """Finds files of code; never hidden ones, virtual environments, or what lies in `runs`."""
 
     def __init__(self, *, runs: str, disk: Disk, notices: Notices) -> None:
-        self._runs = os.path.realpath(runs)
+        self._given_runs = runs
         self._disk = disk
         self._notices = notices
+
+    @cached_property
+    def _runs(self) -> str:
+        return os.path.realpath(self._given_runs)  # Not at once: its disk may not answer.
 
     def below(self, folder: str) -> Iterator[str]:
         """Yield absolute paths; what git ignores is left out where there is git."""

@@ -33,6 +33,9 @@ from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
+DERIVED_PATIENCE_S = 2.0
+"""How long it waits for a disk that may not answer; run.json and summary.json are copies for people."""
+
 
 class Run(Identity):
     """One run. `writer` is None for a disabled one, which accepts everything and records nothing."""
@@ -326,19 +329,24 @@ class Run(Identity):
         return writer is not None and (writer.is_busy or self.lifetime.is_busy)
 
     def _write_derived(self, state: str, code: int) -> None:
-        from tidelog.sdk.derived import write_run_json, write_summary_json
+        from tidelog.datastore.patience import answer_within
 
-        directory = self._plan.directory
-        facts = {**self._plan.facts, "state": state, "exit_code": code}
         try:
-            write_summary_json(directory, self._summary.as_dict(), disk=self._disk)
-            write_run_json(directory, facts, self._config.as_dict(), disk=self._disk)
+            answer_within(DERIVED_PATIENCE_S, lambda: self._derive(state, code))
         except OSError as error:
             self.notices.tell(
                 "derived",
-                f"run.json and summary.json of {directory} could not be written: {error}; they are "
-                "copies for people to read, the log has everything",
+                f"run.json and summary.json of {self._plan.directory} could not be written: {error}; "
+                "they are copies for people to read, the log has everything",
             )
+
+    def _derive(self, state: str, code: int) -> None:
+        from tidelog.sdk.derived import write_run_json, write_summary_json
+
+        directory = self._plan.directory
+        write_summary_json(directory, self._summary.as_dict(), disk=self._disk)
+        facts = {**self._plan.facts, "state": state, "exit_code": code}
+        write_run_json(directory, facts, self._config.as_dict(), disk=self._disk)
 
     def _end_block(self, writer: Writer, code: int) -> str:
         ending = Ending(

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from tidelog.datastore.disk import Disk
@@ -36,8 +37,13 @@ class SourceCode:
         self._files = files
         self._disk = disk
         self._notices = notices
-        self._matches = Matches(os.path.realpath(directory), disk=disk, notices=notices)
+        self._directory = directory
         self._threads: list[threading.Thread] = []
+
+    @cached_property
+    def _matches(self) -> Matches:
+        directory = os.path.realpath(self._directory)  # Not at once: its disk may not answer.
+        return Matches(directory, disk=self._disk, notices=self._notices)
 
     def log(self, folder: str, name: str | None, include: Choice, exclude: Choice) -> list[str]:
         """Choose files below a folder; return their paths in the run, such as `files/code/train.py`.

@@ -11,6 +11,7 @@ import pytest
 from faults.faulty_disk import FaultyDisk
 
 from tidelog.datastore import Reader, Writer
+from tidelog.datastore.disk import StrPath
 from tidelog.datastore.limits import WriterLimits
 
 PATIENT = WriterLimits(answer_patience_s=0.01, open_patience_s=0.01, silence_told_s=0.02)
@@ -256,7 +257,6 @@ def test_close_says_how_many_rows_a_silent_disk_has_not_taken(
     assert 7 == writer.lost_rows
     network.release()
     writing = writer._delivery._writing
-    assert writing is not None
     assert writing.close(patience_s=HANG_S)
     assert list(range(10)) == rows_of(tmp_path)
     with Reader(tmp_path) as run:
@@ -297,18 +297,30 @@ def test_a_file_that_fails_after_it_hung_is_followed_by_the_next(
     assert [] == network.written_again
 
 
+@pytest.mark.parametrize("code", [0, errno.EIO])
+@pytest.mark.parametrize("checkpoint_bytes_min", [64 * 1024, 1])
 def test_a_sync_that_fails_while_a_write_hangs_counts_the_row_once(
-    network: FaultyDisk, tmp_path: Path
+    checkpoint_bytes_min: int, code: int, network: FaultyDisk, tmp_path: Path
 ) -> None:
-    """The write returns as if all were well, to a file that has been given up meanwhile."""
+    """The write, of a row or of a checkpoint, returns to a file that has been given up meanwhile."""
     told: list[str] = []
-    writer = Writer(tmp_path, disk=network, on_problem=told.append, limits=PATIENT)
+    limits = WriterLimits(
+        answer_patience_s=0.01, checkpoint_bytes_min=checkpoint_bytes_min, checkpoint_growth=1
+    )
+    writer = Writer(tmp_path, disk=network, on_problem=told.append, limits=limits)
     log_rows(writer, 0, 3)
-    network.hang("write")
+    is_row_next = checkpoint_bytes_min > 1
+    if not is_row_next:  # Let the row through, and hang at its checkpoint.
+        network.on_write = lambda: network.hang("write")
+    else:
+        network.hang("write")
     log_rows(writer, 3, 4)
     assert network.is_waiting.wait(HANG_S)
+    network.on_write = None
     network.fail("fdatasync", errno.EIO)
     writer._delivery.sync()
+    if code:
+        network.fail("write", code, at=network.calls["write"])
     network.release()
     wait_for_word(told, "takes data again")
     log_rows(writer, 4, 5)
@@ -406,3 +418,83 @@ def test_rows_wait_for_no_disk_in_the_thread_that_writes(network: FaultyDisk, tm
     assert time.monotonic() - began < HANG_S / 2
     writers[0].close()
     assert [0, 1, 2] == rows_of(tmp_path)
+
+
+@pytest.mark.parametrize("durability", ["process", "power", "buffered"])
+def test_without_a_thread_from_the_start_who_logs_does_all(durability: str, tmp_path: Path) -> None:
+    """Opens the log, and the next one where it fails, syncs and ends the run; that is told once."""
+    told: list[str] = []
+    disk = FaultyDisk(kind="nfs4")
+    before = threading.stack_size(2**46)  # More than there can be: no thread starts.
+    try:
+        limits = WriterLimits(reopen_backoff_first_s=0.0, buffered_bytes_max=30)
+        writer = Writer(
+            tmp_path, durability=durability, disk=disk, on_problem=told.append, limits=limits
+        )
+        log_rows(writer, 0, 3)
+        disk.fail("write", errno.EIO)
+        log_rows(writer, 3, 20)
+        writer.close()
+    finally:
+        threading.stack_size(before)
+    assert list(range(20)) == rows_of(tmp_path)
+    assert 1 == sum("no thread can be started" in text for text in told)
+    with Reader(tmp_path) as run:
+        assert ("finished", 20) == (run.state, run.rows)
+
+
+def test_a_forked_child_that_can_start_no_thread_logs_all_the_same(tmp_path: Path) -> None:
+    """Its first record begins its log, right where it is logged."""
+    writer = Writer(tmp_path, on_problem=lambda _: None)
+    log_rows(writer, 0, 3)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            threading.stack_size(2**46)
+            log_rows(writer, 3, 6)
+            writer.close()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    writer.close()
+    assert [0, 1, 2, 3, 4, 5] == rows_of(tmp_path)
+
+
+def test_no_descriptor_for_the_directory_is_no_failure_of_the_file(tmp_path: Path) -> None:
+    """The rows are synced; the name of the file is with the next sync."""
+
+    class Exhausted(FaultyDisk):
+        tries = 0
+
+        def sync_directory(self, path: StrPath) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            super().sync_directory(path)
+
+    told: list[str] = []
+    disk = Exhausted()
+    writer = Writer(tmp_path, disk=disk, on_problem=told.append)
+    for i in range(3):
+        log_rows(writer, i, i + 1)
+        assert writer.sync()
+    assert ([], 2) == (told, disk.tries)
+    writer.close()
+    writer._beat()  # The thread that beats may come to it just now: nothing follows a final chunk.
+    assert [0, 1, 2] == rows_of(tmp_path)
+
+
+def test_a_carry_over_whose_file_fails_in_every_way_is_made_again(
+    network: FaultyDisk, tmp_path: Path
+) -> None:
+    """Neither what it took nor what it denied is counted on."""
+    writer = Writer(tmp_path, disk=network, on_problem=lambda _: None, limits=PATIENT)
+    log_rows(writer, 0, 5)
+    written = network.calls["write"]
+    network.fail("write", errno.EIO, at=written + 1)  # The row, then after header and beginning:
+    network.fail("write", errno.EIO, at=written + 5)
+    network.fail("fdatasync", errno.EIO, times=2)
+    log_rows(writer, 5, 6)
+    writer.close()
+    assert list(range(6)) == rows_of(tmp_path)
+    assert [] == network.written_again

@@ -1,7 +1,6 @@
 """Training on real disks that do not answer for seconds: a device that hangs, a server that is away."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -97,13 +96,14 @@ def test_a_run_begins_on_a_disk_that_does_not_answer(stack: ExitStack, tmp_path:
 @needs_root
 @pytest.mark.proof
 def test_a_run_ends_on_a_disk_that_does_not_answer(stack: ExitStack, tmp_path: Path) -> None:
-    """finish() has patience for half a minute, then it counts what is lost and training ends."""
+    """finish() has patience for half a minute, then it counts what is lost and returns.
+
+    The process itself is held by the kernel, which closes its files, until the server is back.
+    """
     root, hang = stack.enter_context(served(tmp_path))
-    began = time.monotonic()
-    trained = train(root, steps=200, step_s=STEP_S, strike=lambda step: step == 100 and hang.begin())
-    assert time.monotonic() - began < 90
-    hang.end()
+    trained = train(root, steps=200, step_s=STEP_S, strike=Striker(hang, 50.0))
     lost = trained.told["lost"]
     assert 0 < lost <= 100
+    assert trained.told["finish_s"] < 45
     assert 1 == trained.says(f"{lost} rows are in memory alone")
-    assert 200 - lost <= len(steps_read(root))
+    assert list(range(200 - lost)) == steps_read(root)[: 200 - lost]
