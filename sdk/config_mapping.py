@@ -86,6 +86,8 @@ class Section(dict[str, Any]):
 class Config(RecordedMapping):
     """`run.config`. A value may be changed; where nobody said that this is meant, it is told once."""
 
+    _title = "config"
+
     def __init__(
         self,
         *,
@@ -95,7 +97,7 @@ class Config(RecordedMapping):
         allow_val_change: bool = False,
         disk: Disk | None = None,
     ) -> None:
-        super().__init__(title="config", record=record, notices=notices, disk=disk)
+        super().__init__(record=record, notices=notices, disk=disk)
         object.__setattr__(self, "_allow_val_change", allow_val_change)
         self._hold(dict(held or {}))
 

@@ -50,7 +50,7 @@ class Current:
         self._begun_without_id = 0
         self._exits = ExitWatch(self.finish_all, lambda: [run.step for run in self._open])
         self._config = Config(record=self._tell_no_run, notices=self.notices)
-        self._summary = Summary(computed=dict, record=self._tell_no_run, notices=self.notices)
+        self._summary = Summary(record=self._tell_no_run, notices=self.notices)
 
     def init(self, arguments: dict[str, Any]) -> Run:
         """Begin a run, or go on with one. Never raises: what is wrong is said, and made to work."""

@@ -1,12 +1,12 @@
 """What stands for an object that is looked up anew at each use: the current run's config or summary."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tidelog.sdk.recorded_mapping import RecordedMapping
 
 
-class Forward:
+class Forward(Mapping[str, Any]):
     """`sdk.config` and `sdk.summary`: whatever is done to it is done to the current run's."""
 
     def __init__(self, find: Callable[[], RecordedMapping]) -> None:
@@ -24,8 +24,9 @@ class Forward:
     def __setitem__(self, key: str, value: Any) -> None:
         self._find()[key] = value
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._find()
+    def __delitem__(self, key: str) -> None:
+        found: Any = self._find()  # A config lets nothing be taken out, a summary does.
+        del found[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._find())
@@ -33,10 +34,11 @@ class Forward:
     def __len__(self) -> int:
         return len(self._find())
 
-    def __eq__(self, other: object) -> bool:
-        return bool(self._find() == other)
-
     __hash__ = None  # type: ignore[assignment] # It stands for different maps over time.
 
     def __repr__(self) -> str:
         return repr(self._find())
+
+    def __reduce__(self) -> Any:
+        # A copy is one of what it stands for now.
+        return self._find().__reduce__()

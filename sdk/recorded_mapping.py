@@ -1,7 +1,7 @@
 """A mapping with keys as attributes whose every change is recorded at once."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.as_map import as_map
@@ -16,23 +16,31 @@ class RecordedMapping(Mapping[str, Any]):
     """What `run.config` and `run.summary` are; nothing that is set here raises.
 
     Values that no record can hold are kept as text, which is told once. A list that is changed in place
-    is not noticed: assign it again.
+    is not noticed: assign it again. A copy, also one in another process, is nobody's.
     """
+
+    _title: ClassVar[str]
 
     def __init__(
         self,
         *,
-        title: str,
         record: Record,
         notices: Notices,
         held: Mapping[str, Any] | None = None,
         disk: Disk | None = None,
     ) -> None:
-        object.__setattr__(self, "_title", title)
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_notices", notices)
         object.__setattr__(self, "_disk", disk or Disk())
         object.__setattr__(self, "_values", dict(held or {}))
+
+    @classmethod
+    def of_nobody(cls, values: Mapping[str, Any]) -> Self:
+        """Return one whose changes are recorded nowhere."""
+        return cls(held=values, record=_record_nowhere, notices=Notices())
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Self], tuple[dict[str, Any]]]:
+        return self.of_nobody, (self.as_dict(),)
 
     def update(self, *sources: Any, **values: Any) -> None:
         """Set several values: from mappings, objects with named fields, files of these, or by name."""
@@ -133,3 +141,7 @@ class RecordedMapping(Mapping[str, Any]):
                 "Namespace, a dataclass, or the path of a JSON, TOML or YAML file",
             )
         return mapping or {}
+
+
+def _record_nowhere(_values: dict[str, Any]) -> None:
+    """Forget what is set in a copy."""

@@ -115,6 +115,17 @@ class Run(Identity):
 
             return find_run_name(name, self)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # What holds a run, such as a model, is copied; of a run there is one.
+
+    def __reduce__(self) -> tuple[Callable[[str, str], "Run"], tuple[str, str]]:
+        from tidelog.sdk.elsewhere import run_here  # Few runs are pickled.
+
+        return run_here, (self.id, self._plan.root)
+
     def __enter__(self) -> Self:
         return self
 
@@ -418,6 +429,11 @@ def _ignore(_entry: object) -> None:
 
 
 _runs: "weakref.WeakSet[Run]" = weakref.WeakSet()
+
+
+def open_runs() -> list[Run]:
+    """Return the runs of this process that go on."""
+    return [run for run in list(_runs) if not run.is_finished]
 
 
 def _renew_locks() -> None:

@@ -8,12 +8,19 @@ from tidelog.sdk.recorded_mapping import Record, RecordedMapping
 
 
 class Summary(RecordedMapping):
-    """`run.summary`."""
+    """`run.summary`; `held` was set by hand before."""
+
+    _title = "summary"
 
     def __init__(
-        self, *, computed: Callable[[], Mapping[str, Any]], record: Record, notices: Notices
+        self,
+        *,
+        record: Record,
+        notices: Notices,
+        computed: Callable[[], Mapping[str, Any]] = dict,
+        held: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(title="summary", record=record, notices=notices)
+        super().__init__(record=record, notices=notices, held=held)
         object.__setattr__(self, "_computed", computed)
 
     def __delitem__(self, key: str) -> None:

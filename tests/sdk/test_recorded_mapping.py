@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tidelog.sdk.config_mapping import Config
 from tidelog.sdk.forward import Forward
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.recorded_mapping import RecordedMapping
@@ -25,7 +26,7 @@ def recorded() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def config(recorded: list[dict[str, Any]]) -> RecordedMapping:
-    return RecordedMapping(title="config", record=recorded.append, notices=Notices())
+    return Config(record=recorded.append, notices=Notices())
 
 
 def test_every_change_is_recorded_at_once(
@@ -114,8 +115,8 @@ def test_a_summary_set_by_hand_wins() -> None:
 
 def test_a_forward_stands_for_whatever_is_found() -> None:
     """`sdk.config` means another run's config after the next init."""
-    first = RecordedMapping(title="config", record=lambda _: None, notices=Notices())
-    second = RecordedMapping(title="config", record=lambda _: None, notices=Notices())
+    first = Config(record=lambda _: None, notices=Notices())
+    second = Config(record=lambda _: None, notices=Notices())
     found = [first]
     forward = Forward(lambda: found[-1])
     forward.lr = 1
