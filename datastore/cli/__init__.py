@@ -56,6 +56,9 @@ def main() -> NoReturn:
     try:
         # On its own click would answer Ctrl-C with 1, which means damage here.
         code = group.main(prog_name="datastore", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # The help: our own words, in lines.
+        raise SystemExit(error.exit_code) from None
     except click.ClickException as error:
         text = on_one_line(error.message)  # It may name a file that somebody else has named.
         error.message = text  # type: ignore[misc]  # final to type checkers alone
