@@ -11,6 +11,7 @@ from tidelog.datastore.records import Histogram, Media
 from tidelog.datastore.text import counted
 
 VALUE_CHARACTERS_MAX = 60
+KEY_CHARACTERS_MAX = 48
 
 
 def value_text(value: object) -> str:
@@ -27,8 +28,17 @@ def value_text(value: object) -> str:
         text = value
     else:
         text = dumps(value)
+    return _shortened(text, VALUE_CHARACTERS_MAX)
+
+
+def key_text(key: object) -> str:
+    """Return a key on one line, shortened: one that is long moves the values of all others away."""
+    return _shortened(str(key), KEY_CHARACTERS_MAX)
+
+
+def _shortened(text: str, characters_max: int) -> str:
     text = on_one_line(text)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
+    return text if len(text) <= characters_max else f"{text[: characters_max - 1]}…"
 
 
 def _histogram_text(histogram: Histogram) -> str:
