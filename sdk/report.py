@@ -131,7 +131,9 @@ def _curves(
     for key, points in curves[:METRICS_SHOWN_MAX]:
         last = summary.get(key, points[-1])
         value = f"{last:.5g}" if isinstance(last, (int, float)) else str(last)
-        lines.append((key, f"{sparkline(points, bars=bars)} {value}"))
+        # A line that is flat says nothing: a constant, or a value that was set by hand.
+        course = sparkline(points, bars=bars) if len(set(points)) > 1 else ""
+        lines.append((key, f"{course} {value}".lstrip()))
     more = len(curves) - METRICS_SHOWN_MAX
     if more > 0:
         lines.append(("...", f"and {more} more"))

@@ -135,3 +135,14 @@ def test_a_pattern_that_comes_late_counts_from_then_on() -> None:
         if value == 3:
             summary.define("val/*", {"summary": "max"})
     assert {"loss": 1, "val/loss": 3, "other": 1} == summary.values()
+
+
+def test_the_latest_value_is_known_whatever_the_summary_is() -> None:
+    """A curve of a metric whose summary is its maximum goes down again; by hand is no course."""
+    summary = Summary()
+    summary.observe({"lr": 1, "acc": 5})
+    summary.define("acc", {"summary": "max"})
+    for acc in (9, 3):
+        summary.observe({"acc": acc})
+    summary.set_by_hand({"acc": 7, "best": 8})
+    assert {"lr": 1, "acc": 3, "best": 8} == summary.latest()
