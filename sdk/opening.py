@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tidelog.datastore.process import pid_started
-from tidelog.datastore.settings import Setting, SettingsError, read_settings
+from tidelog.datastore.settings import read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.as_map import as_map
 from tidelog.sdk.choices import DISABLED
@@ -117,11 +117,11 @@ def _begin(
 
 
 def _plan(arguments: Mapping[str, Any], ordinal: int, around: Surroundings, notices: Notices) -> Plan:
-    settings: dict[str, Setting] = {}
-    try:
-        settings = read_settings(around.environ, disk=around.disk)
-    except SettingsError as error:
-        notices.tell("settings file", f"{error}; it is passed over")
+    settings = read_settings(
+        around.environ,
+        disk=around.disk,
+        on_fault=lambda error: notices.tell("settings", f"{error}; it is passed over"),
+    )
     plan = make_plan(
         arguments,
         settings,
