@@ -167,4 +167,6 @@ def _first_change(name: str, before: Any, value: Any) -> tuple[str, Any, Any]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Section):
+        return "a map"
     return "not there" if value is _ABSENT else shown(value)

@@ -99,7 +99,7 @@ def test_a_changed_value_is_recorded_and_told_once_unless_it_is_meant(
         ("'model.opt.b' was 1 and is now 5", {"lr": 0.1, "opt": {"b": 5}}),
         ("'model.lr' was 0.1 and is now not there", {"opt": {"b": 1}}),
         ("'model.depth' was not there and is now 3", {"lr": 0.1, "opt": {"b": 1}, "depth": 3}),
-        ("'model' was <Section> and is now 'resnet'", "resnet"),
+        ("'model' was a map and is now 'resnet'", "resnet"),
     ],
 )
 def test_a_change_within_a_map_is_told_by_its_key(
