@@ -332,10 +332,19 @@ def test_a_config_that_differs_from_that_of_the_earlier_life_is_told(begin: Any,
 
 
 def test_keys_of_a_config_may_be_chosen(begin: Any) -> None:
-    """As wandb does it."""
-    config = {"a": 1, "b": 2, "c": 3}
-    chosen = begin(config=config, config_include_keys=["a", "b"], config_exclude_keys=["b"])
-    assert {"a": 1} == chosen.config.as_dict()
+    """As wandb does it: no key means all. One name may stand alone; a text is no list of letters."""
+    config = {"a": 1, "b": 2, "lr": 3}
+    for expected, include, exclude in [
+        ({"a": 1}, ["a", "b"], ["b"]),
+        ({"lr": 3}, "lr", None),
+        ({"a": 1, "b": 2}, [], "lr"),
+        (config, [], None),
+        ({}, 5, None),
+    ]:
+        chosen = begin(
+            config=config, config_include_keys=include, config_exclude_keys=exclude, reinit=True
+        )
+        assert expected == chosen.config.as_dict()
 
 
 def test_a_summary_value_that_is_deleted_is_none(begin: Any) -> None:
