@@ -183,6 +183,27 @@ def test_unknown_arguments_are_told_with_what_to_do_instead(begin: Any, capsys: 
     assert "strange" in told[1]
 
 
+class Hostile:
+    """Raises whatever it is asked for."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __fspath__ = __str__
+
+
+@pytest.mark.parametrize("argument", ["id", "project", "dir", "tags", "config", "mode", "settings"])
+def test_an_argument_that_raises_ends_no_training(argument: str, current: Current) -> None:
+    """There is a run to log to in any case."""
+    run = current.init({"mode": "disabled", argument: Hostile()})
+    run.log({"loss": 1})
+    run.finish()
+    assert run.is_finished
+
+
 def test_before_init_nothing_raises(current: Current, capsys: Lines) -> None:
     """What is set without a run is told once and kept nowhere."""
     current.config()["lr"] = 1
