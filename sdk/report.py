@@ -4,7 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tidelog.datastore.text import ASCII_BARS, BARS, duration_text, size_text, sparkline
+from tidelog.datastore.text import (
+    ASCII_BARS,
+    BARS,
+    duration_text,
+    on_one_line,
+    padded,
+    size_text,
+    sparkline,
+    width_of,
+)
 
 METRICS_SHOWN_MAX = 6
 KEY_CHARACTERS_MAX = 24
@@ -100,7 +109,10 @@ def end_block(
     rows = [("rows", f"{counts}   lost {ending.lost_rows:,}")]
     if ending.warnings:
         rows.append(("warnings", _counts(ending.warnings)))
-    rows += [(key[:KEY_CHARACTERS_MAX], text) for key, text in _curves(curves, summary, style)]
+    rows += [
+        (on_one_line(key)[:KEY_CHARACTERS_MAX], on_one_line(text))
+        for key, text in _curves(curves, summary, style)
+    ]
     if mode == "online":
         rows += [("next", f"syncd verify {path}"), ("", "syncd status")]
     else:
@@ -141,8 +153,8 @@ def _curves(
 
 
 def _table(rows: list[tuple[str, str]], style: Style) -> list[str]:
-    width = max(len(label) for label, _ in rows)
-    return [f"  {style.dim(label.ljust(width))}  {text}" for label, text in rows]
+    width = max(width_of(label) for label, _ in rows)
+    return [f"  {style.dim(padded(label, width))}  {text}" for label, text in rows]
 
 
 def shell_path(directory: str) -> str:

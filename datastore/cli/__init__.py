@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 import click
 
 from tidelog.datastore.cli import cat, console, export, runs, salvage, show, verify
-from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.text import on_one_line
 
 INTERRUPTED = 130
 

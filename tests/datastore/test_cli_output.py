@@ -69,13 +69,15 @@ def test_a_long_key_moves_no_other_value_away(tmp_path: Path) -> None:
     """It is shortened for people; JSON has all of it."""
     key = "layer." * 50
     run = RunSpec(tmp_path, "p", "r")
-    run.log.record(CONFIG, TIME, {"lr": 0.5, key: 1})
+    run.log.record(CONFIG, TIME, {"lr": 0.5, "学习": 0.25, key: 1})
     run.finish()
     lines = datastore("show", tmp_path / "p/r").stdout.decode().splitlines()
     [line] = [line for line in lines if "0.5" in line]
     assert len(line) < 80
     [cut] = [line for line in lines if "layer." in line]
     assert cut.index("…  1") < 80
+    [wide] = [line for line in lines if "学习" in line]
+    assert line.index("0.5") == wide.index("0.25") + 2, "two characters take four cells"
     assert key in json.loads(datastore("show", tmp_path / "p/r", "--json").stdout)["config"]
 
 

@@ -75,6 +75,24 @@ def test_the_end_counts_what_was_recorded_and_what_was_lost() -> None:
     ]
 
 
+def test_keys_of_any_script_are_aligned_and_steer_no_terminal() -> None:
+    """Characters of two cells take two; a line break or an escape in a key is shown as one."""
+    text = end_block(
+        Ending(0, 1.0, 2, 0, 0, 0, 0, 0, {}),
+        name="n",
+        mode="offline",
+        directory="/d",
+        curves=[("训练/损失", [1.0, 2.0]), ("a\n\x1b[2J", [2.0, 1.0])],
+        summary={},
+        style=PLAIN,
+    )
+    assert text.splitlines()[1:4] == [
+        "  rows        2   lost 0",
+        "  训练/损失   ▁█ 2",
+        "  a\\n\\x1b[2J  █▁ 1",
+    ]
+
+
 class Terminal(io.StringIO):
     encoding = "utf-8"
 
