@@ -8,7 +8,7 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.format import FILE_HEADER_BYTES, decode_file_header
 from tidelog.datastore.layout import MAIN, sorted_logs
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.settings import Setting, SettingsError, read_settings
+from tidelog.datastore.settings import read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.choices import DISABLED, OFFLINE
 from tidelog.sdk.earlier import Earlier
@@ -72,11 +72,11 @@ def attach_run(
 def _plan(
     run_id: str, project: str | None, directory: object, around: Surroundings, notices: Notices
 ) -> Plan:
-    settings: dict[str, Setting] = {}
-    try:
-        settings = read_settings(around.environ, disk=around.disk)
-    except SettingsError as error:
-        notices.tell("settings file", f"{error}; it is passed over")
+    settings = read_settings(
+        around.environ,
+        disk=around.disk,
+        on_fault=lambda error: notices.tell("settings", f"{error}; it is passed over"),
+    )
     arguments = {"id": run_id, "project": project, "dir": directory, "mode": OFFLINE}
     plan = make_plan(arguments, settings, rank=ALONE, now=around.clock.now(), entropy=around.entropy)
     plan.is_attached = plan.is_quiet = True

@@ -136,9 +136,10 @@ class Config(RecordedMapping):
         for key, value in values.items():
             before = self._values.get(key, _ABSENT)
             if before is not _ABSENT and not _is_equal(before, value):
+                name, before, value = _first_change(str(key), before, value)
                 self._notices.tell(
                     "config change",
-                    f"config {shown(key)} was {shown(before)} and is now {shown(value)}, which is "
+                    f"config {shown(name)} was {_text(before)} and is now {_text(value)}, which is "
                     "recorded; pass allow_val_change=True where this is meant",
                 )
 
@@ -155,3 +156,19 @@ def _is_equal(before: Any, value: Any) -> bool:
         return bool(before == value) or (isinstance(value, tuple) and before == list(value))
     except Exception:  # noqa: BLE001 - arrays have no one truth, other foreign objects may raise anything.
         return True
+
+
+def _first_change(name: str, before: Any, value: Any) -> tuple[str, Any, Any]:
+    """Return what to tell of two values that differ: of maps, the first key with other values."""
+    if isinstance(before, dict) and isinstance(value, dict):
+        for key in {**before, **value}:
+            ours, theirs = before.get(key, _ABSENT), value.get(key, _ABSENT)
+            if not _is_equal(ours, theirs):
+                return _first_change(f"{name}.{key}", ours, theirs)
+    return name, before, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Section):
+        return "a map"
+    return "not there" if value is _ABSENT else shown(value)

@@ -68,6 +68,7 @@ PURE = (
     "tidelog.datastore.state",
     "tidelog.datastore.stretch",
     "tidelog.datastore.summary",
+    "tidelog.datastore.text",
     "tidelog.datastore.unsynced",
     "tidelog.datastore.variables",
     "tidelog.sdk.console.allowance",

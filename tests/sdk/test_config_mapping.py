@@ -93,6 +93,23 @@ def test_a_changed_value_is_recorded_and_told_once_unless_it_is_meant(
     assert {"lr": 4} == recorded[-1]
 
 
+@pytest.mark.parametrize(
+    ("expected", "model"),
+    [
+        ("'model.opt.b' was 1 and is now 5", {"lr": 0.1, "opt": {"b": 5}}),
+        ("'model.lr' was 0.1 and is now not there", {"opt": {"b": 1}}),
+        ("'model.depth' was not there and is now 3", {"lr": 0.1, "opt": {"b": 1}, "depth": 3}),
+        ("'model' was a map and is now 'resnet'", "resnet"),
+    ],
+)
+def test_a_change_within_a_map_is_told_by_its_key(
+    expected: str, model: object, config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A map of a hundred values is no answer to what has changed."""
+    config.update({"model": model})
+    assert f"config {expected}, which is recorded" in capsys.readouterr().err
+
+
 def test_changes_may_be_allowed_for_good(capsys: pytest.CaptureFixture[str]) -> None:
     """`init(allow_val_change=True)` says so for the run."""
     config = Config(record=lambda _: None, notices=Notices(), held={"lr": 1}, allow_val_change=True)
