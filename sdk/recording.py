@@ -337,7 +337,8 @@ class Run(Identity):
     def _is_busy(self) -> bool:
         """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
         writer = self._writer
-        return writer is not None and (writer.is_busy or self.lifetime.is_busy)
+        parts = (writer, self.lifetime, self._media, self.files)
+        return writer is not None and any(part.is_busy for part in parts if part is not None)
 
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.datastore.patience import answer_within
@@ -409,7 +410,7 @@ class Run(Identity):
         kept: list[str] = []
 
         def keep(writer: Writer) -> None:
-            if writer.is_busy:
+            if writer.is_busy or self.files.is_busy:
                 raise WriterBusyError
             kept.extend(call())
 
