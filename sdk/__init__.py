@@ -219,7 +219,7 @@ def sync(
         return False if current is None else current.wait(timeout, to=to)
     from tidelog.sdk.syncing import sync_path
 
-    return sync_path(os.fspath(path), to=to, timeout_s=timeout, notices=_current.notices)
+    return sync_path(path, to=to, timeout_s=timeout, notices=_current.notices)
 
 
 def wait(timeout: float = TIMEOUT_S) -> bool:
