@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.facts.git import Checkout
 from tidelog.sdk.notices import Notices
 
 PASSED_OVER = frozenset(("node_modules", "__pycache__", "site-packages", "wandb"))
@@ -26,6 +25,8 @@ class CodeFiles:
 
     def below(self, folder: str) -> Iterator[str]:
         """Yield absolute paths; what git ignores is left out where there is git."""
+        from tidelog.sdk.facts.git import Checkout  # Few scripts ask.
+
         listed = Checkout(folder, disk=self._disk).tracked(folder)
         return self._walk(folder) if listed is None else self._listed(folder, sorted(listed))
 

@@ -1,6 +1,6 @@
 """What lives as long as a run: parts that record in it, watchers that see how it ends, chores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from tidelog.sdk.attempts import Attempts
@@ -61,7 +61,7 @@ class Lifetime:
         """Return the watcher of a class, None where there is none, or none any more."""
         return next((each for each in self._watchers if isinstance(each, kind)), None)
 
-    def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
+    def start_chores(self, chores: Iterable[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training."""
         self._chores = Chores(chores, afterwards=afterwards, notices=self._notices)
 
