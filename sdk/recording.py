@@ -7,7 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from threading import RLock
+from threading import Event, RLock, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +35,9 @@ from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
 DERIVED_PATIENCE_S = 2.0
 """How long it waits for a disk that may not answer; run.json and summary.json are copies for people."""
+
+ENDING_LOOK_S = 0.1
+"""How often one who waits for a thread that ends the run looks whether that thread is still there."""
 
 
 class Run(Identity):
@@ -65,6 +68,8 @@ class Run(Identity):
         self._pid = os.getpid()
         self._lock = RLock()
         self._is_finished = False
+        self._ending_thread = current_thread()
+        self._ended = Event()
         self.lifetime = Lifetime(attempts=self._attempts, notices=self.notices)
         self._media = MediaRecorder(
             plan.directory,
@@ -288,15 +293,26 @@ class Run(Identity):
     def end(self, code: int, reason: str, *, quiet: bool | None = None) -> None:
         """End the run with an exit code, and for people the reason of it, such as "ValueError: x"."""
         with self._lock:
-            if self._is_finished:
-                return
-            self._is_finished = True
-        if self._is_busy:
+            is_first, self._is_finished = not self._is_finished, True
+            if is_first:
+                self._ending_thread = current_thread()
+        if not is_first:
+            self._await_end()
+        elif self._is_busy:
             self._attempts.put_off("finish", lambda: self._finish_now(code, reason, quiet=quiet))
         else:
             self._finish_now(code, reason, quiet=quiet)
 
+    def _await_end(self) -> None:
+        """Wait for another thread that ends the run; for what was interrupted here it would be for ever."""
+        thread = self._ending_thread
+        if self._is_busy or self.is_inherited or thread is current_thread():
+            return
+        while thread.is_alive() and not self._ended.wait(ENDING_LOOK_S):
+            pass
+
     def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
+        self._ending_thread = current_thread()
         try:
             if self._writer is not None:
                 is_quiet = self._plan.is_quiet if quiet is None else quiet
@@ -304,6 +320,7 @@ class Run(Identity):
         except Exception as error:  # noqa: BLE001 - as above.
             self._attempts.tell_failure("finish", error)
         finally:
+            self._ended.set()
             if self._on_finish is not None:
                 self._on_finish(self)
 

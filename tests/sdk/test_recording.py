@@ -323,6 +323,39 @@ def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
         assert ["files/good"] == [f.path for f in saved_files(reader)]
 
 
+class HeldDisk(Disk):
+    """A disk that copies nothing before it is let go."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.let_go = threading.Event(), threading.Event()
+
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
+        self.is_asked.set()
+        assert self.let_go.wait(20)
+        super().copy(source, path, **more)
+
+
+def test_who_ends_a_run_that_is_being_ended_waits_for_that(tmp_path: Path) -> None:
+    """The end of the process, behind the finish() of a thread: else that would be cut off."""
+    (tmp_path / "model").write_text("weights")
+    disk = HeldDisk()
+    current = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"})
+    run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
+    run.save(tmp_path / "model", policy="end")
+    threads = [threading.Thread(target=run.finish), threading.Thread(target=current.finish_all)]
+    threads[0].start()
+    assert disk.is_asked.wait(20)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert threads[1].is_alive()
+    disk.let_go.set()
+    for thread in threads:
+        thread.join(20)
+    with Reader(run.dir) as reader:
+        assert "finished" == reader.state
+    run.finish()  # Again is without effect, and without a wait.
+
+
 def test_ctrl_c_while_files_are_copied_at_the_end_does_not_leave_the_log_open(
     failing: tuple[FailingDisk, Run], tmp_path: Path
 ) -> None:
