@@ -304,7 +304,7 @@ class Run(Identity):
             self._finish_now(code, reason, quiet=quiet)
 
     def _await_end(self) -> None:
-        """Wait for another thread that ends the run; for what was interrupted here it would be for ever."""
+        """Wait for another thread that ends the run; for what this one interrupted it would not end."""
         thread = self._ending_thread
         if self._is_busy or self.is_inherited or thread is current_thread():
             return
