@@ -50,6 +50,8 @@ def read_tail(log: LogReader) -> Tail | None:
     if log.identity.is_header_damaged:
         return None
     end = log.size
+    if end <= FILE_HEADER_BYTES:
+        return None  # Nothing was written yet, or somebody cut it since it was opened.
     for size in TAIL_BYTES:
         start = max(FILE_HEADER_BYTES, end - size)
         chunk = _last_checkpoint(log.read_at(start, end - start), start, log.identity.tag)

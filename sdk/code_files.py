@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.layout import LOG_SUFFIX
 from tidelog.sdk.notices import Notices
 
 PASSED_OVER = frozenset(("node_modules", "__pycache__", "site-packages", "wandb"))
-VENV_MARK = "pyvenv.cfg"
+MARKS = ("pyvenv.cfg", LOG_SUFFIX)
+"""How a name ends that makes its folder a virtual environment or a run, of whatever root."""
 
 
 class CodeFiles:
-    """Finds files of code; never hidden ones, virtual environments, or what lies in `runs`."""
+    """Finds files of code; never hidden ones, virtual environments, runs, or what lies in `runs`."""
 
     def __init__(self, *, runs: str, disk: Disk, notices: Notices) -> None:
         self._given_runs = runs
@@ -31,21 +33,23 @@ class CodeFiles:
         return self._walk(folder) if listed is None else self._listed(folder, sorted(listed))
 
     def _listed(self, folder: str, names: list[str]) -> Iterator[str]:
-        marks = [name for name in names if name.rpartition("/")[2] == VENV_MARK]
-        venvs = tuple(mark.removesuffix(VENV_MARK) for mark in marks if mark != VENV_MARK)
+        marked = {name.rpartition("/")[0] for name in names if name.endswith(MARKS)} - {""}
+        closed = tuple(f"{place}/" for place in marked)
         for name in names:
             path = os.path.join(folder, name)
             is_hidden = name.startswith(".") or "/." in name
-            if is_hidden or name.startswith(venvs) or self._is_run(path):
+            if is_hidden or name.startswith(closed) or self._is_run(path):
                 continue
             if self._disk.is_file(path):  # No link, no submodule, none that was removed.
                 yield path
 
-    def _walk(self, folder: str) -> Iterator[str]:
+    def _walk(self, folder: str, *, is_asked_for: bool = True) -> Iterator[str]:
         try:
             entries = self._disk.list(folder)
         except OSError as error:
             self._notices.tell("code folder", f"log_code() could not read {folder}: {error}")
+            return
+        if not is_asked_for and any(entry.name.endswith(MARKS) for entry in entries):
             return
         for entry in entries:
             path = os.path.join(folder, entry.name)
@@ -53,12 +57,8 @@ class CodeFiles:
                 continue
             if entry.is_file:
                 yield path
-            elif entry.is_directory and not self._is_passed_over(path):
-                yield from self._walk(path)
-
-    def _is_passed_over(self, path: str) -> bool:
-        is_venv = self._disk.is_there(os.path.join(path, VENV_MARK))
-        return is_venv or os.path.basename(path) in PASSED_OVER or self._is_run(path)
+            elif entry.is_directory and entry.name not in PASSED_OVER and not self._is_run(path):
+                yield from self._walk(path, is_asked_for=False)
 
     def _is_run(self, path: str) -> bool:
         return (path + os.sep).startswith(self._runs + os.sep)

@@ -7,7 +7,7 @@ import msgpack
 
 from tidelog.datastore.records import Histogram, Media
 from tidelog.datastore.text import size_text
-from tidelog.sdk.media.figure import drawn_figure, is_figure, is_plotly
+from tidelog.sdk.media.unwrapped import as_media
 from tidelog.sdk.media.value import MediaValue
 from tidelog.sdk.notices import shown
 
@@ -46,9 +46,9 @@ def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
     if _is_media(value):
         return _store(key, value, store)
     try:
-        figure = as_media(value)
-        if figure is not None:
-            return _store(key, figure, store)
+        media = as_media(value)
+        if media is not None:
+            return _store(key, media, store)
         if hasattr(value, "tolist") and hasattr(value, "shape"):
             return _clean_array(value)
         if isinstance(value, Sequence | Set | range) and not isinstance(value, (bytearray, memoryview)):
@@ -60,19 +60,6 @@ def clean_value(key: str, value: Any, store: StoreMedia | None = None) -> Any:
         raise
     except Exception as error:  # Foreign objects may raise anything; it names the value's own fault.
         raise Unrecordable("object", f"{shown(value)} could not be read: {error!r}") from error
-
-
-def as_media(value: Any) -> MediaValue | None:
-    """Return the media value that a figure of a plotting library stands for, None for anything else."""
-    if not is_figure(value):
-        return None
-    if is_plotly(value):
-        from tidelog.sdk.media.plotly import Plotly
-
-        return Plotly(value)
-    from tidelog.sdk.media.image import Image
-
-    return Image(value) if drawn_figure(value) is not None else None
 
 
 def media_fault(value: object, error: Exception) -> Unrecordable:

@@ -5,9 +5,10 @@ from typing import Any
 
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.config_values import clean_map
+from tidelog.sdk.media.unwrapped import as_media
 from tidelog.sdk.media.value import MediaValue
 from tidelog.sdk.notices import Fault, shown
-from tidelog.sdk.values import PLAIN, Unrecordable, as_media, clean_value
+from tidelog.sdk.values import PLAIN, Unrecordable, clean_value
 
 CELL_TEXT_CHARACTERS_MAX = 1_000_000
 

@@ -14,11 +14,9 @@ from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.stream import Stream
 
 
-def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Path) -> None:
-    """Nothing is lost, the first trouble is told once, and the log names the one it was forked from."""
-    disk, problems, encoder = FaultyDisk(), list[str](), RecordEncoder()
-    stream = Stream(
-        tmp_path,
+def stream_of(directory: Path, disk: FaultyDisk, problems: list[str], encoder: RecordEncoder) -> Stream:
+    return Stream(
+        directory,
         "main",
         encoder=encoder,
         lock=threading.RLock(),
@@ -29,6 +27,12 @@ def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Pat
         limits=WriterLimits(reopen_backoff_first_s=0.0),
         forked_from="ab" * 16,
     )
+
+
+def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Path) -> None:
+    """Nothing is lost, the first trouble is told once, and the log names the one it was forked from."""
+    disk, problems, encoder = FaultyDisk(), list[str](), RecordEncoder()
+    stream = stream_of(tmp_path, disk, problems, encoder)
     disk.fail("create", errno.ENOSPC, times=2)
     for step in range(3):
         stream.append(encoder.row({"i": step}, step, 1e9), 1)
@@ -43,3 +47,15 @@ def test_a_stream_that_cannot_begin_holds_its_records_until_it_can(tmp_path: Pat
     assert 1 == len(problems)
     with Reader(tmp_path) as run:
         assert ([0, 1, 2, 3], "ab" * 16) == (list(run.history()["i"]), run.metadata["forked_from"])
+
+
+def test_a_stream_without_a_log_has_no_final_chunk(tmp_path: Path) -> None:
+    """What it holds is lost then, which is told with its count."""
+    disk, problems, encoder = FaultyDisk(), list[str](), RecordEncoder()
+    stream = stream_of(tmp_path, disk, problems, encoder)
+    disk.fail("create", errno.ENOSPC, times=None)
+    stream.append(encoder.row({"i": 0}, 0, 1e9), 1)
+    stream.append_final(state="finished", exit_code=0)
+    stream.give_up()
+    assert ([], 1) == (list(tmp_path.iterdir()), stream.lost_rows)
+    assert "1 rows are lost" in problems[-1]

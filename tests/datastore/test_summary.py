@@ -1,11 +1,13 @@
 """The value that stands for a run, by key: computed from rows, overruled by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidelog.datastore import Reader, Writer
 from tidelog.datastore.summary import Summary
 
 NAN = float("nan")
@@ -135,3 +137,23 @@ def test_a_pattern_that_comes_late_counts_from_then_on() -> None:
         if value == 3:
             summary.define("val/*", {"summary": "max"})
     assert {"loss": 1, "val/loss": 3, "other": 1} == summary.values()
+
+
+def test_a_writer_goes_on_with_the_summary_of_the_logs_before_it(tmp_path: Path) -> None:
+    """The least, the mean and what was set by hand are those that a reader of all logs finds."""
+    rules = {"low": "min", "mean": "mean", "last": "last"}
+    earlier = Summary()
+    for values in ([4, 2], [9, 3]):
+        writer = Writer(tmp_path)
+        for name, rule in rules.items():
+            writer.define_metric(name, {"summary": rule})
+        for step, value in enumerate(values):
+            writer.log_row(dict.fromkeys(rules, value), step=step)
+        if earlier.values() == {}:
+            writer.log_summary({"best": 1})
+        found = writer.summary_after(earlier)
+        writer.close()
+        with Reader(tmp_path) as reader:
+            assert reader.summary == found
+            earlier = reader.running_summary()
+    assert {"low": 2, "mean": 4.5, "last": 3, "best": 1} == found == earlier.values()

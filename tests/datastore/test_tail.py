@@ -1,5 +1,6 @@
 """The outline of a log, from its end and from all of it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_spec import TIME, LogSpec
 
-from tidelog.datastore import Writer, WriterLimits
+from tidelog.datastore import Reader, Writer, WriterLimits
 from tidelog.datastore.digest import LogDigest
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.format import CHECKPOINT, FINAL
@@ -224,3 +225,16 @@ def test_a_log_that_ends_in_too_much_else_is_read_whole(tmp_path: Path) -> None:
     assert disk.bytes_read < 2 * TAIL_BYTES[-1]
     reader.close()
     assert 1 == whole(path)["rows"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 40])
+def test_a_log_that_is_cut_below_its_header_while_it_is_open_has_nothing(
+    size: int, tmp_path: Path
+) -> None:
+    """Somebody cuts it before anything was asked; nothing raises, there are no rows."""
+    writer = Writer(tmp_path)
+    writer.log_row({"a": 1}, step=0)
+    writer.close()
+    with Reader(tmp_path) as run:
+        os.truncate(writer.path, size)
+        assert ({}, 0) == (run.summary, run.rows)

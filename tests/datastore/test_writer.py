@@ -655,6 +655,22 @@ def test_a_writer_that_lives_says_so_once_in_a_while(
         assert (2, "finished") == (len(beats), run.state)
 
 
+def test_what_is_buffered_is_written_often_and_synced_seldom(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """Each `buffered_interval_s` it goes to the file, each `sync_interval_s` to the disk."""
+    clock = HandClock()
+    limits = WriterLimits(sync_interval_s=5.0, buffered_interval_s=0.001)
+    writer = writer_of(tmp_path, disk, problems, limits, durability="buffered", clock=clock)
+    log_rows(writer, 0, 1)
+    clock.asked_again(8)
+    assert ([0], 0) == (rows_of(tmp_path), disk.calls["fdatasync"])
+    clock.time_s = 5.0
+    clock.asked_again(8)
+    assert 1 == disk.calls["fdatasync"]
+    writer.close()
+
+
 def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
     """The message names the value and the choice; nothing was made."""
     with pytest.raises(ValueError, match=r"'fast' is none of process, power, buffered"):

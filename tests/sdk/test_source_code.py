@@ -82,6 +82,24 @@ def test_what_git_ignores_is_left_out(recorded: Recorded) -> None:
     assert expected == recorded.log()
 
 
+@pytest.mark.parametrize("has_git", [False, True])
+def test_runs_of_other_roots_are_no_source(has_git: bool, recorded: Recorded) -> None:
+    """Each would else hold copies of all that were before it, and twice as many as the last one."""
+    if has_git:
+        GitCheckout(recorded.path)
+    recorded.write("sweeps/one/p/run/main.0001.tlog")
+    recorded.write("sweeps/one/p/run/files/code/a.py")
+    recorded.write("sweeps/launch.py")
+    assert ["a.py", "pkg/b.py", "pkg/deep/d.py", "sweeps/launch.py"] == recorded.log("*.py")
+
+
+def test_a_folder_that_is_asked_for_is_source_whatever_it_is(recorded: Recorded) -> None:
+    """A run's own folder of code, or an environment: who names it means it."""
+    for name in ("main.0001.tlog", "pyvenv.cfg"):
+        recorded.write(name)
+    assert ["a.py", "pkg/b.py", "pkg/deep/d.py"] == recorded.log("*.py")
+
+
 def is_text(path: str) -> bool:
     return path.endswith(".txt")
 

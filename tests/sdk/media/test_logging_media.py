@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from matplotlib import pyplot as plt
@@ -91,6 +92,18 @@ def test_no_file_is_there_that_no_row_names(run: Run) -> None:
         named = {each.path for each in reader.media()}
     files = {str(path.relative_to(run.dir)) for path in run.dir.rglob("media/**/*") if path.is_file()}
     assert files == named
+
+
+def test_a_data_frame_is_a_table_as_it_is(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """As wandb takes it: in a row, in a list; what it holds is what it held then."""
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+    run.log({"frame": frame, "loss": 0.5, "frames": [frame, frame.T]})
+    frame.loc[0, "a"] = 9
+    run.finish()
+    assert "left out" not in capsys.readouterr().err
+    with Reader(run.dir) as reader:
+        assert [[1, "x"], [2, None]] == reader.table("frame").rows
+        assert ["frame", "frames", "frames"] == [each.key for each in reader.media("tables")]
 
 
 def test_figures_are_media_as_they_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
