@@ -112,6 +112,14 @@ class Disk:
         """Return all bytes of a small file."""
         return Path(path).read_bytes()
 
+    def read_start(self, path: StrPath, size: int) -> bytes:
+        """Return the beginning of a file, at most `size` bytes."""
+        fd = self.open(path)
+        try:
+            return self.read_at(fd, 0, size)
+        finally:
+            self.close(fd)
+
     def open_text(self, path: StrPath) -> IO[str]:
         """Open a file for reading, as whoever asked for it will go on by himself."""
         return Path(path).open(encoding="utf-8")

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tidelog.sdk import fingerprints
+from tidelog.sdk import media
 from tidelog.sdk.alerts import AlertLevel
 from tidelog.sdk.current import Current
 from tidelog.sdk.forward import Forward
-from tidelog.sdk.media.image import Image
 from tidelog.sdk.notices import shown
 from tidelog.sdk.ranks import rank_zero_only
 from tidelog.sdk.recording import Run
@@ -51,12 +50,16 @@ config = Forward(_current.config)
 summary = Forward(_current.summary)
 
 if TYPE_CHECKING:
+    from tidelog.sdk.media import Image
+
     run: Run | None
 else:
 
     def __getattr__(name: str) -> Any:
         if name == "run":
             return _current.run
+        if name in media.HOMES:
+            return getattr(media, name)
         if name.startswith("_") and name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from tidelog.sdk.from_wandb.names import find_name
@@ -169,6 +172,8 @@ def fingerprint(data: object, *, exclude: Sequence[str] | str = ()) -> str | Non
     others can compute it is said at `tidelog.sdk.fingerprints.fingerprint`. None, which is told, where
     there is none.
     """
+    from tidelog.sdk import fingerprints  # Few scripts ask for one.
+
     try:
         return fingerprints.fingerprint(data, exclude=exclude)
     except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
@@ -219,7 +224,7 @@ def sync(
         return False if current is None else current.wait(timeout, to=to)
     from tidelog.sdk.syncing import sync_path
 
-    return sync_path(os.fspath(path), to=to, timeout_s=timeout, notices=_current.notices)
+    return sync_path(path, to=to, timeout_s=timeout, notices=_current.notices)
 
 
 def wait(timeout: float = TIMEOUT_S) -> bool:

@@ -8,7 +8,6 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.format import FILE_HEADER_BYTES, decode_file_header
 from tidelog.datastore.layout import MAIN, sorted_logs
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.settings import read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.choices import DISABLED, OFFLINE
 from tidelog.sdk.earlier import Earlier
@@ -72,13 +71,10 @@ def attach_run(
 def _plan(
     run_id: str, project: str | None, directory: object, around: Surroundings, notices: Notices
 ) -> Plan:
-    settings = read_settings(
-        around.environ,
-        disk=around.disk,
-        on_fault=lambda error: notices.tell("settings", f"{error}; it is passed over"),
-    )
     arguments = {"id": run_id, "project": project, "dir": directory, "mode": OFFLINE}
-    plan = make_plan(arguments, settings, rank=ALONE, now=around.clock.now(), entropy=around.entropy)
+    plan = make_plan(
+        arguments, around.settings(notices), rank=ALONE, now=around.clock.now(), entropy=around.entropy
+    )
     plan.is_attached = plan.is_quiet = True
     for kind, text in plan.notices:
         notices.tell(kind, text)
@@ -118,9 +114,5 @@ def _last_log_id(directory: str, disk: Disk) -> str:
     """Return the id of the newest log of the run's main process; empty where its header is damaged."""
     names = sorted_logs([entry.name for entry in disk.list(directory)])
     main = [str(log) for log in names if log.stream == MAIN] or [str(names[-1])]
-    fd = disk.open(os.path.join(directory, main[-1]))
-    try:
-        header = decode_file_header(disk.read_at(fd, 0, FILE_HEADER_BYTES))
-    finally:
-        disk.close(fd)
+    header = decode_file_header(disk.read_start(os.path.join(directory, main[-1]), FILE_HEADER_BYTES))
     return header.log_id.hex() if header is not None else ""

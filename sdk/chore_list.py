@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tidelog.datastore.errors import WriterClosedError
 from tidelog.datastore.layout import LATEST
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.choices import ONLINE
-from tidelog.sdk.facts.origin import Origin
 from tidelog.sdk.recording import Run
 from tidelog.sdk.run_plan import Plan
 from tidelog.sdk.spawn import spawn_detached
@@ -18,7 +17,9 @@ from tidelog.sdk.surroundings import Surroundings
 Chore = Callable[[], None]
 
 
-def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tuple[list[Chore], Chore]:
+def chores_of(
+    run: Run, plan: Plan, writer: Writer, around: Surroundings
+) -> tuple[Iterator[Chore], Chore]:
     """Return what is done beside training, and what comes afterwards and may last."""
 
     def start_syncd() -> None:
@@ -58,9 +59,16 @@ def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tup
                     "yet; run `syncd start` to see why",
                 )
 
-    waiting: list[Callable[[], int]] = []
-    chores: list[Chore] = [start_syncd] if plan.mode == ONLINE else []
-    if not plan.rank.number:
+    def find_chores() -> Iterator[Chore]:
+        if plan.mode == ONLINE:
+            yield start_syncd
+        if plan.rank.number:
+            return
+        yield point_to_latest
+        if plan.saves_code:
+            yield keep_entry
+        from tidelog.sdk.facts.origin import Origin  # Loaded beside training as well.
+
         origin = Origin(
             plan.facts,
             root=plan.root,
@@ -71,6 +79,8 @@ def chores_of(run: Run, plan: Plan, writer: Writer, around: Surroundings) -> tup
             clock=around.clock,
             notices=run.notices,
         )
-        chores += [point_to_latest, *([keep_entry] if plan.saves_code else [])]
-        chores += [*origin.chores, write_run_json]
-    return chores, reap_syncd
+        yield from origin.chores
+        yield write_run_json
+
+    waiting: list[Callable[[], int]] = []
+    return find_chores(), reap_syncd

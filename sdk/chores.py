@@ -1,7 +1,7 @@
 """What can wait, done beside training by a thread of its own: git, run.json, starting a syncd."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from tidelog.sdk.notices import Notices
 
@@ -11,12 +11,12 @@ class Chores:
 
     def __init__(
         self,
-        chores: Sequence[Callable[[], None]],
+        chores: Iterable[Callable[[], None]],
         *,
         afterwards: Callable[[], None],
         notices: Notices,
     ) -> None:
-        """Start at once; nobody waits for what comes `afterwards`."""
+        """Start at once; the thread itself asks for the `chores`, and nobody waits for `afterwards`."""
         self._chores = chores
         self._afterwards = afterwards
         self._notices = notices
@@ -33,10 +33,15 @@ class Chores:
         return self._done.wait(timeout_s)
 
     def _do_all(self) -> None:
-        for chore in self._chores:
-            try:
-                chore()
-            except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
-                self._notices.tell(f"chore {chore.__name__}", f"{chore.__name__}: {error}")
-        self._done.set()
+        try:
+            for chore in self._chores:
+                self._do(chore)
+        finally:
+            self._done.set()
         self._afterwards()
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
+            self._notices.tell(f"chore {chore.__name__}", f"{chore.__name__}: {error}")

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.layout import LOG_SUFFIX
-from tidelog.sdk.facts.git import Checkout
 from tidelog.sdk.notices import Notices
 
 PASSED_OVER = frozenset(("node_modules", "__pycache__", "site-packages", "wandb"))
@@ -28,6 +27,8 @@ class CodeFiles:
 
     def below(self, folder: str) -> Iterator[str]:
         """Yield absolute paths; what git ignores is left out where there is git."""
+        from tidelog.sdk.facts.git import Checkout  # Few scripts ask.
+
         listed = Checkout(folder, disk=self._disk).tracked(folder)
         return self._walk(folder) if listed is None else self._listed(folder, sorted(listed))
 

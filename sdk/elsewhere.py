@@ -1,4 +1,4 @@
-"""What becomes of a run where its pickle is opened: itself, or in another process one that records nothing.
+"""What a run is where its pickle is opened: itself, or in another process one that records nothing.
 
 A second writer for it would begin wherever a checkpoint of a model that holds a run is loaded.
 """

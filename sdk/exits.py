@@ -30,7 +30,7 @@ class ExitWatch:
         self._is_certain = False
         self._progress_at_code: object = None
         self._is_registered = False
-        self._is_hooked = False
+        self._hooked = threading.Lock()  # Never waited for: of two threads that begin runs one hooks in.
         self._excepthook: Callable[..., Any] = sys.excepthook
         self._exit: Callable[..., Any] = sys.exit
 
@@ -39,17 +39,18 @@ class ExitWatch:
         if not self._is_registered:
             atexit.register(self._finish_at_exit)
             self._is_registered = True
-        if not self._is_hooked:
+        if self._hooked.acquire(blocking=False):
             self._excepthook, sys.excepthook = sys.excepthook, self._see_exception
             self._exit = sys.exit
             sys.exit = self._see_exit  # type: ignore[assignment]
-            self._is_hooked = True
 
     def stop(self) -> None:
         """Unhook, unless somebody hooked in after us: then ours only pass on what they get."""
-        if self._is_hooked and sys.excepthook == self._see_exception and sys.exit == self._see_exit:
+        is_hooked = self._hooked.locked()
+        if is_hooked and sys.excepthook == self._see_exception and sys.exit == self._see_exit:
             sys.excepthook, sys.exit = self._excepthook, self._exit
-            self._is_hooked = False
+            with contextlib.suppress(RuntimeError):  # Another thread was faster.
+                self._hooked.release()
         self._code, self._reason, self._is_certain = 0, "", False
 
     def ending(self) -> tuple[int, str]:

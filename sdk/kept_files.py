@@ -36,6 +36,11 @@ class KeptFiles:
         self.keep_entry = self._code.keep_entry
 
     @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of a copy: a signal handler interrupted it."""
+        return self._files.is_busy
+
+    @property
     def count(self) -> int:
         """How many files were saved."""
         return self._files.count

@@ -1,7 +1,7 @@
 """What lives as long as a run: parts that record in it, watchers that see how it ends, chores."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.chores import Chores
@@ -29,6 +29,9 @@ class Part(Watcher, Protocol):
         """Whether this very thread is in the middle of it: a signal handler interrupted it."""
 
 
+AnyWatcher = TypeVar("AnyWatcher", bound=Watcher)
+
+
 class Lifetime:
     """Starts what belongs to one run, and ends it in the order that the log wants."""
 
@@ -54,7 +57,11 @@ class Lifetime:
         watcher.start()
         self._watchers.append(watcher)
 
-    def start_chores(self, chores: Sequence[Callable[[], None]], afterwards: Callable[[], None]) -> None:
+    def find_watcher(self, kind: type[AnyWatcher]) -> AnyWatcher | None:
+        """Return the watcher of a class, None where there is none, or none any more."""
+        return next((each for each in self._watchers if isinstance(each, kind)), None)
+
+    def start_chores(self, chores: Iterable[Callable[[], None]], afterwards: Callable[[], None]) -> None:
         """Do what can wait beside training."""
         self._chores = Chores(chores, afterwards=afterwards, notices=self._notices)
 

@@ -1,22 +1,18 @@
-"""Watches a PyTorch model: its gradients and parameters as histograms, every so many passes.
+"""`watch()`: the PyTorch models of a run whose gradients and parameters are recorded as histograms.
 
-Between two samples a forward pass costs one call that counts it. Nothing is changed that training
-sees: no gradient, no random number, no result. `sdk.watch` is a function of this module, in whose
-place a module of that name would put itself.
+`sdk.watch` is a function of this module, in whose place a module of that name would put itself.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from tidelog.sdk.notices import Notices, shown
+from tidelog.sdk.watched_model import WatchedModel
 
 if TYPE_CHECKING:
     from tidelog.sdk.recording import Run
 
 LOG_FREQ = 1000
-BINS = 64
 KINDS: dict[str | None, tuple[str, ...]] = {
     "gradients": ("gradients",),
     "parameters": ("parameters",),
@@ -32,7 +28,7 @@ class ModelWatch:
         """Take what records values in the row that is committed next."""
         self._log = log
         self._notices = notices
-        self._watched: list[_Watched] = []
+        self._watched: list[WatchedModel] = []
         self._models_so_far = 0
 
     def watch(
@@ -69,7 +65,7 @@ class ModelWatch:
                 continue
             prefix = f"graph_{number}" if number else ""
             self._watched.append(
-                _Watched(
+                WatchedModel(
                     model,
                     KINDS[log],
                     prefix=prefix,
@@ -122,10 +118,9 @@ def watch(
             "watch(log_graph=True) draws no graph of the model: log sdk.Text(str(model)) to keep its "
             "layers",
         )
-    watching = _watches.get(run)
+    watching = run.lifetime.find_watcher(ModelWatch)
     if watching is None:
         watching = ModelWatch(lambda row: run.log(row, commit=False), notices=run.notices)
-        _watches[run] = watching
         run.lifetime.start_watcher(watching)
     try:
         watching.watch(models, log=log, log_freq=log_freq, idx=idx)
@@ -136,107 +131,9 @@ def watch(
 
 def unwatch(run: "Run | None", models: Any = None) -> None:
     """Record no more of these models, of none for None."""
-    watching = None if run is None else _watches.get(run)
+    watching = None if run is None else run.lifetime.find_watcher(ModelWatch)
     if watching is not None:
         watching.unwatch(models)
-
-
-_watches: "WeakKeyDictionary[Run, ModelWatch]" = WeakKeyDictionary()
-
-
-class _Watched:
-    """One model: counts its forward passes, and looks closer at each one that is due."""
-
-    def __init__(
-        self,
-        model: Any,
-        kinds: Sequence[str],
-        *,
-        prefix: str,
-        every: int,
-        log: Callable[[dict[str, Any]], None],
-        tell: Callable[[Exception], None],
-    ) -> None:
-        self.model = model
-        self._kinds = kinds
-        self._prefix = prefix
-        self._every = every
-        self._log = log
-        self._tell = tell
-        self._passes = 0
-        self._armed: list[Any] = []
-        self._found: dict[str, Any] = {}
-        self._hook = model.register_forward_hook(self._count)
-
-    def stop(self) -> None:
-        """Take all hooks off the model."""
-        self._hook.remove()
-        self._disarm()
-
-    def _count(self, _model: Any, _inputs: Any, _output: Any) -> None:
-        import torch  # It is there: this is a hook of its own.
-
-        if not torch.is_grad_enabled():
-            return
-        self._passes += 1
-        if self._passes % self._every:
-            return
-        try:
-            if "parameters" in self._kinds:
-                self._log(
-                    {
-                        self._name("parameters", n): _histogram(p)
-                        for n, p in self.model.named_parameters()
-                    }
-                )
-            if "gradients" in self._kinds:
-                self._arm()
-        except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
-            self._tell(error)
-
-    def _arm(self) -> None:
-        """Look at each gradient of the backward pass that comes next, once."""
-        self._disarm()
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                self._armed.append(parameter.register_hook(partial(self._take, name)))
-
-    def _disarm(self) -> None:
-        for hook in self._armed:
-            hook.remove()
-        self._armed.clear()
-
-    def _take(self, name: str, gradient: Any) -> None:
-        try:
-            if not self._found:
-                _at_the_end_of_backward(self._record_gradients)
-            self._found[self._name("gradients", name)] = _histogram(gradient)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell(error)
-
-    def _record_gradients(self) -> None:
-        self._disarm()
-        found, self._found = self._found, {}
-        try:
-            self._log(found)
-        except Exception as error:  # noqa: BLE001 - as above.
-            self._tell(error)
-
-    def _name(self, kind: str, parameter: str) -> str:
-        return f"{kind}/{self._prefix}{parameter}"
-
-
-def _histogram(tensor: Any) -> Any:
-    from tidelog.sdk.media.histogram import Histogram
-
-    return Histogram(tensor, num_bins=BINS)
-
-
-def _at_the_end_of_backward(call: Callable[[], None]) -> None:
-    """Make a call once the backward pass that is going on is over, as DistributedDataParallel does."""
-    from torch.autograd import Variable
-
-    Variable._execution_engine.queue_callback(call)
 
 
 def _as_list(models: Any) -> list[Any]:

@@ -33,15 +33,15 @@ class Notices:
 
 
 def say(text: str) -> None:
-    """Write lines to stderr, where there is one that takes them."""
+    """Write lines to stderr, where there is one that takes them; a script's own may raise anything."""
     stream = sys.stderr
     if stream is None:
         return
     try:
         stream.write(text + "\n")
         stream.flush()
-    except (OSError, ValueError, RuntimeError):
-        pass  # A closed stderr is the caller's choice, or a signal came in the middle of a print.
+    except Exception:  # noqa: BLE001, S110 - nobody's training ends for a message.
+        pass  # It is closed, it has no `flush`, or a signal came in the middle of a print.
 
 
 def shown(value: object) -> str:

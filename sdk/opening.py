@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidelog.datastore.process import pid_started
-from tidelog.datastore.settings import read_settings
 from tidelog.datastore.writer import Writer
 from tidelog.sdk.as_map import as_map
 from tidelog.sdk.choices import DISABLED
@@ -117,14 +116,9 @@ def _begin(
 
 
 def _plan(arguments: Mapping[str, Any], ordinal: int, around: Surroundings, notices: Notices) -> Plan:
-    settings = read_settings(
-        around.environ,
-        disk=around.disk,
-        on_fault=lambda error: notices.tell("settings", f"{error}; it is passed over"),
-    )
     plan = make_plan(
         arguments,
-        settings,
+        around.settings(notices),
         rank=find_rank(around.environ),
         launch=find_launch(around.environ, parent=_parent(around)),
         ordinal=ordinal,

@@ -7,7 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from threading import RLock
+from threading import Event, RLock, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,8 +33,11 @@ from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
-DERIVED_PATIENCE_S = 2.0
-"""How long it waits for a disk that may not answer; run.json and summary.json are copies for people."""
+DISK_PATIENCE_S = 2.0
+"""How long the end of a run waits for a disk that may not answer, for what is no part of its log."""
+
+ENDING_LOOK_S = 0.1
+"""How often one who waits for a thread that ends the run looks whether that thread is still there."""
 
 
 class Run(Identity):
@@ -65,6 +68,8 @@ class Run(Identity):
         self._pid = os.getpid()
         self._lock = RLock()
         self._is_finished = False
+        self._ending_thread = current_thread()
+        self._ended = Event()
         self.lifetime = Lifetime(attempts=self._attempts, notices=self.notices)
         self._media = MediaRecorder(
             plan.directory,
@@ -288,15 +293,26 @@ class Run(Identity):
     def end(self, code: int, reason: str, *, quiet: bool | None = None) -> None:
         """End the run with an exit code, and for people the reason of it, such as "ValueError: x"."""
         with self._lock:
-            if self._is_finished:
-                return
-            self._is_finished = True
-        if self._is_busy:
+            is_first, self._is_finished = not self._is_finished, True
+            if is_first:
+                self._ending_thread = current_thread()
+        if not is_first:
+            self._await_end()
+        elif self._is_busy:
             self._attempts.put_off("finish", lambda: self._finish_now(code, reason, quiet=quiet))
         else:
             self._finish_now(code, reason, quiet=quiet)
 
+    def _await_end(self) -> None:
+        """Wait for another thread that ends the run; for what this one interrupted it would not end."""
+        thread = self._ending_thread
+        if self._is_busy or self.is_inherited or thread is current_thread():
+            return
+        while thread.is_alive() and not self._ended.wait(ENDING_LOOK_S):
+            pass
+
     def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
+        self._ending_thread = current_thread()
         try:
             if self._writer is not None:
                 is_quiet = self._plan.is_quiet if quiet is None else quiet
@@ -304,6 +320,7 @@ class Run(Identity):
         except Exception as error:  # noqa: BLE001 - as above.
             self._attempts.tell_failure("finish", error)
         finally:
+            self._ended.set()
             if self._on_finish is not None:
                 self._on_finish(self)
 
@@ -316,9 +333,7 @@ class Run(Identity):
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
-            if not self.rank and not self._plan.is_attached:
-                self._attempts.make("save", self.files.keep_strays)
-            self._attempts.make("save", self.files.stop)
+            self._attempts.make("save", self._finish_files)
             self._attempts.make("finish", self._media.stop)
             self.lifetime.stop_parts()
             self.lifetime.wait_for_chores()
@@ -337,13 +352,31 @@ class Run(Identity):
     def _is_busy(self) -> bool:
         """Whether this very thread is in the middle of recording: a signal handler interrupted it."""
         writer = self._writer
-        return writer is not None and (writer.is_busy or self.lifetime.is_busy)
+        parts = (writer, self.lifetime, self._media, self.files)
+        return writer is not None and any(part.is_busy for part in parts if part is not None)
+
+    def _finish_files(self) -> None:
+        """Copy what is to be kept at the end, unless the disk does not answer: to copy has no bound."""
+        from tidelog.datastore.patience import answer_within
+
+        directory = self._plan.directory
+        try:
+            answer_within(DISK_PATIENCE_S, lambda: self._disk.is_there(directory))
+        except TimeoutError as error:
+            self.notices.tell(
+                "files at the end",
+                f"{directory}: {error}; files that were to be saved at the end are not: copy them by hand",
+            )
+            return
+        if not self.rank and not self._plan.is_attached:
+            self.files.keep_strays()
+        self.files.stop()
 
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.datastore.patience import answer_within
 
         try:
-            answer_within(DERIVED_PATIENCE_S, lambda: self._derive(state, code))
+            answer_within(DISK_PATIENCE_S, lambda: self._derive(state, code))
         except OSError as error:
             self.notices.tell(
                 "derived",
@@ -409,7 +442,7 @@ class Run(Identity):
         kept: list[str] = []
 
         def keep(writer: Writer) -> None:
-            if writer.is_busy:
+            if writer.is_busy or self.files.is_busy:
                 raise WriterBusyError
             kept.extend(call())
 

@@ -12,7 +12,8 @@ from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.curves import Curves
 from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.notices import Notices, shown
-from tidelog.sdk.values import PACKED_AS_IS, STEP_MAX, Unrecordable, clean_row, clean_step
+from tidelog.sdk.row_values import PACKED_AS_IS, STEP_MAX, clean_row, clean_step
+from tidelog.sdk.values import Unrecordable
 
 _is_plain = PACKED_AS_IS.issuperset
 

@@ -61,6 +61,11 @@ class FileSaver:
         return Matches(self._directory, disk=self._disk, notices=self._notices)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether this very thread is in the middle of a copy: a signal handler interrupted it."""
+        return self._own_lock()._is_owned()  # type: ignore[attr-defined, no-any-return] # As Condition asks.
+
+    @property
     def count(self) -> int:
         """How many files were saved."""
         return len(self._sizes)

@@ -15,17 +15,23 @@ REASONS = {
 }
 
 
-def sync_path(path: str, *, to: str | None, timeout_s: float, notices: Notices) -> bool:
+def sync_path(
+    path: str | os.PathLike[str], *, to: str | None, timeout_s: float, notices: Notices
+) -> bool:
     """Upload all that is at a path, and tell whether the target has acknowledged all of it.
 
     `timeout_s` is how long the target may be away. Never raises: why it is not whole is told.
     """
     import subprocess
 
-    command = [sys.executable, "-P", "-m", "tidelog.syncd", "sync", path, "--timeout", f"{timeout_s:g}"]
-    if to is not None:
-        command += ["--to", to]
+    command = [sys.executable, "-P", "-m", "tidelog.syncd", "sync"]
     try:
+        command += [
+            os.fspath(path),
+            "--timeout",
+            f"{timeout_s:g}",
+            *([] if to is None else ["--to", to]),
+        ]
         # What it prints on stderr, progress and reasons, is for the person who waits.
         code = subprocess.run(
             command,
@@ -34,7 +40,7 @@ def sync_path(path: str, *, to: str | None, timeout_s: float, notices: Notices) 
             env=dict(os.environ),
             check=False,
         ).returncode
-    except OSError as error:
+    except (OSError, TypeError, ValueError) as error:
         notices.tell("sync", f"syncd could not be started ({error}); by hand: syncd sync {path}")
         return False
     if code != WHOLE:

@@ -41,6 +41,7 @@ PURE = (
     "tidelog.datastore.extras",
     "tidelog.datastore.format",
     "tidelog.datastore.gaps",
+    "tidelog.datastore.gather",
     "tidelog.datastore.layout",
     "tidelog.datastore.limits",
     "tidelog.datastore.log_copy",
@@ -50,34 +51,48 @@ PURE = (
     "tidelog.datastore.names",
     "tidelog.datastore.outline",
     "tidelog.datastore.payload",
-    "tidelog.datastore.rebuild",
     "tidelog.datastore.promptness",
+    "tidelog.datastore.rebuild",
     "tidelog.datastore.record_encoder",
     "tidelog.datastore.records",
     "tidelog.datastore.remote_file",
     "tidelog.datastore.remote_url",
+    "tidelog.datastore.row_chunks",
+    "tidelog.datastore.row_layout",
     "tidelog.datastore.run_outline",
     "tidelog.datastore.sampler",
     "tidelog.datastore.sampling",
-    "tidelog.datastore.selection",
-    "tidelog.datastore.row_chunks",
-    "tidelog.datastore.row_layout",
     "tidelog.datastore.scan",
+    "tidelog.datastore.selection",
     "tidelog.datastore.shell",
     "tidelog.datastore.smoothing",
     "tidelog.datastore.state",
     "tidelog.datastore.stretch",
     "tidelog.datastore.summary",
+    "tidelog.datastore.table",
     "tidelog.datastore.text",
+    "tidelog.datastore.typed_column",
     "tidelog.datastore.unsynced",
     "tidelog.datastore.variables",
+    "tidelog.sdk.as_map",
     "tidelog.sdk.console.allowance",
     "tidelog.sdk.console.screen",
     "tidelog.sdk.console.transcript",
+    "tidelog.sdk.curves",
+    "tidelog.sdk.errors",
+    "tidelog.sdk.facts.environ",
+    "tidelog.sdk.facts.git_status",
+    "tidelog.sdk.facts.patch",
+    "tidelog.sdk.facts.scheduler",
+    "tidelog.sdk.facts.secrets",
+    "tidelog.sdk.launch",
+    "tidelog.sdk.media.box3d",
+    "tidelog.sdk.media.counting",
     "tidelog.sdk.monitor.moment",
     "tidelog.sdk.monitor.pace",
     "tidelog.sdk.monitor.process_tree",
     "tidelog.sdk.monitor.rates",
+    "tidelog.sdk.plot.scores",
     "tidelog.syncd.agent.cursor",
     "tidelog.syncd.agent.plan",
     "tidelog.syncd.agent.retry",
@@ -213,6 +228,27 @@ def test_a_script_pays_only_for_what_it_uses(statement: str) -> None:
     program = f"{statement}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "" == result.stdout.strip()
+
+
+SELDOM = (
+    "fingerprints",
+    "forking",
+    "attaching",
+    "facts.origin",
+    "facts.git",
+    "media.image",
+    "monitor.watch",
+)
+SELDOM += ("from_wandb.names", "integration", "plot", "model_watch", "console.redirect")
+
+
+def test_a_script_pays_for_no_room_that_few_enter() -> None:
+    """Each of our modules is half a millisecond of an import that is to take less than 60."""
+    rooms = [f"tidelog.sdk.{name}" for name in SELDOM]
+    program = f"from tidelog import sdk\nimport sys\nprint(*[m for m in {rooms!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "" == result.stdout.strip()
+    assert set(rooms) <= set(SOURCES)
 
 
 def test_print_the_longest_files_and_functions(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,10 +43,6 @@ def print_rebuild(location: Location, *, as_json: bool) -> None:
 
 def _read(path: str, disk: Disk) -> str:
     try:
-        fd = disk.open(path)
-        try:
-            return disk.read_at(fd, 0, REQUIREMENTS_BYTES_MAX).decode(errors="replace")
-        finally:
-            disk.close(fd)
+        return disk.read_start(path, REQUIREMENTS_BYTES_MAX).decode(errors="replace")
     except OSError:
         return ""

@@ -60,11 +60,7 @@ def _resolve(folder: str, reference: str, disk: Disk) -> str | None:
 
 
 def _read(path: str, disk: Disk, bytes_max: int = SMALL_FILE_BYTES_MAX) -> str:
-    fd = disk.open(path)
-    try:
-        return disk.read_at(fd, 0, bytes_max).decode().strip()
-    finally:
-        disk.close(fd)
+    return disk.read_start(path, bytes_max).decode().strip()
 
 
 def _commit(text: str) -> str | None:

@@ -5,12 +5,12 @@ import re
 from typing import Any
 
 from tidelog.datastore.disk import Disk
+from tidelog.sdk.cgroup import MemoryCgroup, find_folders
 from tidelog.sdk.facts.small_file import read_small_file
 
 CPU = "proc/cpuinfo"
 MEMORY = "proc/meminfo"
 RELEASE = "usr/lib/os-release"
-MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 KIBIBYTE = 1024
 
 
@@ -22,7 +22,6 @@ def machine_facts(*, disk: Disk, system_root: str = "/") -> dict[str, Any]:
 
     system = os.uname()
     memory_bytes = parse_memory(read(MEMORY))
-    limits = [parse_limit(read(path)) for path in MEMORY_LIMITS]
     facts = {
         "architecture": system.machine,
         "kernel": f"{system.sysname} {system.release}",
@@ -30,7 +29,7 @@ def machine_facts(*, disk: Disk, system_root: str = "/") -> dict[str, Any]:
         "cpu": parse_cpu(read(CPU)),
         "cpus_usable": _usable_cpus(),
         "memory_bytes": memory_bytes,
-        "memory_limit_bytes": next((x for x in limits if x and x < (memory_bytes or x + 1)), None),
+        "memory_limit_bytes": memory_limit(memory_bytes, disk),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -47,10 +46,11 @@ def parse_memory(meminfo: str) -> int | None:
     return None if match is None else int(match[1]) * KIBIBYTE
 
 
-def parse_limit(limit: str) -> int | None:
-    """Return a cgroup's limit in bytes, None for none: `max`, or a number above any memory."""
-    text = limit.strip()
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+def memory_limit(memory_bytes: int | None, disk: Disk) -> int | None:
+    """Return the limit of this process's cgroup in bytes, None where the machine's memory is less."""
+    folders = find_folders("memory", "self", disk)
+    limit = None if folders is None else MemoryCgroup(folders, disk).limit_bytes
+    return None if limit is None or (memory_bytes is not None and limit >= memory_bytes) else limit
 
 
 def parse_release(os_release: str) -> str | None:

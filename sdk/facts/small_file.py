@@ -8,10 +8,6 @@ BYTES_MAX = 64 * 1024
 def read_small_file(path: str, *, disk: Disk, bytes_max: int = BYTES_MAX) -> str:
     """Return the beginning of a file as text, and no text where it cannot be read."""
     try:
-        fd = disk.open(path)
-        try:
-            return disk.read_at(fd, 0, bytes_max).decode(errors="replace")
-        finally:
-            disk.close(fd)
+        return disk.read_start(path, bytes_max).decode(errors="replace")
     except OSError:
         return ""

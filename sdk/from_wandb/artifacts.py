@@ -34,7 +34,7 @@ def log_artifact(
     )
     try:
         artifact.keep(run, disk=Disk())
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - nothing of ours ends anybody's training.
         run.notices.tell(
             "log_artifact failed",
             f"log_artifact({shown(artifact.name)}) could not copy everything: {error}; training goes on",

@@ -35,7 +35,6 @@ from tidelog.sdk.from_wandb.courtesies import (
 )
 from tidelog.sdk.from_wandb.restoring import restore
 from tidelog.sdk.integration import ROOMS as CALLBACKS
-from tidelog.sdk.media import HOMES
 from tidelog.sdk.model_watch import unwatch, watch
 
 if TYPE_CHECKING:
@@ -57,10 +56,7 @@ ROOMS = {
 }
 """Modules, loaded when somebody asks for them."""
 
-ELSEWHERE = {
-    **{name: f"tidelog.sdk.media.{home}" for name, home in HOMES.items()},
-    "plot_table": "tidelog.sdk.plot",
-}
+ELSEWHERE = {"plot_table": "tidelog.sdk.plot"}
 """Names whose module is loaded with them."""
 
 CONSTANTS: dict[str, object] = {

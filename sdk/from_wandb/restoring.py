@@ -29,18 +29,23 @@ def restore(
         return None
     disk = disk or Disk()
     path = os.path.join(_find_run(Path(run.dir), run_path), FILES_DIRECTORY, name)
-    if root is not None:
-        target = os.path.join(root, name)
-        if disk.is_file(path) and (replace or not disk.is_there(target)):
-            disk.make_directory(os.path.dirname(target))
-            disk.copy(path, target)
-        path = target
-    if not disk.is_file(path):
-        run.notices.tell(
-            "restore", f"restore({shown(name)}) found no file at {path}; run.save(path) keeps one"
-        )
-        return None
-    return disk.open_text(path)
+    try:
+        if root is not None:
+            path = _copied(path, os.path.join(root, name), replace=replace, disk=disk)
+        if disk.is_file(path):
+            return disk.open_text(path)
+        trouble = f"found no file at {path}; run.save(path) keeps one"
+    except OSError as error:
+        trouble = f"failed: {error}; training goes on"
+    run.notices.tell("restore", f"restore({shown(name)}) {trouble}")
+    return None
+
+
+def _copied(path: str, target: str, *, replace: bool, disk: Disk) -> str:
+    if disk.is_file(path) and (replace or not disk.is_there(target)):
+        disk.make_directory(os.path.dirname(target))
+        disk.copy(path, target)
+    return target
 
 
 def _find_run(directory: Path, run_path: str | None) -> Path:

@@ -61,11 +61,11 @@ def watch(directory: str, log: str, interval_s: float, lock_fd: int, word_fd: in
 
 
 def make_sampler(directory: str, writer: "Writer", disk: "Disk") -> "Sampler":
-    """Return what samples this machine; which GPUs it has is noted."""
-    from tidelog.sdk.monitor.gpus import gpu_facts
+    """Return what samples this machine; which GPUs of AMD it has is noted."""
+    from tidelog.sdk.monitor.gpus import amd_facts
     from tidelog.sdk.monitor.sampler import Sampler, makers
 
-    gpus = gpu_facts(disk)
+    gpus = amd_facts(disk)
     if gpus:
         writer.log_run({"gpus": gpus})
     tell = partial(writer.log_console, "stderr")

@@ -1,7 +1,7 @@
 """The limits of the trainer's cgroup, such as a container's or a Slurm job's, and what it uses."""
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.monitor.cgroup import CpuCgroup, MemoryCgroup, find_folders
+from tidelog.sdk.cgroup import CpuCgroup, MemoryCgroup, find_folders
 from tidelog.sdk.monitor.moment import Moment, Row
 from tidelog.sdk.monitor.rates import Rates
 

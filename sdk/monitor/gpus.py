@@ -43,15 +43,14 @@ def missing_library(disk: Disk) -> str | None:
     return None
 
 
-def gpu_facts(disk: Disk | None = None) -> list[dict[str, Any]]:
-    """Return index, name, memory and driver of each GPU; an empty list where none can be asked.
+def amd_facts(disk: Disk) -> list[dict[str, Any]]:
+    """Return index, name and memory of each GPU of AMD; an empty list where none can be asked.
 
-    Opens NVML, which may take a second where no process holds the driver: to be called beside training.
+    Those of NVIDIA are facts of the run's own process (`sdk/facts/gpus.py`), with or without a monitor.
     """
-    facts: list[dict[str, Any]] = []
-    for vendor in vendors_here(disk or Disk()):
-        try:
-            facts += vendor.source().facts()
-        except Exception:  # noqa: BLE001, S112 - no library, no driver, no permission: no facts.
-            continue
-    return facts
+    if AMD not in vendors_here(disk):
+        return []
+    try:
+        return AmdSource().facts()
+    except Exception:  # noqa: BLE001 - no library, no driver, no permission: no facts.
+        return []

@@ -21,24 +21,6 @@ class NvidiaSource:
         count = pynvml.nvmlDeviceGetCount()
         self._gpus = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
 
-    def facts(self) -> list[dict[str, Any]]:
-        """Return name, memory in bytes, UUID, driver and CUDA version of each GPU."""
-        nvml = self._nvml
-        driver = self._ask(nvml.nvmlSystemGetDriverVersion)
-        cuda = self._ask(nvml.nvmlSystemGetCudaDriverVersion)
-        told = [
-            {
-                "index": index,
-                "name": _text(self._ask(nvml.nvmlDeviceGetName, gpu)),
-                "memory_bytes": _part(self._ask(nvml.nvmlDeviceGetMemoryInfo, gpu), "total"),
-                "uuid": _text(self._ask(nvml.nvmlDeviceGetUUID, gpu)),
-                "driver": _text(driver),
-                "cuda": None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
-            }
-            for index, gpu in enumerate(self._gpus)
-        ]
-        return [{name: fact for name, fact in gpu.items() if fact is not None} for gpu in told]
-
     def sample(self, moment: Moment) -> Row:
         """Return each GPU's load, memory, power, temperature and clocks, and the trainers' memory."""
         row: Row = {}
@@ -82,7 +64,3 @@ class NvidiaSource:
 
 def _part(told: Any, name: str) -> Any:
     return None if told is None else getattr(told, name)
-
-
-def _text(told: Any) -> str | None:
-    return told.decode(errors="replace") if isinstance(told, bytes) else told

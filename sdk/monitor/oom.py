@@ -3,7 +3,7 @@
 from collections import deque
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.monitor.cgroup import MemoryCgroup, find_folders, parse_count
+from tidelog.sdk.cgroup import MemoryCgroup, find_folders, parse_count
 from tidelog.sdk.monitor.death import Oom
 
 WINDOW_S = 60.0
@@ -30,7 +30,7 @@ class OomWatch:
         """Return what happened up to `now`."""
         self.look(now)
         kills = self._seen[-1][1] - self._seen[0][1] if self._seen else 0
-        limit = None if self._cgroup is None else self._cgroup.usage()[1]
+        limit = None if self._cgroup is None else self._cgroup.limit_bytes
         return Oom(kills, limit, is_of_machine=self._cgroup is None)
 
     def _count(self) -> int | None:

@@ -108,6 +108,22 @@ def test_only_one_call_waits_for_a_disk_that_hangs(network: FaultyDisk, tmp_path
     assert list(range(1000)) == rows_of(tmp_path)
 
 
+def test_a_disk_that_answers_again_is_waited_for_again(network: FaultyDisk, tmp_path: Path) -> None:
+    """From then on a row is in the file when its call returns, as before the silence."""
+    told: list[str] = []
+    limits = WriterLimits(answer_patience_s=1.0, silence_told_s=0.02)
+    writer = Writer(tmp_path, disk=network, on_problem=told.append, limits=limits)
+    network.hang("write")
+    end = log_until_told(writer, told, "has not answered for", 0)
+    network.release()
+    wait_for_word(told, "answers again")
+    for i in range(end, end + 100):
+        before = writer.path.stat().st_size
+        log_rows(writer, i, i + 1)
+        assert before < writer.path.stat().st_size
+    writer.close()
+
+
 def test_a_local_disk_whose_sync_hangs_is_no_longer_written_by_who_logs(
     local: FaultyDisk, tmp_path: Path
 ) -> None:

@@ -1,7 +1,11 @@
 """A PyTorch model that is watched: what is recorded, and that training does not notice."""
 
+import copy
+import gc
+import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +15,11 @@ import torch
 from torch import nn
 
 from tidelog.datastore import Histogram, Reader
-from tidelog.sdk.model_watch import ModelWatch
+from tidelog.sdk.model_watch import ModelWatch, watch
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.recording import Run
+
+Begin = Callable[..., Run]
 
 
 class Net(nn.Module):
@@ -222,3 +228,36 @@ def test_the_sdk_loads_no_torch() -> None:
     program = "import sys, tidelog.sdk, tidelog.sdk.model_watch; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "False" == done.stdout.strip()
+
+
+COPIES = [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+
+
+@pytest.mark.parametrize("make_copy", COPIES)
+def test_a_copy_of_a_watched_model_is_not_watched(begin: Begin, make_copy: Callable[[Any], Any]) -> None:
+    """Averages of a model, and files of whole ones: each was an error, or a second model in the run."""
+    run = begin()
+    model = nn.Linear(3, 2)
+    watch(run, model, log="all", log_freq=1)
+    make_copy(model)(torch.ones(1, 3)).sum().backward()
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert 0 == reader.rows
+
+
+def test_a_file_of_a_watched_model_needs_nothing_of_ours(begin: Begin) -> None:
+    """Who is given it has PyTorch and the model's own class."""
+    model = nn.Linear(3, 2)
+    watch(begin(), model, log="all", log_freq=1)
+    assert b"tidelog" not in pickle.dumps(model)
+
+
+def test_a_run_that_watched_a_model_is_forgotten_after_its_end(begin: Begin) -> None:
+    """A sweep in one process would else hold all of its runs, each with what it logged."""
+    run = begin()
+    watch(run, nn.Linear(3, 2))
+    run.finish()
+    gone = weakref.ref(run)
+    del run
+    gc.collect()
+    assert gone() is None

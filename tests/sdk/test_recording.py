@@ -323,6 +323,75 @@ def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
         assert ["files/good"] == [f.path for f in saved_files(reader)]
 
 
+class SilentDisk(Disk):
+    """A disk that from some time on answers nobody who asks what is there, as a server that is away."""
+
+    def __init__(self) -> None:
+        self.answers, self.copies = threading.Event(), 0
+        self.answers.set()
+
+    def is_there(self, path: StrPath) -> bool:
+        self.answers.wait(20)
+        return super().is_there(path)
+
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
+        self.copies += 1
+        super().copy(source, path, **more)
+
+
+def test_files_of_the_end_are_left_out_where_the_disk_does_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To copy them has no bound; the end of the run has one, and tells it."""
+    (tmp_path / "model").write_text("weights")
+    disk = SilentDisk()
+    run = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"}).init(
+        {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
+    )
+    run.lifetime.wait_for_chores(10)
+    run.save(tmp_path / "model", policy="end")
+    disk.answers.clear()
+    run.finish()
+    disk.answers.set()
+    assert 0 == disk.copies
+    assert "copy them by hand" in capsys.readouterr().err
+    with Reader(run.dir) as reader:
+        assert "finished" == reader.state
+
+
+class HeldDisk(Disk):
+    """A disk that copies nothing before it is let go."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.let_go = threading.Event(), threading.Event()
+
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
+        self.is_asked.set()
+        assert self.let_go.wait(20)
+        super().copy(source, path, **more)
+
+
+def test_who_ends_a_run_that_is_being_ended_waits_for_that(tmp_path: Path) -> None:
+    """The end of the process, behind the finish() of a thread: else that would be cut off."""
+    (tmp_path / "model").write_text("weights")
+    disk = HeldDisk()
+    current = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"})
+    run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
+    run.save(tmp_path / "model", policy="end")
+    threads = [threading.Thread(target=run.finish), threading.Thread(target=current.finish_all)]
+    threads[0].start()
+    assert disk.is_asked.wait(20)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert threads[1].is_alive()
+    disk.let_go.set()
+    for thread in threads:
+        thread.join(20)
+    with Reader(run.dir) as reader:
+        assert "finished" == reader.state
+    run.finish()  # Again is without effect, and without a wait.
+
+
 def test_ctrl_c_while_files_are_copied_at_the_end_does_not_leave_the_log_open(
     failing: tuple[FailingDisk, Run], tmp_path: Path
 ) -> None:

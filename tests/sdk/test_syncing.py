@@ -1,6 +1,7 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,12 @@ def test_without_a_run_there_is_nothing_to_wait_for(run_script: RunScript) -> No
     result = run_script("print(sdk.wait(), sdk.sync())")
     assert ("False False\n", 0) == (result.stdout, result.returncode)
     assert "call sdk.init() first" in result.stderr
+
+
+@pytest.mark.parametrize(("path", "timeout_s"), [("a", None), ("a", "soon"), ("a\0b", 1.0), (5, 1.0)])
+def test_what_cannot_be_asked_of_syncd_is_told(
+    path: Any, timeout_s: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake in an upload ends no training."""
+    assert not sync_path(path, to=None, timeout_s=timeout_s, notices=Notices())
+    assert "syncd could not be started" in capsys.readouterr().err

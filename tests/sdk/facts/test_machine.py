@@ -1,11 +1,11 @@
 import os
-from pathlib import Path
 
 import psutil
 import pytest
+from text_disk import CGROUP_V2_MOUNT, TextDisk, with_cgroups
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.facts.machine import machine_facts, parse_cpu, parse_limit, parse_release
+from tidelog.sdk.facts.machine import machine_facts, memory_limit, parse_cpu, parse_release
 
 
 def test_this_machine_is_described() -> None:
@@ -32,21 +32,13 @@ def test_processors_of_every_make_have_a_name(expected: str | None, cpuinfo: str
     assert expected == parse_cpu(cpuinfo)
 
 
-def test_the_memory_limit_of_a_cgroup_counts_only_where_it_is_one(tmp_path: Path) -> None:
-    """`max`, and a number beyond any memory, mean none."""
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc" / "meminfo").write_text("MemTotal:       1000 kB\nMemFree: 1 kB\n")
-    limit = tmp_path / "sys" / "fs" / "cgroup" / "memory.max"
-    limit.parent.mkdir(parents=True)
-    limit.write_text("512000\n")
-    assert 512000 == machine_facts(disk=Disk(), system_root=str(tmp_path))["memory_limit_bytes"]
-    limit.write_text("1024001\n")
-    assert "memory_limit_bytes" not in machine_facts(disk=Disk(), system_root=str(tmp_path))
-    assert (None, None, 1) == (
-        parse_limit("max\n"),
-        parse_limit("9223372036854771712"),
-        parse_limit("1"),
-    )
+def test_the_memory_limit_of_a_cgroup_counts_only_where_it_is_one() -> None:
+    """Of a job's own cgroup as well, as under Slurm; a number beyond the machine's memory means none."""
+    limit = {"/sys/fs/cgroup/job/memory.max": "512000\n"}
+    disk = with_cgroups("0::/job/step\n", CGROUP_V2_MOUNT, **limit)
+    assert (512000, 512000) == (memory_limit(1024000, disk), memory_limit(None, disk))
+    assert memory_limit(512000, disk) is None
+    assert memory_limit(1024000, TextDisk({})) is None
 
 
 def test_the_system_has_a_name() -> None:

@@ -1,16 +1,18 @@
 """Names of wandb's that few scripts use: what answers for them, and what a person is told."""
 
 import copy
+import errno
 import inspect
 import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tidelog.datastore import Reader
-from tidelog.datastore.disk import Disk
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.sdk.current import Current
 from tidelog.sdk.errors import AbsentError, Error, UsageError
 from tidelog.sdk.from_wandb import names
@@ -259,6 +261,32 @@ def test_restore_opens_what_a_run_saved(
     assert restore(run, "none.json", disk=Disk()) is None
     (sentence,) = told(capsys)
     assert "none.json" in sentence
+
+
+class FullDisk(Disk):
+    """A disk that takes no copy any more."""
+
+    def copy(self, source: StrPath, path: StrPath, **_more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def test_restore_on_a_full_disk_is_none_and_told(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What could not be copied ends no training."""
+    (tmp_path / "c.json").write_text("{}")
+    run.save(str(tmp_path / "c.json"), base_path=str(tmp_path))
+    assert restore(run, "c.json", root=tmp_path / "there", disk=FullDisk()) is None
+    (sentence,) = told(capsys)
+    assert "No space left on device" in sentence
+
+
+def test_an_artifact_that_cannot_be_kept_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is wrong with what it was given."""
+    artifact = Artifact("a")
+    artifact.add_file("nul\0byte")
+    assert artifact is run.log_artifact(artifact)
+    assert "could not copy everything" in told(capsys)[-1]
 
 
 def test_without_a_run_the_script_goes_on(current: Current, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from text_disk import TextDisk
 
 from tidelog.sdk.monitor import gpus
-from tidelog.sdk.monitor.gpus import gpu_facts, missing_library, vendors_here
+from tidelog.sdk.monitor.gpus import amd_facts, missing_library, vendors_here
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_gpu_without_a_library_is_told_with_the_remedy(monkeypatch: pytest.Mon
 
 def test_a_driver_that_does_not_answer_has_no_facts() -> None:
     """Such as one without its library, or in a container that was not given the GPUs."""
-    assert [] == gpu_facts(TextDisk({"/proc/driver/nvidia": "", "/dev/kfd": ""}))
+    assert [] == amd_facts(TextDisk({"/proc/driver/nvidia": "", "/dev/kfd": ""}))

@@ -38,18 +38,6 @@ class Driver:
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
         return index
 
-    def nvmlSystemGetDriverVersion(self) -> str:
-        return "580.65.06"
-
-    def nvmlSystemGetCudaDriverVersion(self) -> int:
-        return 13010
-
-    def nvmlDeviceGetName(self, gpu: int) -> str | bytes:
-        return "NVIDIA H100" if gpu == 0 else b"NVIDIA A100 MIG 1g.5gb"
-
-    def nvmlDeviceGetUUID(self, gpu: int) -> str:
-        return f"GPU-{gpu}"
-
     def nvmlDeviceGetMemoryInfo(self, gpu: int) -> Any:
         return SimpleNamespace(total=80 * GIB, used=20 * GIB, free=60 * GIB)
 
@@ -110,16 +98,6 @@ def test_each_gpu_is_sampled(source: NvidiaSource) -> None:
 def test_processes_of_others_are_not_ours(source: NvidiaSource) -> None:
     """In a container the driver names the machine's pids, among which none of ours is."""
     assert "system/gpu/0/process_memory_bytes" not in source.sample(Moment(0.0, {5: USE}))
-
-
-def test_what_gpus_there_are_is_told(source: NvidiaSource) -> None:
-    """Name, memory, driver and the highest CUDA that it knows."""
-    shared = {"memory_bytes": 80 * GIB, "driver": "580.65.06", "cuda": "13.1"}
-    expected = [
-        {"index": 0, "name": "NVIDIA H100", "uuid": "GPU-0", **shared},
-        {"index": 1, "name": "NVIDIA A100 MIG 1g.5gb", "uuid": "GPU-1", **shared},
-    ]
-    assert expected == source.facts()
 
 
 def test_the_stand_in_has_only_what_the_real_library_has() -> None:

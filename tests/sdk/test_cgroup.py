@@ -6,7 +6,7 @@ The trees are made of text: a test cannot mount cgroups of both versions.
 import pytest
 from text_disk import CGROUP_V2_MOUNT, TextDisk, with_cgroups
 
-from tidelog.sdk.monitor.cgroup import (
+from tidelog.sdk.cgroup import (
     CpuCgroup,
     Folders,
     MemoryCgroup,

@@ -109,6 +109,11 @@ class MemoryCgroup:
         limit, path = min(limits) if limits else (None, self._folders.paths[0])
         return parse_limit(_read(f"{path}/{self._usage}", self._disk)), limit
 
+    @property
+    def limit_bytes(self) -> int | None:
+        """The tightest limit, of its own cgroup or of one above it."""
+        return self.usage()[1]
+
     def oom_kills(self) -> int | None:
         """Return how many of its processes any OOM killer has killed so far."""
         return parse_count("oom_kill", _read(f"{self._folders.paths[0]}/{self._events}", self._disk))
