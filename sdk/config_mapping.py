@@ -121,6 +121,9 @@ class Config(RecordedMapping):
     def __setattr__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
+    def __reduce__(self) -> tuple[Callable[..., "Config"], tuple[dict[str, Any]]]:
+        return _config_of_nobody, (self.as_dict(),)
+
     def _hold(self, values: dict[str, Any]) -> None:
         for key, value in values.items():
             self._values[key] = self._section(key, value) if type(value) is dict else value
@@ -142,6 +145,11 @@ class Config(RecordedMapping):
                     f"config {shown(name)} was {_text(before)} and is now {_text(value)}, which is "
                     "recorded; pass allow_val_change=True where this is meant",
                 )
+
+
+def _config_of_nobody(values: dict[str, Any]) -> Config:
+    """Return a copy, as in a checkpoint or in another process: its changes are no run's."""
+    return Config(record=lambda _: None, notices=Notices(), held=values, allow_val_change=True)
 
 
 def unsectioned(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from threading import Event, RLock, current_thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -109,6 +109,15 @@ class Run(Identity):
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # What a trainer's copy logs belongs to the same run.
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a run cannot be pickled; in the other process call sdk.attach({self.id!r})")
 
     if not TYPE_CHECKING:
 

@@ -1,6 +1,7 @@
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_a_change_within_a_map_is_told_by_its_key(
     """A map of a hundred values is no answer to what has changed."""
     config.update({"model": model})
     assert f"config {expected}, which is recorded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_of_a_config_is_a_config_of_nobody(
+    copied: Callable[[Config], Config],
+    config: Config,
+    recorded: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As a checkpoint or a worker process gets it: with attributes, and its changes are not recorded."""
+    made = copied(config)
+    made.lr = 1
+    made.model.lr = 9
+    made["model"] = {"lr": 7}
+    assert (1, 7, {"b": 1}) == (made.lr, made.model.lr, copied(config).model.opt)
+    assert (0.1, [], "") == (config.model.lr, recorded, capsys.readouterr().err)
+    assert "lr" not in config
 
 
 def test_changes_may_be_allowed_for_good(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,8 @@
+import copy
 import errno
 import json
 import math
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -467,3 +469,11 @@ def test_a_run_says_what_it_is(run: Run) -> None:
         run.dir.name, run.project, run.mode, run.step, run.resumed, run.tags
     )  # fmt: skip
     assert repr(run).startswith(f"<Run {run.name} (p/{run.id}), offline, open, step 0>")
+
+
+def test_a_copy_of_a_run_is_the_run_and_another_process_attaches_to_it(run: Run) -> None:
+    """A trainer that holds it may be copied; a pickle of it says what to do in the other process."""
+    assert run is copy.copy(run)
+    assert run is copy.deepcopy({"logger": run})["logger"]
+    with pytest.raises(TypeError, match=rf"call sdk\.attach\('{run.id}'\)"):
+        pickle.dumps(run)
