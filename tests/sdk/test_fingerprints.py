@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -156,17 +155,14 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         with (tmp_path / name).open("wb") as file:
             file.truncate(1 << 40)
-    code = f"from tidelog import sdk\nprint(1, flush=True)\nsdk.fingerprint({str(tmp_path)!r})"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.3)  # So that it is in the middle of reading.
+    code = f"from tidelog import sdk\nsdk.fingerprint({str(tmp_path)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "Ctrl-C ends it" in process.stderr.readline()  # It is said right before the reading.
     process.send_signal(signal.SIGINT)
     try:
         assert -signal.SIGINT == process.wait(20)
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        process.stderr.close()

@@ -58,9 +58,10 @@ def test_a_live_file_is_in_the_run_of_a_script_that_is_killed(
         run.save("best.txt", policy="live")
         with open("best.txt", "w") as file:
             file.write("22")
-        while (run.dir / "files" / "best.txt").read_text() != "22":
-            time.sleep(0.01)
-        time.sleep(0.1)  # The ledger has it right after the file.
+        from tidelog.datastore import Reader
+        with Reader(run.dir) as reader:
+            while [2] != [file.size for file in reader.files() if file.path == "files/best.txt"]:
+                time.sleep(0.01)
         print("copied", flush=True)
         time.sleep(60)
         """
