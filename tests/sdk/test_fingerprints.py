@@ -166,4 +166,4 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
         process.kill()
         process.stderr.close()
         process.wait()
-        process.stdout.close()
+        process.stderr.close()
