@@ -374,7 +374,7 @@ class Run(Identity):
         except TimeoutError as error:
             self.notices.tell(
                 "files at the end",
-                f"{directory}: {error}; files that were to be saved at the end are not: copy them by hand",
+                f"{directory}: {error}; files to be saved at the end are left out: copy them by hand",
             )
             return
         if not self.rank and not self._plan.is_attached:
