@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tidelog.datastore.sampling import Method, check_numbers, sampled_rows
 from tidelog.datastore.smoothing import smoothed_values
+from tidelog.datastore.text import counted
 
 if TYPE_CHECKING:
     from tidelog.datastore.disk import Disk, StrPath
@@ -35,6 +36,10 @@ class Series(NamedTuple):
     step: Any
     time: Any
     value: Any
+
+    def __repr__(self) -> str:
+        ends = f", steps {self.step[0]} to {self.step[-1]}" if len(self.step) else ""
+        return f"<Series of {counted(len(self.step), 'point')}{ends}>"
 
     def sampled(self, points: int, *, method: Method = "minmax") -> "Series":
         """Return at most `points` of the points, for a plot, in the order of the steps.

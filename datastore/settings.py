@@ -5,9 +5,9 @@ Flags win over `TIDELOG_*` variables, these over `./.tidelog.toml`, that over
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
@@ -81,12 +81,21 @@ def _xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> P
     return Path(environ.get(variable) or os.path.join(home, default), "tidelog")
 
 
+def _raise(error: SettingsError) -> NoReturn:
+    raise error
+
+
 def read_settings(
-    environ: Mapping[str, str] = os.environ, *, directory: str = ".", disk: Disk | None = None
+    environ: Mapping[str, str] = os.environ,
+    *,
+    directory: str = ".",
+    disk: Disk | None = None,
+    on_fault: Callable[[SettingsError], None] = _raise,
 ) -> dict[str, Setting]:
     """Return every setting that is set, by name. An empty variable counts as not set.
 
-    Raises SettingsError where a settings file is not TOML or names a setting that does not exist.
+    `on_fault` gets a SettingsError for a settings file that is not TOML and for each setting in it that
+    does not exist or has no value of a setting; where it returns, that one is left out.
     """
     disk = disk or Disk()
     settings: dict[str, Setting] = {}
@@ -94,14 +103,18 @@ def read_settings(
         if environ.get(variable):
             settings[name] = Setting(environ[variable], variable)
     for path in (config_directory(environ) / "config.toml", Path(directory, PROJECT_FILE)):
-        settings.update(_read_file(path, disk))
+        settings.update(_read_file(path, disk, on_fault))
     for name in NAMES:
         variable = f"TIDELOG_{name.upper()}"
         if environ.get(variable):
             settings[name] = Setting(environ[variable], variable)
         elif environ.get(f"{variable}_FILE"):
-            secret = _read_secret(environ[f"{variable}_FILE"], variable, disk)
-            settings[name] = Setting(secret, f"{variable}_FILE")
+            try:
+                secret = _read_secret(environ[f"{variable}_FILE"], variable, disk)
+            except SettingsError as error:
+                on_fault(error)
+            else:
+                settings[name] = Setting(secret, f"{variable}_FILE")
     return settings
 
 
@@ -113,7 +126,7 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
     return "\n".join([*(f"{name} = {json.dumps(value)}" for name, value in values.items()), *kept, ""])
 
 
-def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:
+def _read_file(path: Path, disk: Disk, on_fault: Callable[[SettingsError], None]) -> dict[str, Setting]:
     try:
         text = disk.read(path).decode()
         import tomllib  # Most runs have no settings file and need not pay for the parser.
@@ -122,16 +135,27 @@ def _read_file(path: Path, disk: Disk) -> dict[str, Setting]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
+        on_fault(SettingsError(f"{path} cannot be read as TOML: {error}"))
+        return {}
+    settings = {}
     for name, value in values.items():
+        setting = _as_text(value)
         if name not in NAMES:
-            raise SettingsError(f"{path} sets {name!r}, which is none of: {', '.join(NAMES)}")
-        if not isinstance(value, (str, bool)):
-            raise SettingsError(f"{path} sets {name} to {value!r}; write it as a string")
-    return {
-        name: Setting(value if isinstance(value, str) else str(value).lower(), str(path))
-        for name, value in values.items()
-    }
+            on_fault(SettingsError(f"{path} sets {name!r}, which is none of: {', '.join(NAMES)}"))
+        elif setting is None:
+            on_fault(SettingsError(f"{path} sets {name} to {value!r}; write it as a string"))
+        else:
+            settings[name] = Setting(setting, str(path))
+    return settings
+
+
+def _as_text(value: Any) -> str | None:
+    """Return a value of TOML as a variable would hold it, such as tags with commas between them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ",".join(value)
+    return str(value) if isinstance(value, (str, int, float)) else None
 
 
 def _read_secret(path: str, variable: str, disk: Disk) -> str:

@@ -21,6 +21,8 @@ class Summary:
     def __init__(self) -> None:
         self._last: dict[str, Any] = {}
         self._by_hand: dict[str, Any] = {}
+        # What was logged last, where a rule makes something else of it.
+        self._latest: dict[str, Any] = {}
         self._means: dict[str, tuple[int, float]] = {}
         self._rules: dict[str, str] = {}
         # Each pattern, the longest of its parts, and all of them.
@@ -51,6 +53,7 @@ class Summary:
         if not self._rules:
             self._last.update(data)
             return
+        self._latest.update(data)
         for key, value in data.items():
             rule = self._rule_of(key)
             if rule == "last":
@@ -65,6 +68,10 @@ class Summary:
     def values(self) -> dict[str, Any]:
         """Return key -> value."""
         return {**self._last, **self._by_hand}
+
+    def latest(self) -> dict[str, Any]:
+        """Return key -> the last value that was logged since this process began, else as `values()`."""
+        return {**self._by_hand, **self._last, **self._latest}
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint holds: `summary`, and what it takes to go on from there."""

@@ -58,3 +58,27 @@ def sparkline(points: Sequence[float], *, bars: str = BARS, width: int = CURVE_W
         else bars[min(top, round((point / 2 - low / 2) / span * top))]
         for point in points
     )
+
+
+def on_one_line(text: str) -> str:
+    """Return text with all that is not printable escaped.
+
+    What a run holds may come from anybody, and must not steer the terminal that it is shown on.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def width_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes: East Asian characters two, accents none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # Most texts need no tables of Unicode.
+
+    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "FW") for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return text that takes `width` cells of a terminal, or more where it is longer."""
+    return text + " " * (width - width_of(text))

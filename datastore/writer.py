@@ -176,6 +176,12 @@ class Writer:
         with self._lock:
             return self._encoder.summary.values()
 
+    @property
+    def latest(self) -> dict[str, Any]:
+        """Key -> the value that was logged last, whatever the summary makes of it."""
+        with self._lock:
+            return self._encoder.summary.latest()
+
     def summary_after(self, earlier: Summary) -> dict[str, Any]:
         """Return key -> value as a reader of this log and of those before it would find it now."""
         with self._lock:

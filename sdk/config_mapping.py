@@ -121,6 +121,9 @@ class Config(RecordedMapping):
     def __setattr__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
+    def __reduce__(self) -> tuple[Callable[..., "Config"], tuple[dict[str, Any]]]:
+        return _config_of_nobody, (self.as_dict(),)
+
     def _hold(self, values: dict[str, Any]) -> None:
         for key, value in values.items():
             self._values[key] = self._section(key, value) if type(value) is dict else value
@@ -136,11 +139,17 @@ class Config(RecordedMapping):
         for key, value in values.items():
             before = self._values.get(key, _ABSENT)
             if before is not _ABSENT and not _is_equal(before, value):
+                name, before, value = _first_change(str(key), before, value)
                 self._notices.tell(
                     "config change",
-                    f"config {shown(key)} was {shown(before)} and is now {shown(value)}, which is "
+                    f"config {shown(name)} was {_text(before)} and is now {_text(value)}, which is "
                     "recorded; pass allow_val_change=True where this is meant",
                 )
+
+
+def _config_of_nobody(values: dict[str, Any]) -> Config:
+    """Return a copy, as in a checkpoint or in another process: its changes are no run's."""
+    return Config(record=lambda _: None, notices=Notices(), held=values, allow_val_change=True)
 
 
 def unsectioned(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,3 +164,19 @@ def _is_equal(before: Any, value: Any) -> bool:
         return bool(before == value) or (isinstance(value, tuple) and before == list(value))
     except Exception:  # noqa: BLE001 - arrays have no one truth, other foreign objects may raise anything.
         return True
+
+
+def _first_change(name: str, before: Any, value: Any) -> tuple[str, Any, Any]:
+    """Return what to tell of two values that differ: of maps, the first key with other values."""
+    if isinstance(before, dict) and isinstance(value, dict):
+        for key in {**before, **value}:
+            ours, theirs = before.get(key, _ABSENT), value.get(key, _ABSENT)
+            if not _is_equal(ours, theirs):
+                return _first_change(f"{name}.{key}", ours, theirs)
+    return name, before, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Section):
+        return "a map"
+    return "not there" if value is _ABSENT else shown(value)

@@ -68,8 +68,7 @@ class Current:
             return self.run
         if self.run is not None and policy == FINISH_PREVIOUS:
             self.run.finish()
-        self._begun_without_id += not arguments.get("id")
-        return self._add(lambda: self._open_run(arguments), "init()", policy)
+        return self._add(lambda: self._begin(arguments), "init()", policy)
 
     def attach(self, run_id: str, *, project: str | None, directory: object) -> Run:
         """Record in a run that another process began. Never raises."""
@@ -106,6 +105,10 @@ class Current:
         if self.run is None:
             self.notices.tell("no run", f"sdk.{what} without a run has no effect: call sdk.init() first")
         return self.run
+
+    def _begin(self, arguments: Mapping[str, Any]) -> Run:
+        self._begun_without_id += not arguments.get("id")
+        return self._open_run(arguments)
 
     def _open_run(self, arguments: Mapping[str, Any]) -> Run:
         return open_run(

@@ -1,6 +1,6 @@
 """The courses of a run's metrics, from a bounded number of points. No I/O.
 
-Points are taken from the summary every so many steps, and that distance doubles when there are too
+Points are taken from the latest values every so many steps, and that distance doubles when there are too
 many, so the cost to `log()` is one comparison; reading the run back at its end would take minutes for
 the largest runs, and on a network file system for smaller ones.
 """
@@ -18,12 +18,16 @@ class Curves:
     def __init__(self) -> None:
         self.due_step = 0
         self._stride = 1
+        self._step: int | None = None
         self._points: dict[str, list[float]] = {}
 
-    def sample(self, step: int, summary: Mapping[str, Any]) -> None:
-        """Take the current value of each metric; the next sample is due at `due_step`."""
-        longest = 0
-        for key, value in summary.items():
+    def sample(self, step: int, latest: Mapping[str, Any]) -> None:
+        """Take the current value of each metric; the next sample is due at `due_step`.
+
+        A second sample of one step takes the place of the first.
+        """
+        longest, is_again, self._step = 0, step == self._step, step
+        for key, value in latest.items():
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 continue
             points = self._points.get(key)
@@ -31,6 +35,8 @@ class Curves:
                 if len(self._points) == METRICS_MAX or key.startswith("_"):
                     continue
                 points = self._points[key] = []
+            if is_again and points:
+                points.pop()
             points.append(value)
             longest = max(longest, len(points))
         if longest >= POINTS_MAX:

@@ -36,6 +36,9 @@ class Forward(Mapping[str, Any]):
 
     __hash__ = None  # type: ignore[assignment] # It stands for different maps over time.
 
+    def __reduce__(self) -> Any:
+        return self._find().__reduce__()  # A copy is one of what it stands for now.
+
     def __repr__(self) -> str:
         return repr(self._find())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tidelog.sdk.choices import DISABLED, ONLINE
 from tidelog.sdk.run_directory import RunDirectory
-from tidelog.sdk.run_plan import Plan, as_tags, as_text
+from tidelog.sdk.run_plan import Plan, as_names, as_text
 
 Record = Callable[[dict[str, Any]], None]
 
@@ -17,7 +17,7 @@ class Identity:
         self._plan = plan
         self._is_resumed = is_resumed
         self._record = record
-        self._tags = tuple(as_tags(plan.facts.get("tags")))
+        self._tags = tuple(as_names(plan.facts.get("tags")))
 
     @property
     def id(self) -> str:
@@ -50,7 +50,7 @@ class Identity:
 
     @tags.setter
     def tags(self, tags: object) -> None:
-        self._tags = tuple(as_tags(tags))
+        self._tags = tuple(as_names(tags))
         self._set_fact("tags", list(self._tags))
 
     @property

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidelog.datastore.process import pid_started
@@ -20,7 +20,7 @@ from tidelog.sdk.notices import Notices, say
 from tidelog.sdk.ranks import find_rank
 from tidelog.sdk.recording import Run
 from tidelog.sdk.report import find_style, start_block
-from tidelog.sdk.run_plan import Plan, make_plan
+from tidelog.sdk.run_plan import Plan, as_names, make_plan
 from tidelog.sdk.surroundings import Surroundings
 
 DEFAULTS_FILE = "config-defaults.yaml"
@@ -157,9 +157,10 @@ def _open_writer(plan: Plan, around: Surroundings, notices: Notices) -> Writer |
         return None
 
 
-def _chosen(config: object, *, include: Iterable[str] | None, exclude: Iterable[str] | None) -> object:
+def _chosen(config: object, *, include: object, exclude: object) -> object:
     """Return a config without the keys that are not wanted; what is no map is told later."""
-    if include is None and exclude is None:
+    included, excluded = as_names(include), as_names(exclude)
+    if not included and not excluded:
         return config
     try:
         values = as_map(config)
@@ -167,8 +168,8 @@ def _chosen(config: object, *, include: Iterable[str] | None, exclude: Iterable[
         values = None
     if values is None:
         return config
-    wanted = set(values) if include is None else set(include)
-    return {key: value for key, value in values.items() if key in wanted - set(exclude or ())}
+    wanted = included or values
+    return {key: value for key, value in values.items() if key in wanted and key not in excluded}
 
 
 def _start_block(plan: Plan, earlier: Earlier) -> str:

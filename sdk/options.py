@@ -83,7 +83,7 @@ def merge_options(
     for name, value in given.pop("unknown", {}).items():
         if value is None or value is False or name in WITHOUT_EFFECT:
             continue
-        remedy = REMEDIES.get(name, "see the README for what init() takes")
+        remedy = REMEDIES.get(name, "help(sdk.init) says what it takes")
         notices.append(
             (f"init {name}", f"init({name}=...) is not supported and has no effect: {remedy}")
         )

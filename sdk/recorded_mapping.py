@@ -86,6 +86,9 @@ class RecordedMapping(Mapping[str, Any]):
 
     __hash__ = None  # type: ignore[assignment] # Two maps are equal by what they hold.
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[dict[str, Any]]]:
+        return dict, (self.as_dict(),)  # A copy, also one in another process, is nobody's.
+
     def __repr__(self) -> str:
         return f"{self._title}({self.as_dict()!r})"
 

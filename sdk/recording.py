@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from threading import RLock, current_thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -34,8 +34,8 @@ from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
-DERIVED_PATIENCE_S = 2.0
-"""How long it waits for a disk that may not answer; run.json and summary.json are copies for people."""
+DISK_PATIENCE_S = 2.0
+"""How long the end of a run waits for a disk that may not answer, for what is no part of its log."""
 
 ENDING_LOOK_S = 0.1
 """How often one who waits for a thread that ends the run looks whether that thread is still there."""
@@ -111,6 +111,15 @@ class Run(Identity):
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # What a trainer's copy logs belongs to the same run.
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a run cannot be pickled; in the other process call sdk.attach({self.id!r})")
 
     if not TYPE_CHECKING:
 
@@ -336,9 +345,7 @@ class Run(Identity):
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
-            if not self.rank and not self._plan.is_attached:
-                self._attempts.make("save", self.files.keep_strays)
-            self._attempts.make("save", self.files.stop)
+            self._attempts.make("save", self._finish_files)
             self._attempts.make("finish", self._media.stop)
             self.lifetime.stop_parts()
             self.lifetime.wait_for_chores()
@@ -360,11 +367,28 @@ class Run(Identity):
         parts = (writer, self.lifetime, self._media, self.files)
         return writer is not None and any(part.is_busy for part in parts if part is not None)
 
+    def _finish_files(self) -> None:
+        """Copy what is to be kept at the end, unless the disk does not answer: to copy has no bound."""
+        from tidelog.datastore.patience import answer_within
+
+        directory = self._plan.directory
+        try:
+            answer_within(DISK_PATIENCE_S, lambda: self._disk.is_there(directory))
+        except TimeoutError as error:
+            self.notices.tell(
+                "files at the end",
+                f"{directory}: {error}; files that were to be saved at the end are not: copy them by hand",
+            )
+            return
+        if not self.rank and not self._plan.is_attached:
+            self.files.keep_strays()
+        self.files.stop()
+
     def _write_derived(self, state: str, code: int) -> None:
         from tidelog.datastore.patience import answer_within
 
         try:
-            answer_within(DERIVED_PATIENCE_S, lambda: self._derive(state, code))
+            answer_within(DISK_PATIENCE_S, lambda: self._derive(state, code))
         except OSError as error:
             self.notices.tell(
                 "derived",

@@ -4,7 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tidelog.datastore.text import ASCII_BARS, BARS, duration_text, size_text, sparkline
+from tidelog.datastore.text import (
+    ASCII_BARS,
+    BARS,
+    duration_text,
+    on_one_line,
+    padded,
+    size_text,
+    sparkline,
+    width_of,
+)
 
 METRICS_SHOWN_MAX = 6
 KEY_CHARACTERS_MAX = 24
@@ -100,7 +109,10 @@ def end_block(
     rows = [("rows", f"{counts}   lost {ending.lost_rows:,}")]
     if ending.warnings:
         rows.append(("warnings", _counts(ending.warnings)))
-    rows += [(key[:KEY_CHARACTERS_MAX], text) for key, text in _curves(curves, summary, style)]
+    rows += [
+        (on_one_line(key)[:KEY_CHARACTERS_MAX], on_one_line(text))
+        for key, text in _curves(curves, summary, style)
+    ]
     if mode == "online":
         rows += [("next", f"syncd verify {path}"), ("", "syncd status")]
     else:
@@ -131,7 +143,9 @@ def _curves(
     for key, points in curves[:METRICS_SHOWN_MAX]:
         last = summary.get(key, points[-1])
         value = f"{last:.5g}" if isinstance(last, (int, float)) else str(last)
-        lines.append((key, f"{sparkline(points, bars=bars)} {value}"))
+        # A line that is flat says nothing: a constant, or a value that was set by hand.
+        course = sparkline(points, bars=bars) if len(set(points)) > 1 else ""
+        lines.append((key, f"{course} {value}".lstrip()))
     more = len(curves) - METRICS_SHOWN_MAX
     if more > 0:
         lines.append(("...", f"and {more} more"))
@@ -139,8 +153,8 @@ def _curves(
 
 
 def _table(rows: list[tuple[str, str]], style: Style) -> list[str]:
-    width = max(len(label) for label, _ in rows)
-    return [f"  {style.dim(label.ljust(width))}  {text}" for label, text in rows]
+    width = max(width_of(label) for label, _ in rows)
+    return [f"  {style.dim(padded(label, width))}  {text}" for label, text in rows]
 
 
 def shell_path(directory: str) -> str:

@@ -47,7 +47,7 @@ class RowLog:
     def curves(self) -> list[tuple[str, list[float]]]:
         """Return (metric, some of its values in their order, the last one included)."""
         if self._writer is not None:
-            self._curves.sample(self.step, self._writer.summary)
+            self._curves.sample(self.step - 1, self._writer.latest)
         return self._curves.items()
 
     def log(self, data: Mapping[str, Any], step: int | None, *, commit: bool | None) -> None:
@@ -138,7 +138,7 @@ class RowLog:
 
     def _sample(self, step: int) -> None:
         if self._writer is not None:
-            self._curves.sample(step, self._writer.summary)
+            self._curves.sample(step, self._writer.latest)
 
 
 def _steps_from(step: int) -> Iterator[int]:

@@ -154,15 +154,15 @@ def make_plan(
     return plan
 
 
-def as_tags(tags: object) -> list[str]:
-    """Return tags as a list: from a sequence, or from text with commas between them."""
-    if tags is None:
+def as_names(names: object) -> list[str]:
+    """Return tags or keys as a list: from a sequence, or from text with commas between them."""
+    if names is None:
         return []
-    if isinstance(tags, str):
-        return [tag.strip() for tag in tags.split(",") if tag.strip()]
-    if isinstance(tags, (Sequence, set, frozenset)):
-        return [as_text(tag) for tag in tags]
-    return [as_text(tags)]
+    if isinstance(names, str):
+        return [as_text(name.strip()) for name in names.split(",") if name.strip()]
+    if isinstance(names, (Sequence, set, frozenset)):
+        return [as_text(name) for name in names]
+    return [as_text(names)]
 
 
 def as_text(value: object) -> str:
@@ -212,7 +212,7 @@ def _facts(plan: Plan, chosen: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("entity", "group", "job_type", "notes"):
         if chosen.get(name) is not None:
             facts[name] = as_text(chosen[name])
-    tags = as_tags(chosen.get("tags"))
+    tags = as_names(chosen.get("tags"))
     if tags:
         facts["tags"] = tags
     if plan.rank.world_size > 1:

@@ -39,6 +39,7 @@ class SourceCode:
         self._notices = notices
         self._directory = directory
         self._threads: list[threading.Thread] = []
+        self._kept_cells: str | None = None
 
     @cached_property
     def _matches(self) -> Matches:
@@ -67,13 +68,21 @@ class SourceCode:
         if program is not None and self._disk.is_file(program):
             path = os.path.abspath(program)
             self._files.take(self._match(path, os.path.dirname(path), FOLDER), "now")
-        elif (cells := notebook_cells()) is not None:
-            self._files.write(f"{FOLDER}/cells.py", cells.encode("utf-8", "backslashreplace"))
+        else:
+            self._keep_cells()
 
     def stop(self) -> None:
-        """Return once all that was chosen is copied."""
+        """Return once all that was chosen is copied, and cells that ran meanwhile are there as well."""
         for thread in self._threads:
             thread.join()
+        if self._kept_cells is not None:
+            self._keep_cells()
+
+    def _keep_cells(self) -> None:
+        cells = notebook_cells()
+        if cells is not None and cells != self._kept_cells:
+            self._kept_cells = cells
+            self._files.write(f"{FOLDER}/cells.py", cells.encode("utf-8", "backslashreplace"))
 
     def _match(self, path: str, folder: str, place: str) -> Match:
         return Match(path, f"{place}/{self._matches.name_below(path, folder)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import Setting, SettingsError, read_settings
+from tidelog.datastore.settings import Setting, read_settings
 from tidelog.sdk.naming import Entropy
 from tidelog.sdk.notices import Notices
 from tidelog.sdk.spawn import syncd_command
@@ -27,9 +27,9 @@ class Surroundings:
     """Returns the command that makes sure that a syncd watches a root."""
 
     def settings(self, notices: Notices) -> dict[str, Setting]:
-        """Return what environment and settings files say; nothing, which is told, where one is wrong."""
-        try:
-            return read_settings(self.environ, disk=self.disk)
-        except SettingsError as error:
-            notices.tell("settings file", f"{error}; it is passed over")
-            return {}
+        """Return what environment and settings files say; what is wrong in them is told."""
+        return read_settings(
+            self.environ,
+            disk=self.disk,
+            on_fault=lambda error: notices.tell("settings", f"{error}; it is passed over"),
+        )

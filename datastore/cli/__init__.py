@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 import click
 
 from tidelog.datastore.cli import cat, console, export, runs, salvage, show, verify
-from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.text import on_one_line
 
 INTERRUPTED = 130
 
@@ -56,6 +56,9 @@ def main() -> NoReturn:
     try:
         # On its own click would answer Ctrl-C with 1, which means damage here.
         code = group.main(prog_name="datastore", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # The help: our own words, in lines.
+        raise SystemExit(error.exit_code) from None
     except click.ClickException as error:
         text = on_one_line(error.message)  # It may name a file that somebody else has named.
         error.message = text  # type: ignore[misc]  # final to type checkers alone

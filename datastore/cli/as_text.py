@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from unicodedata import combining, east_asian_width
 
 import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.records import Histogram, Media
-from tidelog.datastore.text import counted
+from tidelog.datastore.text import counted, on_one_line, padded, width_of
 
 VALUE_CHARACTERS_MAX = 60
+KEY_CHARACTERS_MAX = 48
 
 
 def value_text(value: object) -> str:
@@ -27,8 +27,17 @@ def value_text(value: object) -> str:
         text = value
     else:
         text = dumps(value)
+    return _shortened(text, VALUE_CHARACTERS_MAX)
+
+
+def key_text(key: object) -> str:
+    """Return a key on one line, shortened: one that is long moves the values of all others away."""
+    return _shortened(str(key), KEY_CHARACTERS_MAX)
+
+
+def _shortened(text: str, characters_max: int) -> str:
     text = on_one_line(text)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
+    return text if len(text) <= characters_max else f"{text[: characters_max - 1]}…"
 
 
 def _histogram_text(histogram: Histogram) -> str:
@@ -38,16 +47,6 @@ def _histogram_text(histogram: Histogram) -> str:
         return f"a histogram of {sum(counts):,} values from {edges[0]:.6g} to {edges[-1]:.6g}"  # type: ignore[arg-type,index]
     except (TypeError, ValueError, IndexError, KeyError):
         return "a histogram"
-
-
-def on_one_line(text: str) -> str:
-    """Return text with all that is not printable escaped.
-
-    What a run holds may come from anybody, and must not steer the terminal that it is shown on.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def time_text(time: float) -> str:
@@ -70,14 +69,5 @@ def print_table(lines: Sequence[Sequence[str]]) -> None:
     table = [[on_one_line(cell) for cell in line] for line in lines]
     widths = [max(map(width_of, column)) for column in zip(*table, strict=True)]
     for line in table:
-        padded = [
-            cell + " " * (width - width_of(cell)) for cell, width in zip(line, widths, strict=True)
-        ]
-        click.echo("  ".join(padded).rstrip())
-
-
-def width_of(text: str) -> int:
-    """Return how many cells of a terminal a text takes: East Asian characters two, accents none."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "FW") for c in text)
+        cells = [padded(cell, width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

@@ -5,11 +5,12 @@ from dataclasses import fields
 import click
 
 from tidelog.datastore.as_json import encoded
-from tidelog.datastore.cli.as_text import on_one_line, time_text, value_text
+from tidelog.datastore.cli.as_text import time_text, value_text
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting, tell
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
 from tidelog.datastore.records import KIND_NAMES, SCHEMA, Record
+from tidelog.datastore.text import on_one_line
 
 DAMAGE_FOUND = 1
 KINDS = [name for kind, name in KIND_NAMES.items() if kind != SCHEMA]

@@ -6,11 +6,10 @@ from dataclasses import asdict
 import click
 
 from tidelog.datastore.as_json import dumps
-from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.console import ConsoleLine, ConsoleLines
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.text import counted
+from tidelog.datastore.text import counted, on_one_line
 
 DAMAGE_FOUND = 1
 

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 
 import click
 
-from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.cli.unreadable import tell
 from tidelog.datastore.columns import Columns
 from tidelog.datastore.disk import Disk
@@ -15,7 +14,7 @@ from tidelog.datastore.export import FORMATS, export, format_of
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.text import counted, size_text
+from tidelog.datastore.text import counted, on_one_line, size_text
 
 DAMAGE_FOUND = 1
 RUNS_SHOWN_MAX = 3

@@ -7,13 +7,14 @@ from typing import Any, get_args
 import click
 
 from tidelog.datastore.as_json import encoded, plain
-from tidelog.datastore.cli.as_text import on_one_line, print_table, time_text, value_text
+from tidelog.datastore.cli.as_text import print_table, time_text, value_text
 from tidelog.datastore.cli.progress import has_watcher
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.comparison import find_field
 from tidelog.datastore.root import OnProgress, open_root
 from tidelog.datastore.run_info import RunInfo, check_field
 from tidelog.datastore.state import State
+from tidelog.datastore.text import on_one_line
 
 PROGRESS_RUNS_MIN = 500
 """Fewer runs are listed before a progress bar would be seen."""

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import click
 
 from tidelog.datastore.as_json import encoded
-from tidelog.datastore.cli.as_text import on_one_line, tail_text
+from tidelog.datastore.cli.as_text import tail_text
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.gaps import Loss
 from tidelog.datastore.layout import SALVAGE_JSON
 from tidelog.datastore.salvage import salvage
 from tidelog.datastore.salvage_report import SalvagedLog, SalvagedRun, SalvageReport
-from tidelog.datastore.text import counted, size_text
+from tidelog.datastore.text import counted, on_one_line, size_text
 
 LOST = 1
 UNNAMED_SHOWN_MAX = 5

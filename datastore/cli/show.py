@@ -7,13 +7,21 @@ from typing import Any
 import click
 
 from tidelog.datastore.as_json import encoded, plain
-from tidelog.datastore.cli.as_text import on_one_line, print_table, tail_text, time_text, value_text
+from tidelog.datastore.cli.as_text import key_text, print_table, tail_text, time_text, value_text
 from tidelog.datastore.cli.repro import print_rebuild
 from tidelog.datastore.cli.system import describe_system, system_lines
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
-from tidelog.datastore.text import counted, duration_text, size_text, sparkline
+from tidelog.datastore.text import (
+    counted,
+    duration_text,
+    on_one_line,
+    padded,
+    size_text,
+    sparkline,
+    width_of,
+)
 
 DAMAGE_FOUND = 1
 CURVE_WIDTH = 24
@@ -172,9 +180,7 @@ def _print_field(name: str, text: str) -> None:
 
 
 def _print_map(title: str, values: dict[str, Any], curves: dict[str, str]) -> None:
-    width = max((len(str(key)) for key in values), default=0)
+    width = max((width_of(key_text(key)) for key in values), default=0)
     for index, (key, value) in enumerate(values.items()):
-        text = f"{key!s:<{width}}  {value_text(value)}"
-        _print_field(
-            title if index == 0 else "", f"{text:<{width + 16}}  {curves.get(key, '')}".rstrip()
-        )
+        text = padded(f"{padded(key_text(key), width)}  {value_text(value)}", width + 16)
+        _print_field(title if index == 0 else "", f"{text}  {curves.get(key, '')}".rstrip())

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import click
 
-from tidelog.datastore.cli.as_text import on_one_line
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.location import Location
+from tidelog.datastore.text import on_one_line
 
 CANNOT_READ = 2
 

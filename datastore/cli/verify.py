@@ -6,12 +6,12 @@ import click
 
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.check import RunCheck, check_run
-from tidelog.datastore.cli.as_text import on_one_line, tail_text
+from tidelog.datastore.cli.as_text import tail_text
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.text import counted, size_text
+from tidelog.datastore.text import counted, on_one_line, size_text
 
 DAMAGE_FOUND = 1
 

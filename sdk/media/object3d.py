@@ -95,7 +95,7 @@ def _take(data: Any, file_type: str | None) -> Any:
     encoded = bytes_of(data)
     if encoded is not None:
         require_size(len(encoded), "it has", kind="model")
-        return encoded, _suffix_of(f".{file_type or _name_of(data)}")
+        return encoded, _suffix_of(f".{file_type}" if file_type else _name_of(data))
     if is_array(data) or isinstance(data, (list, tuple)):
         return {"points": _points(data)}
     raise ValueError(f"{shown(data)} is no 3D object; give points, a scene, a path, or an open file")

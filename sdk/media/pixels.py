@@ -55,8 +55,9 @@ def channels_last(array: Any, *, is_tensor: bool) -> Any:
         if array.shape[-1] == 1:
             array = array[:, :, 0]
     if 0 in array.shape or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        batch = "; of a batch [sdk.Image(each) for each in batch]" if array.ndim == 4 else ""
         raise ValueError(
-            f"an array of shape {shape} is no image: give (H, W), (H, W, 1|3|4) or (1|3|4, H, W)"
+            f"an array of shape {shape} is no image: give (H, W), (H, W, 1|3|4) or (1|3|4, H, W){batch}"
         )
     if array.size > PIXELS_MAX:
         raise ValueError(

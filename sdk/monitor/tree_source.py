@@ -13,9 +13,12 @@ class TreeSource:
     def sample(self, moment: Moment) -> Row:
         """Return CPU since the last sample (100 is one core), resident memory, processes and threads.
 
-        Memory that processes share counts for each of them.
+        Memory that processes share counts for each of them. Once all have ended nothing is told: that
+        they hold 0 bytes would be a measurement of nobody, and spoil the mean of a short run.
         """
         tree = moment.tree
+        if not tree:
+            return {}
         row: Row = {
             "system/process/memory_bytes": sum(use.rss_bytes for use in tree.values()),
             "system/process/count": len(tree),

@@ -108,6 +108,11 @@ def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     assert "Usage:" in result.stderr + result.stdout
 
 
+def test_a_command_alone_prints_its_help_in_lines() -> None:
+    """As --help does: it is our own text, and no name that would have to be escaped."""
+    assert datastore("--help").stdout == datastore().stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_sound_root_is_exit_code_0_and_json_parses(command: str, root: Path) -> None:
     """NaN and the infinities are text; cat has one object per record and line."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from log_spec import LogSpec, log_of_every_kind
+from log_spec import TIME, LogSpec, log_of_every_kind
 from run_spec import RunSpec
 
-from tidelog.datastore.records import Histogram, Media
+from tidelog.datastore.records import CONFIG, Histogram, Media
 
 DOCUMENTS = ["show", "verify", "runs", "salvage"]
 
@@ -63,6 +63,22 @@ def test_a_name_steers_no_terminal_where_usage_is_told(arguments: list[str]) -> 
     result = datastore(*arguments, "-o", "x.csv") if arguments[0] == "export" else datastore(*arguments)
     assert (2, False) == (result.returncode, b"\x1b" in result.stderr)
     assert b"x1b" in result.stderr
+
+
+def test_a_long_key_moves_no_other_value_away(tmp_path: Path) -> None:
+    """It is shortened for people; JSON has all of it."""
+    key = "layer." * 50
+    run = RunSpec(tmp_path, "p", "r")
+    run.log.record(CONFIG, TIME, {"lr": 0.5, "学习": 0.25, key: 1})
+    run.finish()
+    lines = datastore("show", tmp_path / "p/r").stdout.decode().splitlines()
+    [line] = [line for line in lines if "0.5" in line]
+    assert len(line) < 80
+    [cut] = [line for line in lines if "layer." in line]
+    assert cut.index("…  1") < 80
+    [wide] = [line for line in lines if "学习" in line]
+    assert line.index("0.5") == wide.index("0.25") + 2, "two characters take four cells"
+    assert key in json.loads(datastore("show", tmp_path / "p/r", "--json").stdout)["config"]
 
 
 def test_columns_are_even_whatever_is_in_them(tmp_path: Path) -> None:

@@ -297,6 +297,12 @@ def test_a_series_becomes_a_frame_a_table_or_a_matrix() -> None:
     assert [[0, TIME, 0.5]] == series.to_numpy()[:1].tolist()
 
 
+def test_a_series_is_shown_in_a_line() -> None:
+    """A million numbers on a terminal tell nobody anything."""
+    assert "<Series of 2 points, steps 3 to 9>" == repr(Series([3, 9], [TIME, TIME], [1.0, 2.0]))
+    assert "<Series of 0 points>" == repr(Series([], [], []))
+
+
 def test_the_error_is_one_of_ours() -> None:
     """Whoever catches DatastoreError catches a missing package as well."""
     from tidelog.datastore.errors import MissingPackageError

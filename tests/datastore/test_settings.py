@@ -71,7 +71,7 @@ def test_a_settings_file_may_be_a_symbolic_link(home: dict[str, str], tmp_path: 
         (b"project = ", "cannot be read as TOML"),
         (b"\xff\xfe", "cannot be read as TOML"),
         (b"colour = 'red'", "sets 'colour', which is none of: hub, api_key"),
-        (b"project = 5", "sets project to 5; write it as a string"),
+        (b"tags = [5]", r"sets tags to \[5\]; write it as a string"),
         (b"[hub]\nurl = 'x'", "sets hub to"),
     ],
 )
@@ -83,6 +83,25 @@ def test_a_settings_file_that_makes_no_sense_is_named(
     with pytest.raises(SettingsError, match=match) as caught:
         values(home, tmp_path)
     assert str(tmp_path / ".tidelog.toml") in str(caught.value)
+
+
+def test_what_makes_no_sense_takes_nothing_else_with_it(home: dict[str, str], tmp_path: Path) -> None:
+    """Where a fault is no error, the other settings of the file hold, and those of other places."""
+    (tmp_path / "tidelog" / "config.toml").write_bytes(b"\xff")
+    (tmp_path / ".tidelog.toml").write_text('colour = "red"\nproject = "p"\n')
+    environ = dict(home, TIDELOG_DIR="runs", TIDELOG_API_KEY_FILE=str(tmp_path / "none"))
+    faults: list[SettingsError] = []
+    found = read_settings(environ, directory=str(tmp_path), on_fault=faults.append)
+    assert {"project": "p", "dir": "runs"} == {name: setting.value for name, setting in found.items()}
+    assert 3 == len(faults)
+
+
+def test_a_value_of_toml_is_what_a_variable_would_hold(home: dict[str, str], tmp_path: Path) -> None:
+    """Numbers, and tags as TOML has lists."""
+    text = 'monitor = 0.5\nproject = 5\ntags = ["a", "b"]\nquiet = true\n'
+    (tmp_path / ".tidelog.toml").write_text(text)
+    expected = {"monitor": "0.5", "project": "5", "tags": "a,b", "quiet": "true"}
+    assert expected == values(home, tmp_path)
 
 
 def test_the_users_folder_follows_xdg() -> None:

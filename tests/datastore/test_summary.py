@@ -157,3 +157,14 @@ def test_a_writer_goes_on_with_the_summary_of_the_logs_before_it(tmp_path: Path)
             assert reader.summary == found
             earlier = reader.running_summary()
     assert {"low": 2, "mean": 4.5, "last": 3, "best": 1} == found == earlier.values()
+
+
+def test_the_latest_value_is_known_whatever_the_summary_is() -> None:
+    """A curve of a metric whose summary is its maximum goes down again; by hand is no course."""
+    summary = Summary()
+    summary.observe({"lr": 1, "acc": 5})
+    summary.define("acc", {"summary": "max"})
+    for acc in (9, 3):
+        summary.observe({"acc": acc})
+    summary.set_by_hand({"acc": 7, "best": 8})
+    assert {"lr": 1, "acc": 3, "best": 8} == summary.latest()

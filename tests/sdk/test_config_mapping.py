@@ -1,6 +1,7 @@
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,40 @@ def test_a_changed_value_is_recorded_and_told_once_unless_it_is_meant(
     assert "config 'lr' was 2 and is now 3" in line
     assert "allow_val_change=True" in line
     assert {"lr": 4} == recorded[-1]
+
+
+@pytest.mark.parametrize(
+    ("expected", "model"),
+    [
+        ("'model.opt.b' was 1 and is now 5", {"lr": 0.1, "opt": {"b": 5}}),
+        ("'model.lr' was 0.1 and is now not there", {"opt": {"b": 1}}),
+        ("'model.depth' was not there and is now 3", {"lr": 0.1, "opt": {"b": 1}, "depth": 3}),
+        ("'model' was a map and is now 'resnet'", "resnet"),
+    ],
+)
+def test_a_change_within_a_map_is_told_by_its_key(
+    expected: str, model: object, config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A map of a hundred values is no answer to what has changed."""
+    config.update({"model": model})
+    assert f"config {expected}, which is recorded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_of_a_config_is_a_config_of_nobody(
+    copied: Callable[[Config], Config],
+    config: Config,
+    recorded: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As a checkpoint or a worker process gets it: with attributes, and its changes are not recorded."""
+    made = copied(config)
+    made.lr = 1
+    made.model.lr = 9
+    made["model"] = {"lr": 7}
+    assert (1, 7, {"b": 1}) == (made.lr, made.model.lr, copied(config).model.opt)
+    assert (0.1, [], "") == (config.model.lr, recorded, capsys.readouterr().err)
+    assert "lr" not in config
 
 
 def test_changes_may_be_allowed_for_good(capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,6 +183,27 @@ def test_unknown_arguments_are_told_with_what_to_do_instead(begin: Any, capsys: 
     assert "strange" in told[1]
 
 
+class Hostile:
+    """Raises whatever it is asked for."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __fspath__ = __str__
+
+
+@pytest.mark.parametrize("argument", ["id", "project", "dir", "tags", "config", "mode", "settings"])
+def test_an_argument_that_raises_ends_no_training(argument: str, current: Current) -> None:
+    """There is a run to log to in any case."""
+    run = current.init({"mode": "disabled", argument: Hostile()})
+    run.log({"loss": 1})
+    run.finish()
+    assert run.is_finished
+
+
 def test_before_init_nothing_raises(current: Current, capsys: Lines) -> None:
     """What is set without a run is told once and kept nowhere."""
     current.config()["lr"] = 1
@@ -332,10 +353,19 @@ def test_a_config_that_differs_from_that_of_the_earlier_life_is_told(begin: Any,
 
 
 def test_keys_of_a_config_may_be_chosen(begin: Any) -> None:
-    """As wandb does it."""
-    config = {"a": 1, "b": 2, "c": 3}
-    chosen = begin(config=config, config_include_keys=["a", "b"], config_exclude_keys=["b"])
-    assert {"a": 1} == chosen.config.as_dict()
+    """As wandb does it: no key means all. One name may stand alone; a text is no list of letters."""
+    config = {"a": 1, "b": 2, "lr": 3}
+    for expected, include, exclude in [
+        ({"a": 1}, ["a", "b"], ["b"]),
+        ({"lr": 3}, "lr", None),
+        ({"a": 1, "b": 2}, [], "lr"),
+        (config, [], None),
+        ({}, 5, None),
+    ]:
+        chosen = begin(
+            config=config, config_include_keys=include, config_exclude_keys=exclude, reinit=True
+        )
+        assert expected == chosen.config.as_dict()
 
 
 def test_a_summary_value_that_is_deleted_is_none(begin: Any) -> None:

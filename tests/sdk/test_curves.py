@@ -54,3 +54,12 @@ def test_only_numbers_of_the_first_metrics_are_sampled() -> None:
     values = {"text": "a", "flag": True, "_x": 1, **{f"m{i}": i for i in range(50)}}
     curves.sample(0, values)
     assert [f"m{i}" for i in range(METRICS_MAX)] == [key for key, _ in curves.items()]
+
+
+def test_a_step_that_is_sampled_again_is_one_point() -> None:
+    """As the last step is at the end of a run, when more of it may have come."""
+    curves = Curves()
+    curves.sample(0, {"loss": 2})
+    curves.sample(1, {"loss": 1})
+    curves.sample(1, {"loss": 0, "best": 3})
+    assert [("loss", [2, 0]), ("best", [3])] == curves.items()

@@ -164,5 +164,6 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
         assert -signal.SIGINT == process.wait(20)
     finally:
         process.kill()
+        process.stderr.close()
         process.wait()
         process.stderr.close()

@@ -1,6 +1,8 @@
+import copy
 import errno
 import json
 import math
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -323,6 +325,42 @@ def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
         assert ["files/good"] == [f.path for f in saved_files(reader)]
 
 
+class SilentDisk(Disk):
+    """A disk that from some time on answers nobody who asks what is there, as a server that is away."""
+
+    def __init__(self) -> None:
+        self.answers, self.copies = threading.Event(), 0
+        self.answers.set()
+
+    def is_there(self, path: StrPath) -> bool:
+        self.answers.wait(20)
+        return super().is_there(path)
+
+    def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
+        self.copies += 1
+        super().copy(source, path, **more)
+
+
+def test_files_of_the_end_are_left_out_where_the_disk_does_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To copy them has no bound; the end of the run has one, and tells it."""
+    (tmp_path / "model").write_text("weights")
+    disk = SilentDisk()
+    run = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"}).init(
+        {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
+    )
+    run.lifetime.wait_for_chores(10)
+    run.save(tmp_path / "model", policy="end")
+    disk.answers.clear()
+    run.finish()
+    disk.answers.set()
+    assert 0 == disk.copies
+    assert "copy them by hand" in capsys.readouterr().err
+    with Reader(run.dir) as reader:
+        assert "finished" == reader.state
+
+
 class HeldDisk(Disk):
     """A disk that copies nothing before it is let go."""
 
@@ -431,3 +469,11 @@ def test_a_run_says_what_it_is(run: Run) -> None:
         run.dir.name, run.project, run.mode, run.step, run.resumed, run.tags
     )  # fmt: skip
     assert repr(run).startswith(f"<Run {run.name} (p/{run.id}), offline, open, step 0>")
+
+
+def test_a_copy_of_a_run_is_the_run_and_another_process_attaches_to_it(run: Run) -> None:
+    """A trainer that holds it may be copied; a pickle of it says what to do in the other process."""
+    assert run is copy.copy(run)
+    assert run is copy.deepcopy({"logger": run})["logger"]
+    with pytest.raises(TypeError, match=rf"call sdk\.attach\('{run.id}'\)"):
+        pickle.dumps(run)

@@ -1,4 +1,5 @@
 import io
+import math
 
 import pytest
 
@@ -50,14 +51,14 @@ def test_online_says_what_uploads_it(expected: str, *, has_hub: bool) -> None:
 
 
 def test_the_end_counts_what_was_recorded_and_what_was_lost() -> None:
-    """Curves end with the last value; warnings are counted by kind."""
+    """Curves end with the last value, what never changed has none; warnings are counted by kind."""
     ending = Ending(1, 75.4, 12_000, 3, 2, 2048, 1, 10, {"bytes": 5})
     text = end_block(
         ending,
         name="n",
         mode="offline",
         directory="/d",
-        curves=[("loss", [2.0, 1.0]), ("acc", [0.0, 1.0])],
+        curves=[("loss", [2.0, 1.0]), ("acc", [0.0, 1.0]), ("lr", [0.1, 0.1]), ("odd", [math.nan])],
         summary={"loss": 0.98765432},
         style=PLAIN,
     )
@@ -67,8 +68,28 @@ def test_the_end_counts_what_was_recorded_and_what_was_lost() -> None:
         "  warnings  bytes 5",
         "  loss      █▁ 0.98765",
         "  acc       ▁█ 1",
+        "  lr        0.1",
+        "  odd       nan",
         "  next      syncd sync /d",
         "            datastore show /d",
+    ]
+
+
+def test_keys_of_any_script_are_aligned_and_steer_no_terminal() -> None:
+    """Characters of two cells take two; a line break or an escape in a key is shown as one."""
+    text = end_block(
+        Ending(0, 1.0, 2, 0, 0, 0, 0, 0, {}),
+        name="n",
+        mode="offline",
+        directory="/d",
+        curves=[("训练/损失", [1.0, 2.0]), ("a\n\x1b[2J", [2.0, 1.0])],
+        summary={},
+        style=PLAIN,
+    )
+    assert text.splitlines()[1:4] == [
+        "  rows        2   lost 0",
+        "  训练/损失   ▁█ 2",
+        "  a\\n\\x1b[2J  █▁ 1",
     ]
 
 

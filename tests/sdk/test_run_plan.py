@@ -71,6 +71,7 @@ def test_arguments_win_over_settings() -> None:
     assert (["x", "1"], "g") == (made.facts["tags"], made.facts["group"])
     assert made.is_quiet
     assert ["p", "q"] == plan(tags="p, q,").facts["tags"]
+    assert ["\\ud800"] == plan(tags="\ud800").facts["tags"], "text that no record could hold"
 
 
 @pytest.mark.parametrize(

@@ -167,4 +167,8 @@ def test_the_cells_of_a_notebook_are_saved_where_no_file_is_known(
     monkeypatch.setattr(__main__, "In", ["", "x = 1", "print(x)"], raising=False)
     monkeypatch.setitem(sys.modules, "IPython", __main__)
     recorded.code.keep_entry("gone.py")
-    assert "# %%\nx = 1\n\n# %%\nprint(x)" == (recorded.files / "code" / "cells.py").read_text()
+    cells = recorded.files / "code" / "cells.py"
+    assert "# %%\nx = 1\n\n# %%\nprint(x)" == cells.read_text()
+    monkeypatch.setattr(__main__, "In", ["", "x = 1", "print(x)", "run.finish()"])
+    recorded.code.stop()
+    assert cells.read_text().endswith("# %%\nrun.finish()"), "what ran since the run began"

@@ -109,6 +109,7 @@ def test_the_same_content_is_stored_once(tmp_path: Path, store: MediaStore) -> N
         ("shape (3,)", np.zeros(3)),
         ("shape (0, 3)", np.zeros((0, 3))),
         ("shape (2, 2, 7)", np.zeros((2, 2, 7))),
+        ("[sdk.Image(each) for each in batch]", np.zeros((4, 3, 8, 8))),
         ("dtype('O')|object", np.array([[object()]])),
         ("no image that Pillow can read", b"not an image"),
         ("is no image; give", 7),

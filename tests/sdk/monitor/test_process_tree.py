@@ -86,3 +86,11 @@ def test_a_tree_is_sampled_as_one() -> None:
     second = source.sample(Moment(20.0, tree))
     assert (150, 2, 6) == tuple(second[name] for name in expected)
     assert 200.0 == second["system/process/cpu_percent"]
+
+
+def test_nothing_is_told_of_processes_that_have_ended() -> None:
+    """A sample at the end of a short run finds nobody; 0 bytes would be the mean of such a run."""
+    source = TreeSource()
+    assert {} == source.sample(Moment(10.0, {}))
+    source.sample(Moment(20.0, {1: use(rss=100)}))
+    assert {} == source.sample(Moment(30.0, {}))
