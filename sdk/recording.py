@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from threading import RLock, current_thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -111,15 +111,6 @@ class Run(Identity):
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self  # What a trainer's copy logs belongs to the same run.
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a run cannot be pickled; in the other process call sdk.attach({self.id!r})")
 
     if not TYPE_CHECKING:
 
@@ -377,11 +368,11 @@ class Run(Identity):
         except TimeoutError as error:
             self.notices.tell(
                 "files at the end",
-                f"{directory}: {error}; files that were to be saved at the end are not: copy them by hand",
+                f"{directory}: {error}; files to be saved at the end are not: copy them by hand",
             )
             return
         if not self.rank and not self._plan.is_attached:
-            self.files.keep_strays()
+            self._attempts.make("save", self.files.keep_strays)
         self.files.stop()
 
     def _write_derived(self, state: str, code: int) -> None:
