@@ -16,6 +16,7 @@ from tidelog.sdk import media
 from tidelog.sdk.alerts import AlertLevel
 from tidelog.sdk.current import Current
 from tidelog.sdk.forward import Forward
+from tidelog.sdk.media.image import Image  # At once: a signal handler may be the first that wants one.
 from tidelog.sdk.notices import shown
 from tidelog.sdk.ranks import rank_zero_only
 from tidelog.sdk.recording import Run
@@ -50,8 +51,6 @@ config = Forward(_current.config)
 summary = Forward(_current.summary)
 
 if TYPE_CHECKING:
-    from tidelog.sdk.media import Image
-
     run: Run | None
 else:
 

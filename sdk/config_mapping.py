@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.notices import Notices, shown
-from tidelog.sdk.recorded_mapping import Record, RecordedMapping
+from tidelog.sdk.recorded_mapping import Record, RecordedMapping, record_nowhere
 
 _ABSENT = object()
 
@@ -101,6 +101,11 @@ class Config(RecordedMapping):
         object.__setattr__(self, "_allow_val_change", allow_val_change)
         self._hold(dict(held or {}))
 
+    @classmethod
+    def of_nobody(cls, values: Mapping[str, Any]) -> Self:
+        """Return one whose changes are recorded nowhere, so that none is told."""
+        return cls(held=values, record=record_nowhere, notices=Notices(), allow_val_change=True)
+
     def update(self, *sources: Any, allow_val_change: bool | None = None, **values: Any) -> None:
         """Set several values: from a mapping, an argparse Namespace, a dataclass, a file, or by name.
 
@@ -120,9 +125,6 @@ class Config(RecordedMapping):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.update({name: value})
-
-    def __reduce__(self) -> tuple[Callable[..., "Config"], tuple[dict[str, Any]]]:
-        return _config_of_nobody, (self.as_dict(),)
 
     def _hold(self, values: dict[str, Any]) -> None:
         for key, value in values.items():
@@ -145,11 +147,6 @@ class Config(RecordedMapping):
                     f"config {shown(name)} was {_text(before)} and is now {_text(value)}, which is "
                     "recorded; pass allow_val_change=True where this is meant",
                 )
-
-
-def _config_of_nobody(values: dict[str, Any]) -> Config:
-    """Return a copy, as in a checkpoint or in another process: its changes are no run's."""
-    return Config(record=lambda _: None, notices=Notices(), held=values, allow_val_change=True)
 
 
 def unsectioned(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,3 @@ class Forward(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self._find())
-
-    def __reduce__(self) -> Any:
-        # A copy is one of what it stands for now.
-        return self._find().__reduce__()

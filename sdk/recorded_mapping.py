@@ -37,7 +37,7 @@ class RecordedMapping(Mapping[str, Any]):
     @classmethod
     def of_nobody(cls, values: Mapping[str, Any]) -> Self:
         """Return one whose changes are recorded nowhere."""
-        return cls(held=values, record=_record_nowhere, notices=Notices())
+        return cls(held=values, record=record_nowhere, notices=Notices())
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Self], tuple[dict[str, Any]]]:
         return self.of_nobody, (self.as_dict(),)
@@ -85,9 +85,6 @@ class RecordedMapping(Mapping[str, Any]):
         return len(self._current())
 
     __hash__ = None  # type: ignore[assignment] # Two maps are equal by what they hold.
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[dict[str, Any]]]:
-        return dict, (self.as_dict(),)  # A copy, also one in another process, is nobody's.
 
     def __repr__(self) -> str:
         return f"{self._title}({self.as_dict()!r})"
@@ -146,5 +143,5 @@ class RecordedMapping(Mapping[str, Any]):
         return mapping or {}
 
 
-def _record_nowhere(_values: dict[str, Any]) -> None:
+def record_nowhere(_values: dict[str, Any]) -> None:
     """Forget what is set in a copy."""

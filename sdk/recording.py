@@ -7,9 +7,9 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from threading import Event, RLock, current_thread
+from threading import RLock, current_thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -18,6 +18,7 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.alerts import Alerts
 from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.config_mapping import Config
+from tidelog.sdk.console.bell import Bell
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.identity import Identity
@@ -69,7 +70,8 @@ class Run(Identity):
         self._lock = RLock()
         self._is_finished = False
         self._ending_thread = current_thread()
-        self._ended = Event()
+        self._has_ended = False
+        self._end_bell = Bell()
         self.lifetime = Lifetime(attempts=self._attempts, notices=self.notices)
         self._media = MediaRecorder(
             plan.directory,
@@ -109,15 +111,6 @@ class Run(Identity):
     def __repr__(self) -> str:
         state = "finished" if self._is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self  # What a trainer's copy logs belongs to the same run.
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a run cannot be pickled; in the other process call sdk.attach({self.id!r})")
 
     if not TYPE_CHECKING:
 
@@ -317,8 +310,8 @@ class Run(Identity):
         thread = self._ending_thread
         if self._is_busy or self.is_inherited or thread is current_thread():
             return
-        while thread.is_alive() and not self._ended.wait(ENDING_LOOK_S):
-            pass
+        while thread.is_alive() and not self._has_ended:
+            self._end_bell.wait(ENDING_LOOK_S)
 
     def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
         self._ending_thread = current_thread()
@@ -329,7 +322,8 @@ class Run(Identity):
         except Exception as error:  # noqa: BLE001 - as above.
             self._attempts.tell_failure("finish", error)
         finally:
-            self._ended.set()
+            self._has_ended = True
+            self._end_bell.ring()
             if self._on_finish is not None:
                 self._on_finish(self)
 
@@ -378,7 +372,7 @@ class Run(Identity):
             )
             return
         if not self.rank and not self._plan.is_attached:
-            self.files.keep_strays()
+            self._attempts.make("save", self.files.keep_strays)
         self.files.stop()
 
     def _write_derived(self, state: str, code: int) -> None:

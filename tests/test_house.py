@@ -236,7 +236,6 @@ SELDOM = (
     "attaching",
     "facts.origin",
     "facts.git",
-    "media.image",
     "monitor.watch",
 )
 SELDOM += ("from_wandb.names", "integration", "plot", "model_watch", "console.redirect")

@@ -7,7 +7,7 @@ import keras
 
 from tidelog import sdk
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.integration.harmless import harmless
+from tidelog.sdk.harmless import harmless
 
 
 class WandbMetricsLogger(keras.callbacks.Callback):

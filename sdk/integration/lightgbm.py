@@ -3,8 +3,8 @@
 from typing import Any
 
 from tidelog import sdk
+from tidelog.sdk.harmless import harmless
 from tidelog.sdk.integration.boosting import define, log_importances, save_model
-from tidelog.sdk.integration.harmless import harmless
 
 
 class WandbCallback:

@@ -6,8 +6,8 @@ from typing import Any
 import xgboost
 
 from tidelog import sdk
+from tidelog.sdk.harmless import harmless
 from tidelog.sdk.integration.boosting import define, is_higher_better, log_importances, save_model
-from tidelog.sdk.integration.harmless import harmless
 
 
 class WandbCallback(xgboost.callback.TrainingCallback):

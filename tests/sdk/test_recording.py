@@ -1,8 +1,7 @@
-import copy
 import errno
 import json
 import math
-import pickle
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -471,9 +470,14 @@ def test_a_run_says_what_it_is(run: Run) -> None:
     assert repr(run).startswith(f"<Run {run.name} (p/{run.id}), offline, open, step 0>")
 
 
-def test_a_copy_of_a_run_is_the_run_and_another_process_attaches_to_it(run: Run) -> None:
-    """A trainer that holds it may be copied; a pickle of it says what to do in the other process."""
-    assert run is copy.copy(run)
-    assert run is copy.deepcopy({"logger": run})["logger"]
-    with pytest.raises(TypeError, match=rf"call sdk\.attach\('{run.id}'\)"):
-        pickle.dumps(run)
+def test_a_run_whose_directory_is_gone_looks_at_no_live_file_after_its_end(
+    begin: Callable[..., Run], tmp_path: Path
+) -> None:
+    """What cannot be looked through at the end keeps nothing else from ending."""
+    (tmp_path / "model").write_text("weights")
+    run = begin()
+    run.save(tmp_path / "model", policy="live")
+    assert "tidelog-live" in {thread.name for thread in threading.enumerate()}
+    shutil.rmtree(run.dir)
+    run.finish()
+    assert "tidelog-live" not in {thread.name for thread in threading.enumerate()}

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from tidelog import sdk
-from tidelog.sdk.integration.harmless import harmless
+from tidelog.sdk.harmless import harmless
 from tidelog.sdk.media.table import Table
 from tidelog.sdk.plot import Chart
 

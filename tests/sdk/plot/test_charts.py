@@ -8,8 +8,9 @@ import pytest
 from sklearn import metrics
 
 from tidelog.datastore import Reader
-from tidelog.sdk import plot
+from tidelog.sdk import harmless, plot
 from tidelog.sdk.media.table import Table
+from tidelog.sdk.notices import Notices
 from tidelog.sdk.recording import Run
 
 Begin = Callable[..., Run]
@@ -150,6 +151,6 @@ def test_what_cannot_be_drawn_stops_nobody(
     draw: Callable[[], object], begin: Begin, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """It is None, which can be logged, and one sentence says what is wrong."""
-    monkeypatch.setattr(plot, "_notices", type(plot._notices)())
+    monkeypatch.setattr(harmless, "_notices", Notices())
     assert draw() is None
-    assert 1 == capsys.readouterr().err.count("drew nothing: ")
+    assert 1 == capsys.readouterr().err.count("() failed (")

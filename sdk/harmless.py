@@ -1,4 +1,4 @@
-"""What keeps a callback of ours from ending the training that calls it."""
+"""What keeps a callback or a chart of ours from ending the training that calls it."""
 
 from collections.abc import Callable
 from functools import wraps
