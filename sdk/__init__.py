@@ -65,6 +65,12 @@ else:
 
         return find_name(name, _current)
 
+    def __dir__() -> list[str]:
+        """Return what a prompt completes: names for scripts, those that are loaded late as well."""
+        from tidelog.sdk.from_wandb.names import SHOWN
+
+        return sorted({*__all__, *SHOWN})
+
 
 def init(
     project: str | None = None,

@@ -384,7 +384,7 @@ class Run(Identity):
             self.notices.tell(
                 "derived",
                 f"run.json and summary.json of {self._plan.directory} could not be written: {error}; "
-                "they are copies for people to read, the log has everything",
+                "they are copies, for people to read, of what the log holds",
             )
 
     def _derive(self, state: str, code: int) -> None:

@@ -96,6 +96,9 @@ METHODS: dict[str, Callable[..., object]] = {
 }
 """Methods of a run, which the module has for the current run."""
 
+SHOWN = {"errors", "integration", "plot", *ELSEWHERE, *CONSTANTS, *METHODS}
+"""Names of the module that a prompt completes."""
+
 ASKED: dict[str, Callable[["Run"], object]] = {
     "config_static": lambda run: run.config,
     "project_url": lambda _run: None,

@@ -46,6 +46,13 @@ def test_every_name_of_the_module_is_answered_for() -> None:
     assert [] == [name for name in MODULE if not hasattr(sdk, name)]
 
 
+def test_a_prompt_completes_what_scripts_use() -> None:
+    """What is loaded late as well, and no module of ours."""
+    assert {"init", "Table", "Image", "watch", "plot", "summary"} <= set(dir(sdk))
+    assert [] == [name for name in dir(sdk) if not hasattr(sdk, name)]
+    assert not {"recording", "rows", "os", "Any"} & set(dir(sdk))
+
+
 def test_every_name_of_a_run_is_answered_for(current: Current) -> None:
     """A disabled run has them as well."""
     run = current.init({"mode": "disabled"})
