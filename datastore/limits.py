@@ -23,6 +23,8 @@ class WriterLimits:
     close_patience_s: float = 2.0
     sync_patience_s: float = 30.0
     names_tried_max: int = 1000
+    # So often the trouble of a disk that comes and goes is told; the loss of rows is told in any case.
+    troubles_told_max: int = 3
     # A disk that does not answer. So long the constructor waits for it, and a call that records; with
     # durability "power", which asks for waiting, `sync_patience_s`.
     open_patience_s: float = 2.0

@@ -74,6 +74,8 @@ class Stream:
         self._is_directory_made = False
         self._has_gap = False  # Records that waited were lost: the log lacks what later ones build on.
         self._is_trouble_told = False
+        self._troubles_told = 0
+        self._is_log_deleted = False
         self._chain = CheckpointChain(0, limits)
         self._reopen_at = 0.0
         self._reopen_backoff_s = limits.reopen_backoff_first_s
@@ -364,13 +366,18 @@ class Stream:
         return True
 
     def _tell_trouble(self, error: Exception) -> None:
-        if not self._is_trouble_told:
-            self._is_trouble_told = True
-            reason = getattr(error, "strerror", None) or error
-            self._on_problem(
-                f"{self.path} cannot be written ({reason}); training goes on, "
-                "what is logged is held in memory and goes to the next file as soon as there is room"
-            )
+        self._is_log_deleted |= isinstance(error, FileNotFoundError)
+        if self._is_trouble_told or self._troubles_told == self._limits.troubles_told_max:
+            return
+        self._is_trouble_told = True
+        self._troubles_told += 1
+        is_last = self._troubles_told == self._limits.troubles_told_max
+        reason = getattr(error, "strerror", None) or error
+        self._on_problem(
+            f"{self.path} cannot be written ({reason}); training goes on, "
+            "what is logged is held in memory and goes to the next file as soon as there is room"
+            + ("; this is told no more unless rows are lost" if is_last else "")
+        )
 
     def tell_silence(self, silent_s: float) -> None:
         """Say that the disk does not answer."""
@@ -384,7 +391,8 @@ class Stream:
         self._on_problem(f"the disk of {self._directory} answers again: {self._told_loss()}")
 
     def _told_loss(self) -> str:
-        return f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
+        lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
+        return f"{lost}, besides what was deleted" if self._is_log_deleted else lost
 
     # -- syncing ---------------------------------------------------------------------------------
 

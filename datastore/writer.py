@@ -18,6 +18,7 @@ from tidelog.datastore.delivery import Delivery
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import InvalidNameError, WriterBusyError, WriterClosedError
 from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.datastore.forks import wait_for_imports
 from tidelog.datastore.layout import MAIN, LogName
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.record_encoder import RecordEncoder
@@ -335,4 +336,4 @@ def _start_anew_in_children() -> None:
         writer._start_anew_in_child()
 
 
-os.register_at_fork(after_in_child=_start_anew_in_children)
+os.register_at_fork(before=wait_for_imports, after_in_child=_start_anew_in_children)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from faults.faulty_disk import TROUBLES, FaultyDisk
+from waiting import until
 
 from tidelog.datastore import Reader, RecordError, Writer
 from tidelog.datastore.clock import Clock
@@ -113,6 +114,38 @@ def test_a_failed_file_is_left_alone_and_the_next_one_carries_on(
         assert [3, 6] == [
             sum(1 for r in run.records() if r.kind == "row" and r.log == log) for log in run.logs
         ]
+
+
+def test_a_disk_that_comes_and_goes_is_told_three_times(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """As under a limit of the size of files, where each of them fails; no row is lost."""
+    writer = writer_of(tmp_path, disk, problems)
+    for number in range(6):
+        disk.write_short(10)
+        log_rows(writer, number, number + 1)
+        until(lambda number=number: writer.sync() and writer.path.name == f"main.{number + 2:04}.tlog")
+    writer.close()
+    assert list(range(6)) == rows_of(tmp_path)
+    assert 3 == sum("cannot be written" in problem for problem in problems)
+    assert "this is told no more unless rows are lost" in problems[-2]
+    assert "takes data again" in problems[-1]
+
+
+def test_what_was_deleted_is_not_told_as_kept(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """Somebody removes the log while it is written: what it held is not in the next one."""
+    writer = writer_of(tmp_path, disk, problems)
+    log_rows(writer, 0, 3)
+    assert writer.sync()
+    writer.path.unlink()
+    log_rows(writer, 3, 5)
+    assert not writer.sync()
+    problems.seen("takes data again")
+    writer.close()
+    assert [3, 4] == rows_of(tmp_path)
+    assert "nothing is lost, besides what was deleted" in problems[-1]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 10, 19, 20, 30])
