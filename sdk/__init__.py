@@ -51,6 +51,19 @@ config = Forward(_current.config)
 summary = Forward(_current.summary)
 
 if TYPE_CHECKING:
+    from tidelog.sdk.media import Audio as Audio
+    from tidelog.sdk.media import BoundingBoxes2D as BoundingBoxes2D
+    from tidelog.sdk.media import Classes as Classes
+    from tidelog.sdk.media import Histogram as Histogram
+    from tidelog.sdk.media import Html as Html
+    from tidelog.sdk.media import ImageMask as ImageMask
+    from tidelog.sdk.media import Object3D as Object3D
+    from tidelog.sdk.media import Plotly as Plotly
+    from tidelog.sdk.media import Table as Table
+    from tidelog.sdk.media import Text as Text
+    from tidelog.sdk.media import Video as Video
+    from tidelog.sdk.media import box3d as box3d
+
     run: Run | None
 else:
 
@@ -69,7 +82,7 @@ else:
         """Return what a prompt completes: names for scripts, those that are loaded late as well."""
         from tidelog.sdk.from_wandb.names import SHOWN
 
-        return sorted({*__all__, *SHOWN})
+        return sorted({*__all__, *media.HOMES, *SHOWN})
 
 
 def init(
