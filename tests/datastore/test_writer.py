@@ -704,6 +704,18 @@ def test_what_is_buffered_is_written_often_and_synced_seldom(
     writer.close()
 
 
+def test_the_latest_value_is_not_the_summary(
+    disk: FaultyDisk, problems: Problems, tmp_path: Path
+) -> None:
+    """Whatever `define_metric` makes of a metric, what was logged last is known as well."""
+    writer = writer_of(tmp_path, disk, problems)
+    writer.define_metric("acc", {"summary": "max"})
+    for step, acc in enumerate((3, 9, 4)):
+        writer.log_row({"acc": acc}, step=step)
+    assert ({"acc": 9}, {"acc": 4}) == (writer.summary, writer.latest)
+    writer.close()
+
+
 def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
     """The message names the value and the choice; nothing was made."""
     with pytest.raises(ValueError, match=r"'fast' is none of process, power, buffered"):
