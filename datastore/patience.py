@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+DISK_PATIENCE_S = 2.0
+"""How long the end of a run waits for a disk that may not answer, for what is no part of its log."""
+
 
 def answer_within(patience_s: float, call: Callable[[], T]) -> T:
     """Return what `call` returns, or raise what it raises.

@@ -81,14 +81,37 @@ class KeptFiles:
         """Copy source files beside training; return the paths that they will have."""
         return self._code.log(os.fspath(root), name, include, exclude)
 
-    def keep_strays(self) -> None:
+    def finish(self, *, keeps_strays: bool) -> None:
+        """Return once all is copied, as it is now; `keeps_strays` is for the main process of a run.
+
+        A disk that does not answer is given up, which is told: to copy has no bound.
+        """
+        from tidelog.datastore.patience import DISK_PATIENCE_S, answer_within
+
+        try:
+            answer_within(DISK_PATIENCE_S, lambda: self._disk.is_there(self._directory))
+        except TimeoutError as error:
+            self._notices.tell(
+                "files at the end",
+                f"{self._directory}: {error}; files to be saved at the end are left out: copy them by "
+                "hand",
+            )
+            return
+        if keeps_strays:
+            self._keep_strays()
+        self._code.stop()
+        self._live.stop()
+
+    def _keep_strays(self) -> None:
         """Copy what the script itself wrote into the run directory, as wandb uploads what is there."""
-        for entry in self._disk.list(self._directory):
+        try:
+            entries = self._disk.list(self._directory)
+        except OSError as error:
+            self._notices.tell(
+                "save", f"{self._directory} could not be read ({error}): training goes on"
+            )
+            return
+        for entry in entries:
             if is_stray(entry.name):
                 path = os.path.join(self._directory, entry.name)
                 self._files.save(path, base_path=self._directory, policy="end")
-
-    def stop(self) -> None:
-        """Return once all is copied, as it is now."""
-        self._code.stop()
-        self._live.stop()

@@ -34,9 +34,6 @@ from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
 
-DISK_PATIENCE_S = 2.0
-"""How long the end of a run waits for a disk that may not answer, for what is no part of its log."""
-
 ENDING_LOOK_S = 0.1
 """How often one who waits for a thread that ends the run looks whether that thread is still there."""
 
@@ -336,7 +333,8 @@ class Run(Identity):
             writer.close(state=state, exit_code=code, reason=reason)
             return
         try:
-            self._attempts.make("save", self._finish_files)
+            is_main = not self.rank and not self._plan.is_attached
+            self._attempts.make("save", lambda: self.files.finish(keeps_strays=is_main))
             self._attempts.make("finish", self._media.stop)
             self.lifetime.stop_parts()
             self.lifetime.wait_for_chores()
@@ -347,7 +345,16 @@ class Run(Identity):
         if self._plan.is_attached:
             return  # The run goes on in the process that began it.
         if not self.rank:
-            self._write_derived(state, code)
+            from tidelog.sdk.derived import write_derived  # Loads json, which nothing else here needs.
+
+            write_derived(
+                self._plan.directory,
+                facts={**self._plan.facts, "state": state, "exit_code": code},
+                config=self._config.as_dict(),
+                summary=self._summary.as_dict(),
+                disk=self._disk,
+                notices=self.notices,
+            )
         if not is_quiet:
             say(self._end_block(writer, code))
 
@@ -357,43 +364,6 @@ class Run(Identity):
         writer = self._writer
         parts = (writer, self.lifetime, self._media, self.files)
         return writer is not None and any(part.is_busy for part in parts if part is not None)
-
-    def _finish_files(self) -> None:
-        """Copy what is to be kept at the end, unless the disk does not answer: to copy has no bound."""
-        from tidelog.datastore.patience import answer_within
-
-        directory = self._plan.directory
-        try:
-            answer_within(DISK_PATIENCE_S, lambda: self._disk.is_there(directory))
-        except TimeoutError as error:
-            self.notices.tell(
-                "files at the end",
-                f"{directory}: {error}; files to be saved at the end are left out: copy them by hand",
-            )
-            return
-        if not self.rank and not self._plan.is_attached:
-            self._attempts.make("save", self.files.keep_strays)
-        self.files.stop()
-
-    def _write_derived(self, state: str, code: int) -> None:
-        from tidelog.datastore.patience import answer_within
-
-        try:
-            answer_within(DISK_PATIENCE_S, lambda: self._derive(state, code))
-        except OSError as error:
-            self.notices.tell(
-                "derived",
-                f"run.json and summary.json of {self._plan.directory} could not be written: {error}; "
-                "they are copies, for people to read, of what the log holds",
-            )
-
-    def _derive(self, state: str, code: int) -> None:
-        from tidelog.sdk.derived import write_run_json, write_summary_json
-
-        directory = self._plan.directory
-        write_summary_json(directory, self._summary.as_dict(), disk=self._disk)
-        facts = {**self._plan.facts, "state": state, "exit_code": code}
-        write_run_json(directory, facts, self._config.as_dict(), disk=self._disk)
 
     def _end_block(self, writer: Writer, code: int) -> str:
         ending = Ending(
