@@ -9,20 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datastore_command import datastore
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.check import check_run
-
-
-def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
-    )
 
 
 def sound(root: Path, name: str = "sound") -> RunSpec:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datastore_command import datastore
 from log_spec import TIME, LogSpec, log_of_every_kind
 
 from tidelog.datastore.errors import NotARunError
@@ -18,17 +19,6 @@ from tidelog.datastore.records import EXIT, FILE, RUN, Media
 from tidelog.datastore.text import duration_text, size_text, sparkline
 
 COMMANDS = ["show", "cat", "verify"]
-
-
-def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
-    )
 
 
 def strict(text: str) -> Any:

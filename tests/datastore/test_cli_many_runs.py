@@ -1,29 +1,18 @@
 """Commands about many runs: each is named, and one that cannot be read hides no other."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from datastore_command import datastore
 from run_spec import RunSpec
 
 from tidelog.datastore import Writer
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
-
-
-def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
-    )
 
 
 @pytest.fixture

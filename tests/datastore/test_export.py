@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from blocked import run_without
+from datastore_command import datastore
 from hypothesis import given
 from hypothesis import strategies as st
 from log_spec import TIME, LogSpec
@@ -23,17 +24,6 @@ from tidelog.datastore.export import export
 
 IMAGE = Media("image", "media/images/a_0.png", "9f" * 32, 68, {"caption": "sieben"})
 FORMATS = ["parquet", "csv", "jsonl"]
-
-
-def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
-    )
 
 
 @pytest.fixture
