@@ -8,10 +8,10 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.http_target import HttpTarget
-from tidelog.syncd.agent.root_target import RootTarget
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.target import Target
+from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.hub.server import HubServer, Listen
 
 SETTINGS = AgentSettings(

@@ -8,8 +8,8 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotALogError
 from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, Scanner, TornTail, identify
-from tidelog.syncd.agent.ledger import entries_of
-from tidelog.syncd.agent.plan import Run
+from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.upload.ledger import entries_of
 from tidelog.syncd.bodies import FileEntry
 
 

@@ -9,11 +9,11 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.agent.control import ask_daemon
-from tidelog.syncd.agent.credentials import FILE, Address, parse_address, store
-from tidelog.syncd.agent.lock import state_directory
-from tidelog.syncd.agent.retry import Course, SetbackError
+from tidelog.syncd.agent.daemon.control import ask_daemon
+from tidelog.syncd.agent.daemon.lock import state_directory
+from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.credentials import FILE, Address, parse_address, store
 from tidelog.syncd.cli.console import PARKED, say
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.protocol import DEFAULT_HUB
@@ -61,7 +61,7 @@ def command(hub: str | None, key_file: str | None) -> None:
 
 async def _try_key(address: Address, key: str) -> None:
     # Only this needs the HTTP client.
-    from tidelog.syncd.agent.http_target import HttpTarget
+    from tidelog.syncd.agent.target.http_target import HttpTarget
 
     target = HttpTarget(
         address.url, read_key=lambda: key, settings=AgentSettings(answer_timeout_s=10.0), clock=Clock()

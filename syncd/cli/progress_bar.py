@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.text import counted, duration_text, size_text
-from tidelog.syncd.agent.progress import Progress
+from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.cli.console import say
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.agent.connect import open_target
-from tidelog.syncd.agent.control import ask_daemon, socket_path
-from tidelog.syncd.agent.credentials import Address, find_address
-from tidelog.syncd.agent.lock import Holder, Lock, acquire, holder_of, state_directory
+from tidelog.syncd.agent.daemon.control import ask_daemon, socket_path
+from tidelog.syncd.agent.daemon.lock import Holder, Lock, acquire, holder_of, state_directory
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.connect import open_target
+from tidelog.syncd.agent.target.credentials import Address, find_address
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import to_option
 from tidelog.syncd.errors import CannotStartError
@@ -91,8 +91,8 @@ async def _serve(
     settings: AgentSettings,
 ) -> None:
     # The commands that only ask a daemon need neither LMDB nor the watcher.
-    from tidelog.syncd.agent.service import Service
-    from tidelog.syncd.agent.state import LmdbState
+    from tidelog.syncd.agent.daemon.service import Service
+    from tidelog.syncd.agent.upload.state import LmdbState
 
     log = logging.getLogger("tidelog.syncd")
     clock = Clock()

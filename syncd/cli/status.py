@@ -7,8 +7,8 @@ import click
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, duration_text, size_text
-from tidelog.syncd.agent.control import ask_daemon
-from tidelog.syncd.agent.lock import state_directory
+from tidelog.syncd.agent.daemon.control import ask_daemon
+from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.options import json_option
 

@@ -13,13 +13,13 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.agent import Agent
-from tidelog.syncd.agent.connect import open_target
-from tidelog.syncd.agent.credentials import Address, find_address
-from tidelog.syncd.agent.once import Ending, upload_once
-from tidelog.syncd.agent.selection import SelectedLog, select_logs
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.state import MemoryState
+from tidelog.syncd.agent.target.connect import open_target
+from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.once import Ending, upload_once
+from tidelog.syncd.agent.upload.state import MemoryState
+from tidelog.syncd.agent.watch.selection import SelectedLog, select_logs
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, to_option
 from tidelog.syncd.cli.progress_bar import make_display

@@ -11,13 +11,13 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.connect import open_target
-from tidelog.syncd.agent.credentials import Address, find_address
-from tidelog.syncd.agent.plan import Run
-from tidelog.syncd.agent.retry import Course, SetbackError
-from tidelog.syncd.agent.selection import select_logs
+from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.proof.verify import Verdict, bytes_of, logs_by_run, verify_run
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.verify import Verdict, bytes_of, logs_by_run, verify_run
+from tidelog.syncd.agent.target.connect import open_target
+from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, to_option
 

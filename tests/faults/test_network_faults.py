@@ -13,11 +13,11 @@ from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.agent import Agent
-from tidelog.syncd.agent.http_target import HttpTarget
-from tidelog.syncd.agent.once import Ending, upload_once
-from tidelog.syncd.agent.selection import select_logs
-from tidelog.syncd.agent.state import MemoryState
+from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.once import Ending, upload_once
+from tidelog.syncd.agent.upload.state import MemoryState
+from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
 
 # The agent gives a request up long before the delayed answer comes.

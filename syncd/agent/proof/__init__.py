@@ -1,0 +1,1 @@
+"""What is proven: that a target holds a run whole, and what may therefore be deleted here."""

@@ -1,0 +1,1 @@
+"""Where runs go: hubs and other roots, behind one contract."""

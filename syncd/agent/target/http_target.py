@@ -1,0 +1,372 @@
+"""The target `http(s)://`: a hub, spoken to as `docs/protocol.md` says.
+
+Only what the protocol calls a success is one. Redirects are not followed: a portal's page must not
+pass for a hub, and a key must not travel to where nobody sent it.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.settings import SettingsError
+from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, judge_problem, outage
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
+from tidelog.syncd.agent.task import Run
+from tidelog.syncd.bodies import (
+    FileEntry,
+    SmallFile,
+    compress,
+    encode_batch,
+    encode_missing,
+)
+from tidelog.syncd.errors import (
+    PROBLEM_CONTENT_TYPE,
+    PROBLEM_TYPE_PREFIX,
+    PROBLEMS,
+    CannotStartError,
+    ProblemError,
+    ProtocolError,
+)
+from tidelog.syncd.protocol import (
+    AUTHORIZATION,
+    BEARER,
+    CONTENT_DIGEST,
+    CONTENT_ENCODING,
+    DAMAGE,
+    JSON,
+    LOG_ID,
+    MSGPACK,
+    OCTETS,
+    REPR_DIGEST,
+    RETRY_AFTER,
+    RUNS_PATH,
+    UPLOAD_COMPLETE,
+    UPLOAD_LENGTH,
+    UPLOAD_OFFSET,
+    ZSTD,
+    batch_path,
+    decode_digest,
+    decode_integer,
+    decode_log_id,
+    digest_header,
+    encode_boolean,
+    encode_damage,
+    file_path,
+    log_path,
+    missing_path,
+    run_path,
+)
+
+ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
+FAILURE_BYTES_MAX: Final = 64 * 1024
+COMPRESSED_BYTES_MIN: Final = 1024
+WORTH_RATIO: Final = 0.9
+LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
+
+
+class Answer(NamedTuple):
+    """A hub's answer that is no refusal, or the 404 of a question."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpTarget:
+    """A hub as a target. Open and close it inside one event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_key: Callable[[], str],
+        settings: AgentSettings,
+        clock: Clock,
+    ) -> None:
+        """`read_key` is asked again after a 401: the person may have logged in anew."""
+        self.name = url
+        self._read_key = read_key
+        self._key = ""
+        self._settings = settings
+        self._clock = clock
+        # On the machine itself bytes are cheaper than the time it takes to squeeze them.
+        self._is_far = urlsplit(url).hostname not in LOOPBACK
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"<HttpTarget {self.name}>"
+
+    # -- logs ------------------------------------------------------------------------------------
+
+    async def held_log(self, run: Run, log: str) -> HeldLog | None:
+        """Return how far a log is held under this name."""
+        answer = await self._ask("HEAD", log_path(run.project, run.name, log))
+        if answer is None:
+            return None
+        headers = answer.headers
+        try:
+            return HeldLog(
+                decode_integer(UPLOAD_OFFSET, headers.get(UPLOAD_OFFSET)),
+                decode_log_id(headers.get(LOG_ID)),
+                decode_digest(REPR_DIGEST, headers.get(REPR_DIGEST)),
+            )
+        except ProtocolError as error:
+            raise _not_a_hub(answer.status, str(error)) from error
+
+    async def append(self, run: Run, log: str, piece: Piece) -> int:
+        """Append to a log; return how far it is held then."""
+        headers = {
+            UPLOAD_OFFSET: str(piece.offset),
+            LOG_ID: piece.log_id.hex(),
+            "Content-Type": OCTETS,
+        }
+        if piece.damage:
+            headers[DAMAGE] = encode_damage(piece.damage)
+        body = await self._squeeze(piece.data, headers)
+        address = log_path(run.project, run.name, log)
+        answer = await self._call("PATCH", address, body=body, headers=headers)
+        return _integer(answer.headers, UPLOAD_OFFSET)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    async def missing(self, run: Run, entries: Sequence[FileEntry]) -> set[str]:
+        """Return the paths of the files that the hub lacks in this version."""
+        return await self._post_files(
+            missing_path(run.project, run.name), encode_missing(entries), JSON, "missing"
+        )
+
+    async def put_batch(self, run: Run, files: Sequence[SmallFile]) -> set[str]:
+        """Store small files."""
+        body = await asyncio.to_thread(encode_batch, files)
+        return await self._post_files(batch_path(run.project, run.name), body, MSGPACK, "stored")
+
+    async def held_file(self, run: Run, entry: FileEntry) -> int:
+        """Return how many bytes of this version of a file are held."""
+        address = file_path(run.project, run.name, entry.path, sha256=entry.sha256)
+        answer = await self._ask("HEAD", address)
+        return 0 if answer is None else _integer(answer.headers, UPLOAD_OFFSET)
+
+    async def put_piece(self, run: Run, entry: FileEntry, offset: int, data: bytes) -> int:
+        """Store a piece of a file; the last one makes it visible."""
+        is_last = offset + len(data) >= entry.size
+        headers = {
+            UPLOAD_OFFSET: str(offset),
+            UPLOAD_LENGTH: str(entry.size),
+            UPLOAD_COMPLETE: encode_boolean(value=is_last),
+            "Content-Type": OCTETS,
+        }
+        address = file_path(run.project, run.name, entry.path, sha256=entry.sha256)
+        answer = await self._call("PATCH", address, body=data, headers=headers)
+        return _integer(answer.headers, UPLOAD_OFFSET)
+
+    # -- the whole -------------------------------------------------------------------------------
+
+    async def contents(self, run: Run) -> RunContents | None:
+        """Return what is held of a run."""
+        answer = await self._ask("GET", run_path(run.project, run.name))
+        if answer is None:
+            # Below a wrong address nothing is held either: only a hub can say that it lacks a run.
+            await self.check()
+            return None
+        document = _document(answer)
+        try:
+            return RunContents(
+                [
+                    LogContents(
+                        str(log["name"]),
+                        str(log["log_id"]),
+                        int(log["size"]),
+                        int(log["chunks"]),
+                        int(log["rows"]),
+                        str(log["sha256"]),
+                    )
+                    for log in document["logs"]
+                ],
+                [
+                    FileContents(str(file["path"]), int(file["size"]), str(file["sha256"]))
+                    for file in document["files"]
+                ],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise _not_a_hub(answer.status, f"the listing of {run} lacks {error}") from error
+
+    async def check(self) -> None:
+        """Return where the hub answers and takes the key; else raise SetbackError."""
+        _document(await self._call("GET", RUNS_PATH))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # -- requests --------------------------------------------------------------------------------
+
+    async def _post_files(self, address: str, body: bytes, kind: str, member: str) -> set[str]:
+        answer = await self._call("POST", address, body=body, headers={"Content-Type": kind})
+        paths = _document(answer).get(member)
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise _not_a_hub(answer.status, f"{address} answered without {member!r}")
+        return set(paths)
+
+    async def _squeeze(self, data: bytes, headers: dict[str, str]) -> bytes:
+        if not self._is_far or len(data) < COMPRESSED_BYTES_MIN:
+            return data
+        squeezed = await asyncio.to_thread(compress, data)
+        if len(squeezed) > WORTH_RATIO * len(data):
+            return data
+        headers[CONTENT_ENCODING] = ZSTD
+        return squeezed
+
+    async def _ask(self, method: str, address: str) -> Answer | None:
+        """Call, with None for what is not held."""
+        try:
+            return await self._request(method, address)
+        except _NotHeldError:
+            return None
+
+    async def _call(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Call an address that every hub has."""
+        try:
+            return await self._request(method, address, body=body, headers=headers)
+        except _NotHeldError as error:
+            raise outage(f"{self.name} is not the address of a hub: {error}") from error
+
+    async def _request(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and return its answer; everything else becomes a SetbackError."""
+        settings = self._settings
+        if not self._key:
+            try:
+                self._key = self._read_key()
+            except (CannotStartError, SettingsError) as error:
+                raise refused(str(error)) from error
+        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
+        if body is not None:
+            # Of an empty body too: a large file may lack nothing but its last word.
+            sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
+        deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
+        try:
+            async with asyncio.timeout(deadline_s):
+                answer = await self._exchange(method, address, body, sent)
+        except TimeoutError as error:
+            raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise outage(f"{self.name} cannot be reached: {_said(error)}") from error
+        if answer.status // 100 == 2:
+            return answer
+        raise self._refusal(method, answer)
+
+    async def _exchange(
+        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                trust_env=self._is_far,
+                connector=aiohttp.TCPConnector(limit=self._settings.tasks_max + 1),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout_s),
+            )
+        # The address is encoded already; encoding it again would name something else.
+        url = URL(self.name + address, encoded=True)
+        async with self._session.request(
+            method, url, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            limit = ANSWER_BYTES_MAX if response.status // 100 == 2 else FAILURE_BYTES_MAX
+            taken = bytearray()
+            async for block in response.content.iter_any():
+                taken += block
+                if len(taken) > limit:
+                    raise ProtocolError(f"an answer of more than {limit} bytes")
+            return Answer(response.status, response.headers, bytes(taken))
+
+    def _refusal(self, method: str, answer: Answer) -> Exception:
+        problem = _problem(method, answer)
+        if answer.status == 404 and (problem.problem.slug == "not-found" or method == "HEAD"):
+            return _NotHeldError(judge_problem(problem))
+        if answer.status == 401:
+            self._key = ""
+        return SetbackError(
+            judge_problem(problem, retry_after=answer.headers.get(RETRY_AFTER), now=self._clock.now())
+        )
+
+
+class _NotHeldError(SetbackError):
+    """The hub does not hold what was asked for."""
+
+
+def _problem(method: str, answer: Answer) -> ProblemError:
+    """Rebuild the hub's problem; an answer to HEAD has no body, there its status must do."""
+    is_problem = answer.headers.get("Content-Type", "").startswith(PROBLEM_CONTENT_TYPE)
+    if not is_problem:
+        return ProblemError.from_document(answer.status, None)
+    if method == "HEAD":
+        known = {problem.status: slug for slug, problem in reversed(PROBLEMS.items())}
+        slug = known.get(answer.status, "")
+        return ProblemError.from_document(answer.status, {"type": PROBLEM_TYPE_PREFIX + slug})
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    return ProblemError.from_document(answer.status, document)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    kind = answer.headers.get("Content-Type", "")
+    try:
+        document = json.loads(answer.body) if kind.startswith(JSON) else None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise _not_a_hub(answer.status, f"its answer is {kind or 'nothing'} instead of {JSON}")
+    return document
+
+
+def _integer(headers: Mapping[str, str], name: str) -> int:
+    try:
+        return decode_integer(name, headers.get(name))
+    except ProtocolError as error:
+        raise _not_a_hub(200, str(error)) from error
+
+
+def _not_a_hub(status: int, reason: str) -> SetbackError:
+    return outage(f"something that is not a tidelog hub answered with status {status}: {reason}")
+
+
+def _said(error: Exception) -> str:
+    """Return what the system said, without the library's words around it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"it does not speak TLS as we do ({error.os_error.strerror}); is it an http:// address?"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number, text = error.os_error.errno, error.os_error.strerror
+        # The system's numbers are positive, the resolver's negative.
+        return os.strerror(number) if number is not None and number > 0 else text or str(error)
+    return str(error) or type(error).__name__
+
+
+def refused(reason: str) -> SetbackError:
+    """Return the error for a key that is not there."""
+    return SetbackError(Setback(Course.REFUSED, reason))

@@ -1,0 +1,1 @@
+"""Carrying out what was planned: reading a run here, sending it, keeping what was acknowledged."""

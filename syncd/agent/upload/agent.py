@@ -1,0 +1,233 @@
+"""The agent for one target: hands the planner's tasks to the uploader until it is told to stop.
+
+The daemon and the one-shot command both run on it; neither a signal nor a terminal is known here.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.scan import Damage, TornTail
+from tidelog.syncd.agent.plan.planner import Outage, Planner
+from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
+from tidelog.syncd.agent.upload.progress import Progress
+from tidelog.syncd.agent.upload.state import State
+from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
+from tidelog.syncd.agent.watch.inventory import FoundLog
+from tidelog.syncd.bodies import FileEntry
+
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Losses:
+    """What a log at home cannot give: damage that travels as it is, and tails that stay."""
+
+    damage: dict[Task, dict[int, Damage]] = field(default_factory=dict)
+    tails: dict[Task, Damage | TornTail] = field(default_factory=dict)
+
+    def note(self, task: Task, done: Done) -> None:
+        """Take the outcome of one try into account."""
+        if done.damage:
+            self.damage.setdefault(task, {}).update({d.offset: d for d in done.damage})
+        if done.tail is not None:
+            self.tails[task] = done.tail
+        elif not done.has_more:
+            self.tails.pop(task, None)
+
+    @property
+    def damaged(self) -> list[tuple[Task, Damage]]:
+        """Every damaged place, tails that are no mere cut included."""
+        inner = [(task, d) for task, found in self.damage.items() for d in found.values()]
+        tails = [(task, tail) for task, tail in self.tails.items() if isinstance(tail, Damage)]
+        return inner + tails
+
+    @property
+    def torn(self) -> list[tuple[Task, TornTail]]:
+        """Every unfinished last chunk."""
+        return [(task, tail) for task, tail in self.tails.items() if isinstance(tail, TornTail)]
+
+
+class Agent:
+    """Uploads what it is told of to one target. `tell` gets a line where a person should know."""
+
+    def __init__(
+        self,
+        target: Target,
+        state: State,
+        *,
+        disk: Disk,
+        clock: Clock,
+        settings: AgentSettings,
+        chance: Callable[[], float],
+        tell: Tell,
+        on_final: Callable[[Run, str], None] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.target = target
+        self.planner = Planner(settings, chance=chance)
+        self.progress = progress or Progress()
+        self.losses = Losses()
+        self.last_acknowledged = clock.monotonic()
+        self._state = state
+        self._clock = clock
+        self._settings = settings
+        self._tell = tell
+        self._on_final = on_final
+        self._uploader = Uploader(
+            target,
+            state,
+            disk=disk,
+            settings=settings,
+            is_parked=lambda task: task in self.planner.parked,
+        )
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+
+    def __repr__(self) -> str:
+        return f"<Agent for {self.target.name}: {self.planner!r}>"
+
+    @property
+    def outage(self) -> Outage | None:
+        """Why the target does not work, None where it does or nobody knows better."""
+        return self.planner.outage
+
+    def resume(self) -> None:
+        """Take up what the state says is left from before."""
+        for task, reason in self._state.parked(self.target.name).items():
+            self.planner.park(task, reason)
+        for run in self._state.runs_with_files(self.target.name):
+            self._want_files(run, self._state.files(self.target.name, run))
+
+    def found(self, logs: Iterable[FoundLog]) -> None:
+        """Note logs on the disk, and want what the target was not seen to hold of them."""
+        for log in logs:
+            task = Task(log.run, LOG, log.name)
+            cursor = self._state.cursor(self.target.name, task)
+            self.progress.found_log(task, log.size)
+            if cursor is not None and cursor.offset == log.size:
+                self.progress.advanced(task, cursor.offset, 0, is_done=True)
+                if cursor.is_final and self._on_final is not None:
+                    self._on_final(log.run, log.name)
+            else:
+                self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
+        self._wake.set()
+
+    def retry(self, *, parked: bool) -> int:
+        """Try again now what waits, and with `parked` also what is parked; return how many."""
+        count = len(self.planner.waiting)
+        self.planner.retry_now()
+        for task in list(self.planner.parked) if parked else ():
+            self._unpark(task)
+            count += 1
+            if task.kind == LOG:
+                self.planner.want(task, Stage.LOG)
+            else:
+                self._want_files(task.run, self._state.files(self.target.name, task.run))
+        self._wake.set()
+        return count
+
+    def stop(self) -> None:
+        """Hand out nothing more; `run` returns once what is under way has ended."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def run(self, *, until_idle: bool = False) -> None:
+        """Upload until `stop`, or until everything is acknowledged or parked."""
+        async with asyncio.TaskGroup() as group:
+            while not self._is_stopping:
+                self._wake.clear()
+                while (task := self.planner.next(self._clock.monotonic())) is not None:
+                    group.create_task(self._try(task))
+                if until_idle and self.planner.is_idle:
+                    return
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Return when something has happened or something is due."""
+        due = self.planner.next_due()
+        timeout_s = None if due is None else max(0.0, due - self._clock.monotonic())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _try(self, task: Task) -> None:
+        try:
+            self._finish(task, await self._uploader.upload(task))
+        except SetbackError as error:
+            self._fail(task, error.setback)
+        except asyncio.CancelledError:
+            self.planner.abandoned(task)
+            raise
+        except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
+            self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        self._wake.set()
+
+    def _finish(self, task: Task, done: Done) -> None:
+        self.last_acknowledged = self._clock.monotonic()
+        self.progress.bytes_sent += done.bytes_sent
+        if task.kind == LOG:
+            self.losses.note(task, done)
+            self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
+            if done.is_final and self._on_final is not None:
+                self._on_final(task.run, task.name)
+        self.progress.found_files(task.run, done.entries)
+        self.progress.delivered(task.run, done.delivered)
+        if task.kind == LARGE_FILE and done.has_more and not done.delivered:
+            self.progress.holds_file(task.run, task.name, done.offset)
+        for entry in done.entries:
+            self._unpark(file_task(task.run, entry.path))
+        self._want_files(task.run, done.entries)
+        for parked, reason in done.parked.items():
+            self._park(parked, reason)
+        # Last: whatever failed above, the task is still under way and becomes one that waits.
+        outage = self.planner.outage
+        if self.planner.done(task, has_more=done.has_more) and outage is not None:
+            lasted_s = self._clock.monotonic() - outage.since
+            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+
+    def _fail(self, task: Task, setback: Setback) -> None:
+        was_up = self.planner.outage is None
+        if setback.course is Course.PARK:
+            self.planner.failed(task, setback, self._clock.monotonic())
+            self._park(task, setback.reason)
+            return
+        is_new = task not in self.planner.waiting
+        self.planner.failed(task, setback, self._clock.monotonic())
+        if self.planner.outage is not None:
+            if was_up:
+                is_refused = setback.course is Course.REFUSED
+                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
+        elif is_new and setback.course is Course.AGAIN:
+            self._tell(f"{task}: {setback.reason}; trying again")
+
+    def _park(self, task: Task, reason: str) -> None:
+        self.planner.park(task, reason)
+        self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
+        self._tell(f"{task} is parked: {reason}")
+
+    def _unpark(self, task: Task) -> None:
+        if task in self.planner.parked:
+            self.planner.unpark(task)
+            self._write_down(task, lambda: self._state.unpark(self.target.name, task))
+
+    def _write_down(self, task: Task, write: Callable[[], None]) -> None:
+        """Keep what is parked over a restart; a full disk must not end the uploads over that."""
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
+            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
+
+    def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
+        for entry in entries:
+            if entry.size > self._settings.small_file_bytes_max:
+                self.planner.want(Task(run, LARGE_FILE, entry.path), Stage.LARGE_FILE)
+            elif file_task(run, entry.path) not in self.planner.parked:
+                self.planner.want(Task(run, SMALL_FILES, ""), Stage.SMALL_FILES)

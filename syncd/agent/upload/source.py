@@ -1,0 +1,121 @@
+"""One log at home, as the uploader sees it: its identity, its bytes, the SHA-256 of its beginning.
+
+Reads only, and keeps no file open between two tries.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tidelog.datastore.append import log_id_of
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import NotALogError
+from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, TornTail, identify
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import Task
+from tidelog.syncd.agent.upload.cursor import Cursor
+from tidelog.syncd.agent.upload.ranges import LogRange, next_range
+
+
+class LogSource:
+    """A log on this machine and where the upload of it stands.
+
+    `held` is what the target said that it holds, None until it was asked; `tail` is what lies behind
+    the last whole chunk, as far as was looked.
+    """
+
+    def __init__(self, task: Task, *, disk: Disk, settings: AgentSettings) -> None:
+        """Read the header. Raises NotALogError, UnsupportedVersionError, OSError."""
+        self.task = task
+        self.path = os.path.join(task.run.path, task.name)
+        self.held: int | None = None
+        self.tail: Damage | TornTail | None = None
+        self.damage: list[Damage] = []
+        self._disk = disk
+        self._settings = settings
+        self._ahead: tuple[Cursor, LogRange] | None = None
+        self._digest = hashlib.sha256()
+        self._digested = 0
+        with self._reading() as read_at:
+            identity = identify(read_at, log=task.name)
+            self.log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
+        self._tag = identity.tag
+        self._is_header_damaged = identity.is_header_damaged
+
+    def __repr__(self) -> str:
+        return f"<LogSource {self.path}, held up to {self.held}>"
+
+    def is_still_there(self) -> bool:
+        """Tell whether the file at the path is still this log, and no other that took its place."""
+        with self._reading() as read_at:
+            try:
+                identity = identify(read_at, log=self.task.name)
+            except NotALogError:
+                return False
+            log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
+        return (identity.tag, log_id) == (self._tag, self.log_id)
+
+    def next_range(self, cursor: Cursor) -> LogRange:
+        """Return what follows a cursor and may travel."""
+        with self._reading() as read_at:
+            found = next_range(
+                read_at,
+                self._tag,
+                cursor,
+                self._settings,
+                log=self.task.name,
+                is_header_damaged=self._is_header_damaged,
+            )
+        if found.is_last:
+            self.tail = found.tail
+        return found
+
+    def look_ahead(self, found: LogRange) -> None:
+        """Find the range that follows `found`, where there is one, for `take_ahead`."""
+        if found.is_last:
+            return
+        ahead = self.next_range(found.after)
+        # The last range may have grown by the time that it is sent.
+        self._ahead = None if ahead.is_last else (found.after, ahead)
+
+    def take_ahead(self, cursor: Cursor) -> LogRange | None:
+        """Return what `look_ahead` found behind this cursor, None where it did not look there."""
+        known, self._ahead = self._ahead, None
+        return known[1] if known is not None and known[0] == cursor else None
+
+    def size(self) -> int:
+        """Return the file's length in bytes."""
+        return self._disk.stat(self.path).st_size
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to `end`."""
+        with self._reading() as read_at:
+            return read_at(start, end - start)
+
+    def sha256_up_to(self, end: int) -> bytes | None:
+        """Return the SHA-256 of the first `end` bytes, None where there are fewer.
+
+        What was hashed for the last question is not read again.
+        """
+        if end < self._digested:
+            self._digest, self._digested = hashlib.sha256(), 0
+        digest, at = self._digest, self._digested
+        with self._reading() as read_at:
+            while at < end:
+                block = read_at(at, min(BLOCK_BYTES, end - at))
+                if not block:
+                    return None
+                digest.update(block)
+                at += len(block)
+                self._digested = at
+        return digest.digest()
+
+    @contextmanager
+    def _reading(self) -> Iterator[ReadAt]:
+        fd = self._disk.open(self.path)
+        try:
+            yield lambda offset, size: self._disk.read_at(fd, offset, size)
+        finally:
+            self._disk.close(fd)

@@ -1,0 +1,343 @@
+"""What the agent remembers: cursors, files still to send, what is parked, which roots it watches.
+
+Cursors and queued files are a cache of the target's truth: who loses them pays one question per file.
+The roots and what is parked are nowhere else, so only a state that is broken for sure is begun anew.
+`MemoryState` lives as long as a command; `LmdbState` survives the daemon.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import lmdb
+import msgpack
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.syncd.agent.task import Run, Task
+from tidelog.syncd.agent.upload.cursor import Cursor
+from tidelog.syncd.bodies import FileEntry
+from tidelog.syncd.errors import CannotStartError
+
+_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
+_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN)
+_KEY_BYTES = 20
+_BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
+
+
+class State(Protocol):
+    """What an uploader needs to remember. `target` is the target's address."""
+
+    def cursor(self, target: str, task: Task) -> Cursor | None:
+        """Return how far a log was acknowledged."""
+
+    def advance(self, target: str, task: Task, cursor: Cursor, entries: Iterable[FileEntry]) -> None:
+        """Move a log's cursor and queue the files that its records name, both or neither."""
+
+    def files(
+        self,
+        target: str,
+        run: Run,
+        *,
+        limit: int | None = None,
+        is_wanted: Callable[[FileEntry], bool] | None = None,
+    ) -> list[FileEntry]:
+        """Return the files of a run that are still to send, the first so many that are wanted."""
+
+    def file(self, target: str, run: Run, path: str) -> FileEntry | None:
+        """Return one of them, None where it is not to send."""
+
+    def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
+
+    def runs_with_files(self, target: str) -> list[Run]:
+        """Return the runs that have files to send."""
+
+    def park(self, target: str, task: Task, reason: str) -> None:
+        """Remember that a task waits for a person, and why."""
+
+    def unpark(self, target: str, task: Task) -> None:
+        """Forget that a task was parked."""
+
+    def parked(self, target: str) -> dict[Task, str]:
+        """Return what is parked, with the reasons."""
+
+
+Items = Generator[tuple[bytes, bytes], None, None]
+
+
+class Table(Protocol):
+    """A sorted map of bytes to bytes: one of LMDB's, or a dict."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+    def put(self, key: bytes, value: bytes) -> None: ...
+    def delete(self, key: bytes) -> None: ...
+    def items(self, prefix: bytes) -> Items: ...
+
+
+class _Tables(Protocol):
+    """All tables inside one transaction: leaving it without an error keeps what was put."""
+
+    def __enter__(self) -> Mapping[bytes, Table]: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class _Book:
+    """The one implementation of `State`, over tables that a subclass opens."""
+
+    def _tables(self, *, write: bool = False) -> _Tables:
+        raise NotImplementedError
+
+    def cursor(self, target: str, task: Task) -> Cursor | None:
+        """Return how far a log was acknowledged."""
+        with self._tables() as tables:
+            value = tables[_CURSORS].get(_task_key(target, task))
+        return None if value is None else Cursor(*msgpack.unpackb(value))
+
+    def advance(self, target: str, task: Task, cursor: Cursor, entries: Iterable[FileEntry]) -> None:
+        """Move a log's cursor and queue the files that its records name, both or neither."""
+        with self._tables(write=True) as tables:
+            tables[_CURSORS].put(_task_key(target, task), msgpack.packb(cursor))
+            for entry in entries:
+                value = msgpack.packb([target, task.run, entry], unicode_errors="surrogateescape")
+                tables[_FILES].put(_file_key(target, task.run, entry.path), value)
+
+    def files(
+        self,
+        target: str,
+        run: Run,
+        *,
+        limit: int | None = None,
+        is_wanted: Callable[[FileEntry], bool] | None = None,
+    ) -> list[FileEntry]:
+        """Return the files of a run that are still to send, the first so many that are wanted."""
+        key = _key(target, run.path)
+        # The items are closed before the transaction is: their cursor must not outlive that.
+        with self._tables() as tables, closing(tables[_FILES].items(key)) as items:
+            entries = (FileEntry(*_unpack(value)[2]) for _, value in items)
+            return list(islice((e for e in entries if is_wanted is None or is_wanted(e)), limit))
+
+    def file(self, target: str, run: Run, path: str) -> FileEntry | None:
+        """Return one of them, None where it is not to send."""
+        with self._tables() as tables:
+            value = tables[_FILES].get(_file_key(target, run, path))
+        return None if value is None else FileEntry(*_unpack(value)[2])
+
+    def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
+        with self._tables(write=True) as tables:
+            table = tables[_FILES]
+            for entry in entries:
+                key = _file_key(target, run, entry.path)
+                value = table.get(key)
+                if value is not None and FileEntry(*_unpack(value)[2]) == entry:
+                    table.delete(key)
+
+    def runs_with_files(self, target: str) -> list[Run]:
+        """Return the runs that have files to send."""
+        with self._tables() as tables:
+            values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
+        return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
+
+    def park(self, target: str, task: Task, reason: str) -> None:
+        """Remember that a task waits for a person, and why."""
+        value = msgpack.packb([target, *task, reason], unicode_errors="surrogateescape")
+        with self._tables(write=True) as tables:
+            tables[_PARKED].put(_task_key(target, task), value)
+
+    def unpark(self, target: str, task: Task) -> None:
+        """Forget that a task was parked."""
+        with self._tables(write=True) as tables:
+            tables[_PARKED].delete(_task_key(target, task))
+
+    def parked(self, target: str) -> dict[Task, str]:
+        """Return what is parked, with the reasons."""
+        with self._tables() as tables:
+            values = [_unpack(value) for _, value in tables[_PARKED].items(b"")]
+        return {
+            Task(Run(*run), kind, name): reason for at, run, kind, name, reason in values if at == target
+        }
+
+    def is_begun(self, target: str) -> bool:
+        """Tell whether `begin` was called for a target."""
+        with self._tables() as tables:
+            return tables[_BEGUN].get(_key(target)) is not None
+
+    def begin(self, target: str) -> None:
+        """Remember that a target was seen to be there."""
+        with self._tables(write=True) as tables:
+            tables[_BEGUN].put(_key(target), target.encode(errors="surrogateescape"))
+
+    def roots(self) -> list[str]:
+        """Return the roots that are watched."""
+        with self._tables() as tables:
+            return [os.fsdecode(value) for _, value in tables[_ROOTS].items(b"")]
+
+    def add_root(self, path: str) -> None:
+        """Remember to watch a root."""
+        with self._tables(write=True) as tables:
+            tables[_ROOTS].put(_key(path), os.fsencode(path))
+
+    def remove_root(self, path: str) -> None:
+        """Stop watching a root."""
+        with self._tables(write=True) as tables:
+            tables[_ROOTS].delete(_key(path))
+
+
+class MemoryState(_Book):
+    """A state that nobody needs after the command: everything is asked of the target."""
+
+    def __init__(self) -> None:
+        self._dicts: dict[bytes, Table] = {name: _DictTable() for name in _TABLES}
+
+    def _tables(self, *, write: bool = False) -> _Tables:  # noqa: ARG002 - LMDB needs to know
+        return _DictTables(self._dicts)
+
+
+class LmdbState(_Book):
+    """The daemon's state, in one LMDB environment that only the daemon opens."""
+
+    def __init__(self, directory: Path, *, disk: Disk, bytes_max: int) -> None:
+        """Open or make the state. Raises CannotStartError where it cannot be kept here."""
+        kind = filesystem_of(str(directory), disk)
+        if is_network(kind):
+            raise CannotStartError(
+                f"{directory} lies on a network file system ({kind}), where the state would break: "
+                "set XDG_STATE_HOME to a folder on a local disk"
+            )
+        path = directory / "state"
+        try:
+            disk.make_directory(path, mode=0o700)
+            try:
+                self._environment = _open(path, bytes_max)
+            except _BROKEN:
+                # The target knows what it holds; the roots must be named again.
+                for name in ("data.mdb", "lock.mdb"):
+                    disk.remove(path / name)
+                self._environment = _open(path, bytes_max)
+            self._handles = {name: self._environment.open_db(name, create=True) for name in _TABLES}
+        except (OSError, lmdb.Error) as error:
+            raise CannotStartError(
+                f"the state cannot be kept in {directory}: {error}; set XDG_STATE_HOME to a folder "
+                "that you can write"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the environment; every advance was kept when it returned."""
+        self._environment.close()
+
+    def _tables(self, *, write: bool = False) -> _Tables:
+        return _LmdbTables(self._environment, self._handles, write=write)
+
+
+class _LmdbTables:
+    def __init__(self, environment: Any, handles: Mapping[bytes, Any], *, write: bool) -> None:
+        self._transaction = environment.begin(write=write)
+        self._handles = handles
+
+    def __enter__(self) -> Mapping[bytes, Table]:
+        return {name: _LmdbTable(self._transaction, db) for name, db in self._handles.items()}
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._transaction.commit()
+        else:
+            self._transaction.abort()
+
+
+class _LmdbTable:
+    def __init__(self, transaction: Any, db: Any) -> None:
+        self._transaction = transaction
+        self._db = db
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._transaction.get(key, db=self._db)
+        return value
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._transaction.put(key, value, db=self._db)
+
+    def delete(self, key: bytes) -> None:
+        self._transaction.delete(key, db=self._db)
+
+    def items(self, prefix: bytes) -> Items:
+        with self._transaction.cursor(db=self._db) as cursor:
+            if cursor.set_range(prefix) if prefix else cursor.first():
+                for key, value in cursor:
+                    if not key.startswith(prefix):
+                        break
+                    yield key, value
+
+
+class _DictTables:
+    def __init__(self, tables: Mapping[bytes, Table]) -> None:
+        self._mapping = tables
+
+    def __enter__(self) -> Mapping[bytes, Table]:
+        return self._mapping
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class _DictTable:
+    def __init__(self) -> None:
+        self._values: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._values.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._values[key] = value
+
+    def delete(self, key: bytes) -> None:
+        self._values.pop(key, None)
+
+    def items(self, prefix: bytes) -> Items:
+        yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
+
+
+def _open(path: Path, bytes_max: int) -> Any:
+    # metasync=False: a power cut may take back the last advance, which the target then corrects.
+    return lmdb.open(
+        str(path),
+        map_size=bytes_max,
+        max_dbs=len(_TABLES),
+        mode=0o600,
+        metasync=False,
+        lib_version=0,
+    )
+
+
+def _key(*parts: str) -> bytes:
+    """Return a key of fixed length: LMDB's may have 511 bytes, and paths have more."""
+    text = "\0".join(parts).encode(errors="surrogateescape")
+    return hashlib.sha256(text).digest()[:_KEY_BYTES]
+
+
+def _task_key(target: str, task: Task) -> bytes:
+    return _key(target, task.run.path, task.kind, task.name)
+
+
+def _file_key(target: str, run: Run, path: str) -> bytes:
+    return _key(target, run.path) + _key(path)
+
+
+def _unpack(value: bytes) -> Any:
+    return msgpack.unpackb(value, unicode_errors="surrogateescape")

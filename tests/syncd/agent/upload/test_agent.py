@@ -1,0 +1,408 @@
+"""The agent against real targets: what is on the disk arrives, whole and once."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from agent_targets import SETTINGS, OpenTarget, on_target, open_hub
+from run_spec import RunSpec, tree
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.proof.verify import Verdict, logs_by_run, verify_run
+from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.task import LOG, Run, Stage, Task
+from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.once import Ending, upload_once
+from tidelog.syncd.agent.upload.state import MemoryState, State
+from tidelog.syncd.agent.watch.inventory import FoundLog
+from tidelog.syncd.agent.watch.selection import select_logs
+
+
+def make_agent(target: Target, state: State | None = None, told: list[str] | None = None) -> Agent:
+    return Agent(
+        target,
+        state or MemoryState(),
+        disk=Disk(),
+        clock=Clock(),
+        settings=SETTINGS,
+        chance=lambda: 0.5,
+        tell=(told if told is not None else []).append,
+    )
+
+
+async def sync(target: Target, root: Path, state: State | None = None) -> tuple[Ending, Agent]:
+    agent = make_agent(target, state)
+    ending = await upload_once(
+        agent,
+        select_logs(str(root), Disk()),
+        disk=Disk(),
+        clock=Clock(),
+        timeout_s=10.0,
+        tick_s=0.01,
+        on_tick=lambda: None,
+    )
+    return ending, agent
+
+
+async def verify(target: Target, root: Path) -> list[Verdict]:
+    runs = logs_by_run(select_logs(str(root), Disk()))
+    return [await verify_run(target, run, names, Disk()) for run, names in runs.items()]
+
+
+def full_root(root: Path) -> Path:
+    one = RunSpec(root, "mnist [x] ä", "r 1")
+    one.rows(30).media("a.png").media("b c.png").media("c.png").media("d.png").rows(5)
+    one.saved("model.npz", 10_000).saved("leer.txt", 0).saved("deep/er/x", 3000).chunk_of(4000).finish()
+    one.new_log("rank1.0001.tlog").rows(3).finish()
+    RunSpec(root, "cifar", "r2", seed=2).rows(10)
+    return root
+
+
+def test_everything_arrives_byte_for_byte(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Logs, media, large files; verify finds no difference."""
+    root, data = full_root(tmp_path / "root"), tmp_path / "data"
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, root)
+        assert (Ending.WHOLE, []) == (ending, list(agent.planner.parked))
+        assert (2, 2, 7, 7) == (
+            agent.progress.runs,
+            agent.progress.runs_done,
+            agent.progress.files,
+            agent.progress.files_done,
+        )
+        assert agent.progress.bytes_total == agent.progress.bytes_done
+        assert [True, True] == [verdict.is_equal for verdict in await verify(target, root)]
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_second_sync_sends_nothing(open_any: OpenTarget, tmp_path: Path) -> None:
+    """What the target holds is asked, with or without a state."""
+    root = full_root(tmp_path / "root")
+    state = MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        for other in (state, MemoryState()):
+            ending, agent = await sync(target, root, other)
+            assert (Ending.WHOLE, 0) == (ending, agent.progress.bytes_sent)
+
+    on_target(open_any, tmp_path / "data", work)
+
+
+def test_a_growing_log_is_gone_on_with(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Only what is new travels."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).rows(10), MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        before = len(run.log.data)
+        run.rows(3).media("x.png", 100)
+        _, agent = await sync(target, root, state)
+        assert len(run.log.data) - before + 100 == agent.progress.bytes_sent
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_torn_tail_stays_at_home_and_is_told(open_any: OpenTarget, tmp_path: Path) -> None:
+    """It is no difference and no failure."""
+    root = tmp_path / "root"
+    run = RunSpec(root).rows(10).tear(5)
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, root)
+        assert Ending.WHOLE is ending
+        [(_, tail)] = agent.losses.torn
+        assert run.log.ends[-2] == tail.offset
+        [verdict] = await verify(target, root)
+        assert verdict.is_equal
+        assert [run.log.ends[-2]] == [tail.offset for tail in verdict.torn_tails]
+
+    on_target(open_any, tmp_path / "data", work)
+
+
+def test_damage_travels_declared_and_is_told(open_any: OpenTarget, tmp_path: Path) -> None:
+    """The target has the same damaged bytes, and the command says so."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    RunSpec(root).rows(40).damage(20).finish()
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, root)
+        assert Ending.DAMAGED is ending
+        assert [1] == [damage.chunks for _, damage in agent.losses.damaged]
+        [verdict] = await verify(target, root)
+        assert ([], 1, False) == (verdict.differences, len(verdict.damage), verdict.is_equal)
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_file_shorter_than_a_header_has_nothing_to_send(open_any: OpenTarget, tmp_path: Path) -> None:
+    """An empty log is one that was just made."""
+    run = RunSpec(tmp_path / "root")
+    (run.path / "main.0002.tlog").write_bytes(b"TIDE123")
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, tmp_path / "root")
+        assert (Ending.WHOLE, [7]) == (ending, [tail.length for _, tail in agent.losses.torn])
+
+    on_target(open_any, tmp_path / "data", work)
+
+
+def test_what_is_no_log_is_parked(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Beside it everything else arrives."""
+    run = RunSpec(tmp_path / "root").rows(3)
+    (run.path / "main.0002.tlog").write_bytes(b"x" * 1000)
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, tmp_path / "root")
+        assert Ending.PARKED is ending
+        assert ["main.0002.tlog"] == [task.name for task in agent.planner.parked]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert f"mnist/r1/{run.name}" in tree(tmp_path / "data")
+
+
+def test_two_logs_of_one_name_are_kept_apart(open_any: OpenTarget, tmp_path: Path) -> None:
+    """The second travels under its twin's name, and verify knows it by its id."""
+    for seed in (1, 2):
+        RunSpec(tmp_path / f"root{seed}", seed=seed).rows(5).finish()
+
+    async def work(target: Target) -> None:
+        for seed in (1, 2, 1, 2):
+            assert Ending.WHOLE is (await sync(target, tmp_path / f"root{seed}"))[0]
+        for seed in (1, 2):
+            assert [True] == [v.is_equal for v in await verify(target, tmp_path / f"root{seed}")]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert 2 == len(tree(tmp_path / "data"))
+
+
+def test_other_bytes_under_the_same_id_are_parked(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Neither copy is overwritten, and verify names the difference."""
+    root = tmp_path / "root"
+    run = RunSpec(root).rows(20)
+
+    async def work(target: Target) -> None:
+        await sync(target, root)
+        before = tree(tmp_path / "data")
+        run.damage(5).rows(1)
+        ending, _ = await sync(target, root)
+        assert Ending.PARKED is ending
+        assert before == tree(tmp_path / "data")
+        [verdict] = await verify(target, root)
+        assert any("SHA-256" in reason for _, reason in verdict.differences)
+
+    on_target(open_any, tmp_path / "data", work)
+
+
+def test_a_file_that_changed_or_is_gone_is_parked_and_named(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Small or large: only the bytes of the ledger travel."""
+    root = tmp_path / "root"
+    run = RunSpec(root).media("a.png").media("b.png").media("c.png").saved("big", 9000).finish()
+    (run.path / "media/images/a.png").write_bytes(b"changed")
+    (run.path / "media/images/b.png").unlink()
+    (run.path / "files/big").write_bytes(b"changed")
+
+    async def work(target: Target) -> None:
+        ending, agent = await sync(target, root)
+        assert Ending.PARKED is ending
+        expected = ["files/big", "media/images/a.png", "media/images/b.png"]
+        assert expected == sorted(task.name for task in agent.planner.parked)
+        [verdict] = await verify(target, root)
+        assert set(expected) == {item for item, _ in verdict.differences}
+
+    on_target(open_any, tmp_path / "data", work)
+    assert "mnist/r1/media/images/c.png" in tree(tmp_path / "data")
+
+
+def test_the_last_version_of_a_file_is_the_one_that_arrives(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Also where the log with the older entry is read after the newer one."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).saved("model.npz", 900).finish(), MemoryState()
+    run.new_log("main.0002.tlog").saved("model.npz", 5000).finish()
+    older, newer = (FoundLog(_run(run), f"main.000{n}.tlog", 1 << 20, is_live=False) for n in (1, 2))
+
+    async def work(target: Target) -> None:
+        for log in (newer, older):
+            agent = make_agent(target, state)
+            agent.found([log])
+            await agent.run(until_idle=True)
+            assert {} == agent.planner.parked
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_target_that_lost_what_it_had_is_given_all_of_it_again(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """The cursor is a cache, the target's offset is the truth."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).rows(30), MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        (data / "mnist" / "r1" / run.name).unlink()
+        run.rows(1)
+        assert Ending.WHOLE is (await sync(target, root, state))[0]
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_log_that_was_cut_after_its_upload_is_parked(open_any: OpenTarget, tmp_path: Path) -> None:
+    """The target's copy is then the better one; nothing of it is touched."""
+    root = tmp_path / "root"
+    run, state = RunSpec(root).rows(30), MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        before = tree(tmp_path / "data")
+        os.truncate(run.path / run.name, run.log.ends[10])
+        ending, agent = await sync(target, root, state)
+        assert Ending.PARKED is ending
+        assert "fewer" in next(iter(agent.planner.parked.values()))
+        assert before == tree(tmp_path / "data")
+
+    on_target(open_any, tmp_path / "data", work)
+
+
+def test_parked_items_are_remembered_until_a_retry(open_any: OpenTarget, tmp_path: Path) -> None:
+    """A new agent knows them; a retry sends what was mended."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).media("a.png").finish(), MemoryState()
+    image = run.path / "media/images/a.png"
+    good = image.read_bytes()
+    image.write_bytes(b"changed")
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        image.write_bytes(good)
+        agent = make_agent(target, state)
+        agent.resume()
+        assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
+        await agent.run(until_idle=True)
+        assert "mnist/r1/media/images/a.png" not in tree(data)
+        assert 1 == agent.retry(parked=True)
+        await agent.run(until_idle=True)
+        assert {} == state.parked(target.name)
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path) -> None:
+    """However many tries fail in between."""
+    root, told = tmp_path / "root", []
+    RunSpec(root).rows(5)
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target, told=told)
+        name, target.name = target.name, "http://127.0.0.1:9"
+        agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
+        running = asyncio.ensure_future(agent.run(until_idle=True))
+        while agent.outage is None or agent.outage.attempt < 5:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        target.name = name
+        await running
+
+    on_target(open_hub, tmp_path / "data", work)
+    assert 2 == len(told), told
+    assert "cannot be reached" in told[0]
+    assert "works again" in told[1]
+    assert tree(root) == tree(tmp_path / "data")
+
+
+def test_a_bug_in_one_task_does_not_end_the_others(tmp_path: Path) -> None:
+    """It is told, and tried again like any failure."""
+    root, told = tmp_path / "root", []
+    RunSpec(root).rows(5)
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target, told=told)
+        # A task whose run directory is a number can only come from a bug.
+        broken = Task(Run(7, "p", "r"), LOG, "main.0001.tlog")  # type: ignore[arg-type]
+        agent.planner.want(broken, Stage.LIVE_LOG)
+        agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
+        running = asyncio.ensure_future(agent.run())
+        while not tree(tmp_path / "data"):  # noqa: ASYNC110 - the disk sends no event
+            await asyncio.sleep(0.01)
+        agent.stop()
+        await running
+
+    on_target(open_hub, tmp_path / "data", work)
+    assert "TypeError" in told[0]
+
+
+def test_one_refused_file_keeps_no_other_at_home(open_any: OpenTarget, tmp_path: Path) -> None:
+    """A file below the name of another file cannot be stored: it alone is parked."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run, state = RunSpec(root).saved("a", 10).finish(), MemoryState()
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        (run.path / "files/a").unlink()
+        run.new_log("main.0002.tlog").saved("b", 20).saved("a/b", 30).saved("c", 40).finish()
+        _, agent = await sync(target, root, state)
+        assert ["files/a/b"] == [task.name for task in agent.planner.parked]
+
+    on_target(open_any, data, work)
+    assert {"mnist/r1/files/b", "mnist/r1/files/c"} <= tree(data).keys()
+
+
+def test_a_log_that_took_another_ones_place_is_sent_as_what_it_is(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Also by an agent that has known the old one, and beside the old one's bytes."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).rows(5)
+    home = Run(str(root / "mnist/r1"), "mnist", "r1")
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target)
+        agent.found([FoundLog(home, run.name, len(run.log.data), True)])
+        await agent.run(until_idle=True)
+        other = RunSpec(tmp_path / "other", seed=2).rows(50)
+        (run.path / run.name).write_bytes(other.log.data)
+        agent.found([FoundLog(home, run.name, len(other.log.data), True)])
+        await agent.run(until_idle=True)
+        assert {} == agent.planner.parked
+        assert {run.log.data, other.log.data} == set(tree(data).values())
+
+    on_target(open_any, data, work)
+
+
+def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp_path: Path) -> None:
+    """What is parked then is parked as long as this process lives, and told."""
+    root, told = tmp_path / "root", []
+    RunSpec(root).media("a.png").media("b.png").finish()
+    (root / "mnist/r1/media/images/a.png").unlink()
+
+    class FullState(MemoryState):
+        def park(self, target: str, task: Task, reason: str) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target, FullState(), told)
+        agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
+        await agent.run(until_idle=True)
+        assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert "No space left" in told[0]
+    assert "mnist/r1/media/images/b.png" in tree(tmp_path / "data")
+
+
+def _run(run: RunSpec) -> Run:
+    return Run(str(run.path), run.path.parent.name, run.path.name)

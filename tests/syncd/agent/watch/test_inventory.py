@@ -1,0 +1,161 @@
+"""What is found on the disk, and at what price."""
+
+import os
+from pathlib import Path
+
+import pytest
+from run_spec import RunSpec
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
+
+
+class LateClock(Clock):
+    """A clock that is ahead of the files' times by so many seconds."""
+
+    def __init__(self, ahead_s: float) -> None:
+        self.ahead_s = ahead_s
+
+    def now(self) -> float:
+        return super().now() + self.ahead_s
+
+
+class CountingDisk(Disk):
+    """Counts the directories that were listed and the paths that were asked for."""
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+        self.asked: list[str] = []
+
+    def list(self, path: StrPath) -> list[Entry]:
+        self.listed.append(os.fspath(path))
+        return super().list(path)
+
+    def stat(self, path: StrPath) -> os.stat_result:
+        self.asked.append(os.fspath(path))
+        return super().stat(path)
+
+
+def inventory(root: Path, *, ahead_s: float = 0.0, disk: Disk | None = None) -> Inventory:
+    found = Inventory(disk=disk or Disk(), clock=LateClock(ahead_s), settings=AgentSettings())
+    found.add_root(str(root))
+    return found
+
+
+def names(found: list[FoundLog]) -> list[str]:
+    return sorted(f"{log.run}/{log.name}" for log in found)
+
+
+def test_runs_of_all_projects_are_found(tmp_path: Path) -> None:
+    """A sweep finds every log; links, hidden folders and other files are none."""
+    RunSpec(tmp_path, "mnist", "r1").new_log("rank3.0001.tlog")
+    RunSpec(tmp_path, "cifar", "r1")
+    (tmp_path / "latest").symlink_to("mnist/r1")
+    (tmp_path / ".hub").mkdir()
+    (tmp_path / "mnist" / "r1" / "run.json").write_text("{}")
+    expected = ["cifar/r1/main.0001.tlog", "mnist/r1/main.0001.tlog", "mnist/r1/rank3.0001.tlog"]
+    assert expected == names(inventory(tmp_path).look(Look.SWEEP))
+
+
+@pytest.mark.parametrize("look", list(Look))
+def test_a_new_run_a_new_log_and_new_bytes_are_found_by_any_look(tmp_path: Path, look: Look) -> None:
+    """The cheapest look, twice a second, finds what a person who trains waits for."""
+    one = RunSpec(tmp_path, "mnist", "r1")
+    found = inventory(tmp_path)
+    found.look(Look.SWEEP)
+    assert [] == found.look(look)
+    one.rows(1)
+    [log] = found.look(look)
+    assert (len(one.log.data), True) == (log.size, log.is_live)
+    RunSpec(tmp_path, "mnist", "r2")
+    assert ["mnist/r2/main.0001.tlog"] == names(found.look(look))
+    one.new_log("main.0002.tlog")
+    assert ["mnist/r1/main.0002.tlog"] == names(found.look(look))
+    assert [] == found.look(look)
+
+
+def test_a_log_that_appears_after_its_directory_is_found(tmp_path: Path) -> None:
+    """A directory that was empty when it was first listed is looked at again."""
+    (tmp_path / "mnist" / "r1").mkdir(parents=True)
+    found = inventory(tmp_path)
+    assert [] == found.look(Look.SWEEP)
+    (tmp_path / "mnist" / "r1" / "main.0001.tlog").write_bytes(b"TIDE")
+    assert ["mnist/r1/main.0001.tlog"] == names(found.look(Look.TAIL))
+
+
+def test_a_resumed_old_run_is_found_through_the_root(tmp_path: Path) -> None:
+    """The link to the latest run changes the root, and that makes every run be looked at."""
+    old = RunSpec(tmp_path, "mnist", "r1")
+    os.utime(old.path, (1, 1))
+    for path in (tmp_path, tmp_path / "mnist"):
+        os.utime(path, (1, 1))
+    found = inventory(tmp_path, ahead_s=100_000)
+    found.look(Look.SWEEP)
+    assert [] == found.look(Look.TAIL)
+    old.new_log("main.0002.tlog")
+    (tmp_path / "latest").symlink_to("mnist/r1")
+    assert ["mnist/r1/main.0002.tlog"] == names(found.look(Look.TAIL))
+
+
+def test_finished_runs_cost_nothing_between_two_looks_at_all_runs(tmp_path: Path) -> None:
+    """The cheapest look asks for the root and the projects alone."""
+    for number in range(20):
+        RunSpec(tmp_path, "mnist", f"r{number}")
+    disk = CountingDisk()
+    found = inventory(tmp_path, ahead_s=100_000, disk=disk)
+    found.look(Look.SWEEP)
+    disk.asked.clear()
+    disk.listed.clear()
+    assert [] == found.look(Look.TAIL)
+    assert [str(tmp_path), str(tmp_path / "mnist")] == disk.asked
+    assert [] == disk.listed
+    found.look(Look.RUNS)
+    assert [] == disk.listed
+
+
+def test_a_log_that_is_final_is_not_looked_at_any_more(tmp_path: Path) -> None:
+    """Nothing can follow its final chunk."""
+    run = RunSpec(tmp_path, "mnist", "r1")
+    disk = CountingDisk()
+    found = inventory(tmp_path, disk=disk)
+    [log] = found.look(Look.SWEEP)
+    found.note_final(log.run, log.name)
+    disk.asked.clear()
+    found.look(Look.TAIL)
+    assert str(run.path / "main.0001.tlog") not in disk.asked[2:3]
+    [again] = inventory(tmp_path).look(Look.SWEEP)
+    assert again.is_live
+
+
+def test_a_root_that_is_not_there_yet_is_told_and_found_later(tmp_path: Path) -> None:
+    """`syncd start` may come before the first run."""
+    root = tmp_path / "tidelog"
+    found = inventory(root)
+    assert [] == found.look(Look.SWEEP)
+    assert str(root) in found.problems
+    RunSpec(root)
+    assert ["mnist/r1/main.0001.tlog"] == names(found.look(Look.TAIL))
+    assert {} == found.problems
+
+
+def test_a_folder_whose_name_can_be_no_project_is_told(tmp_path: Path) -> None:
+    """Nothing is passed over without a word."""
+    RunSpec(tmp_path, "a:b")
+    found = inventory(tmp_path)
+    assert [] == found.look(Look.SWEEP)
+    assert "a:b" in next(iter(found.problems))
+
+
+def test_a_run_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
+    """Deleting is the person's own act."""
+    run = RunSpec(tmp_path)
+    found = inventory(tmp_path)
+    found.look(Look.SWEEP)
+    for path in run.path.iterdir():
+        path.unlink()
+    run.path.rmdir()
+    found.look(Look.SWEEP)
+    assert [] == found.runs
+    assert {} == found.problems
