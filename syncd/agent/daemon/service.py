@@ -4,7 +4,6 @@ It runs until `stop`; what is under way is then finished within a bound, and not
 """
 
 import asyncio
-import contextlib
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -20,8 +19,8 @@ from tidelog.syncd.agent.task import Task
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
-from tidelog.syncd.agent.watch.hints import Hints
-from tidelog.syncd.agent.watch.inventory import Inventory, Look
+from tidelog.syncd.agent.watch.inventory import Inventory
+from tidelog.syncd.agent.watch.lookout import Lookout
 
 LISTED_MAX = 1000
 
@@ -62,7 +61,14 @@ class Service:
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
-        self._dirty = asyncio.Event()
+        self._lookout = Lookout(
+            self._inventory,
+            self._agent.found,
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=tell,
+        )
         self._stopping = asyncio.Event()
 
     def add_root(self, path: str) -> bool:
@@ -70,13 +76,13 @@ class Service:
         is_new = self._inventory.add_root(path)
         if is_new:
             self._state.add_root(path)
-        self._dirty.set()
+        self._lookout.look_now()
         return is_new
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
         self._stopping.set()
-        self._dirty.set()
+        self._lookout.stop()
         self._agent.stop()
 
     async def run(self) -> None:
@@ -88,43 +94,13 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 uploading = group.create_task(self._agent.run())
-                group.create_task(self._look_again_and_again())
+                group.create_task(self._lookout.run())
                 await self._stopping.wait()
                 await asyncio.wait([uploading], timeout=self._settings.drain_s)
                 uploading.cancel()
         finally:
             await self._control.close()
             await self._agent.target.close()
-
-    async def _look_again_and_again(self) -> None:
-        hints = Hints(self._dirty, disk=self._disk)
-        try:
-            settings, next_runs, next_sweep, told = self._settings, 0.0, 0.0, ""
-            while not self._stopping.is_set():
-                now, is_dirty = self._clock.monotonic(), self._dirty.is_set()
-                self._dirty.clear()
-                look = Look.TAIL
-                if now >= next_runs or is_dirty:
-                    look, next_runs = Look.RUNS, now + settings.runs_interval_s
-                if now >= next_sweep:
-                    look, next_sweep = Look.SWEEP, now + settings.sweep_interval_s
-                try:
-                    found = await asyncio.to_thread(self._inventory.look, look)
-                    self._agent.found(found)
-                    hints.watch([*self._inventory.roots, *self._inventory.projects])
-                    told = ""
-                except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
-                    problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"
-                    if problem != told:
-                        self._tell(f"{problem}; trying again")
-                    # What this look had found was told to nobody.
-                    self._inventory.report_all()
-                    told, next_sweep = problem, 0.0
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(settings.tail_interval_s):
-                        await self._dirty.wait()
-        finally:
-            await asyncio.to_thread(hints.close)
 
     # -- control ---------------------------------------------------------------------------------
 
