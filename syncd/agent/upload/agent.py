@@ -132,6 +132,14 @@ class Agent:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
 
+    def held_back(self) -> list[FileEntry]:
+        """Return the files that are known and do not travel, for the filter stops them."""
+        if self._files.is_open:
+            return []
+        runs = self._state.runs_with_files(self.target.name)
+        files = (entry for run in runs for entry in self._state.files(self.target.name, run))
+        return [entry for entry in files if not self._files.passes(entry.path)]
+
     def retry(self, *, parked: bool) -> int:
         """Try again now what waits, and with `parked` also what is parked; return how many."""
         count = len(self.planner.waiting)
@@ -216,7 +224,8 @@ class Agent:
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
-        self.progress.found_files(task.run, done.entries)
+        wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
+        self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
         if task.kind == LARGE_FILE and done.has_more and not done.delivered:
             self.progress.holds_file(task.run, task.name, done.offset)
