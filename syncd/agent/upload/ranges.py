@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from tidelog.datastore.format import FILE_HEADER_BYTES, FINAL
-from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail, walk_sound
+from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail
+from tidelog.datastore.walk import walk_sound
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.ledger import DIGEST_WORD, entries_of
