@@ -31,7 +31,7 @@ SHORT_BYTES = 4096
 """Up to here one CRC over header and payload is cheaper than one over each."""
 
 STRETCH_BYTES_MAX = 256 * 1024
-"""So much is looked at together: it is read two dozen times, and should stay in the processor's cache."""
+"""So much is looked at together: it is read two dozen times, and is to stay in the processor's cache."""
 
 STRETCH_CHUNKS_MIN = 16
 """Fewer chunks are looked at one by one."""
@@ -81,7 +81,7 @@ def shift_of(length: int, tag: int) -> int:
 
 
 class _Stretch:
-    """Chunks that begin alike, from one that is known to be sound: one CRC over all of them, not two each.
+    """Chunks that begin alike, behind one that is known to be sound: one CRC over all, not two each.
 
     CRC-32 is linear over GF(2) (Stigge et al., "Reversing CRC", HU Berlin 2006): started from another
     value it differs by what that difference alone becomes, and to start from `a ^ b` is to start from

@@ -1,4 +1,4 @@
-"""The fast walk: it ends exactly where the Scanner, which looks at each chunk, first has something to say."""
+"""The fast walk: it ends exactly where the Scanner, which sees each chunk, first reports."""
 
 import random
 
