@@ -8,6 +8,7 @@ from functools import cache
 from itertools import count
 
 from tidelog.datastore.format import (
+    CHUNK_BYTES_MAX,
     CHUNK_HEADER,
     CHUNK_HEADER_BYTES,
     FINAL,
@@ -15,6 +16,7 @@ from tidelog.datastore.format import (
     PAYLOAD_BYTES_MAX,
     crc32,
 )
+from tidelog.datastore.scan import ReadAt
 
 RESIDUE = 0x2144DF1C
 """What CRC-32 gives for any message with its own CRC behind it, whatever it started from."""
@@ -35,6 +37,9 @@ STRETCH_BYTES_MAX = 256 * 1024
 
 STRETCH_CHUNKS_MIN = 16
 """Fewer chunks are looked at one by one."""
+
+BLOCK_BYTES = 1024 * 1024
+"""So much of a log is read at once."""
 
 
 def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
@@ -72,6 +77,20 @@ def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
             chunks = _Stretch(data, at - size, size, seq - 1, tag).count_sound()
             at, seq, alike = at + (chunks - 1) * size, seq + chunks - 1, 0
     return at, seq
+
+
+def find_sound_end(read_at: ReadAt, offset: int, seq: int, tag: int) -> tuple[int, int]:
+    """Return what `walk_sound` says of a log from `offset` on, reading it block by block."""
+    size = BLOCK_BYTES
+    while True:
+        data = read_at(offset, size)
+        passed, seq = walk_sound(data, 0, seq, tag)
+        if passed:
+            offset, size = offset + passed, BLOCK_BYTES
+        elif len(data) == size < CHUNK_BYTES_MAX:
+            size = CHUNK_BYTES_MAX  # The chunk may be longer than a block.
+        else:
+            return offset, seq
 
 
 def shift_of(length: int, tag: int) -> int:
