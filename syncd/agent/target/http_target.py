@@ -8,16 +8,16 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.settings import SettingsError
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, judge_problem, outage
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import (
@@ -65,19 +65,9 @@ from tidelog.syncd.protocol import (
     run_path,
 )
 
-ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
-FAILURE_BYTES_MAX: Final = 64 * 1024
 COMPRESSED_BYTES_MIN: Final = 1024
 WORTH_RATIO: Final = 0.9
 LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
-
-
-class Answer(NamedTuple):
-    """A hub's answer that is no refusal, or the 404 of a question."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class HttpTarget:
@@ -90,6 +80,7 @@ class HttpTarget:
         read_key: Callable[[], str],
         settings: AgentSettings,
         clock: Clock,
+        connections: Connections | None = None,
     ) -> None:
         """`read_key` is asked again after a 401: the person may have logged in anew."""
         self.name = url
@@ -99,7 +90,9 @@ class HttpTarget:
         self._clock = clock
         # On the machine itself bytes are cheaper than the time it takes to squeeze them.
         self._is_far = urlsplit(url).hostname not in LOOPBACK
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections = connections or HttpConnections(
+            is_proxied=self._is_far, settings=settings
+        )
 
     def __repr__(self) -> str:
         return f"<HttpTarget {self.name}>"
@@ -204,9 +197,7 @@ class HttpTarget:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.close()
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -269,7 +260,7 @@ class HttpTarget:
         deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
         try:
             async with asyncio.timeout(deadline_s):
-                answer = await self._exchange(method, address, body, sent)
+                answer = await self._connections.exchange(method, self.name + address, body, sent)
         except TimeoutError as error:
             raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -277,29 +268,6 @@ class HttpTarget:
         if answer.status // 100 == 2:
             return answer
         raise self._refusal(method, answer)
-
-    async def _exchange(
-        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                auto_decompress=False,
-                trust_env=self._is_far,
-                connector=aiohttp.TCPConnector(limit=self._settings.tasks_max + 1),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout_s),
-            )
-        # The address is encoded already; encoding it again would name something else.
-        url = URL(self.name + address, encoded=True)
-        async with self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            limit = ANSWER_BYTES_MAX if response.status // 100 == 2 else FAILURE_BYTES_MAX
-            taken = bytearray()
-            async for block in response.content.iter_any():
-                taken += block
-                if len(taken) > limit:
-                    raise ProtocolError(f"an answer of more than {limit} bytes")
-            return Answer(response.status, response.headers, bytes(taken))
 
     def _refusal(self, method: str, answer: Answer) -> Exception:
         problem = _problem(method, answer)
