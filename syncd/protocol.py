@@ -30,6 +30,7 @@ UPLOAD_COMPLETE: Final = "Upload-Complete"
 RETRY_AFTER: Final = "Retry-After"
 LOG_ID: Final = "Tidelog-Log-Id"
 DAMAGE: Final = "Tidelog-Damage"
+CHECKSUM: Final = "Tidelog-Checksum"
 
 ZSTD: Final = "zstd"
 OCTETS: Final = "application/octet-stream"

@@ -27,6 +27,7 @@ from tidelog.syncd.bodies import (
     encode_batch,
     encode_missing,
 )
+from tidelog.syncd.checksum import answer_checksum, request_checksum
 from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     PROBLEM_TYPE_PREFIX,
@@ -38,6 +39,7 @@ from tidelog.syncd.errors import (
 from tidelog.syncd.protocol import (
     AUTHORIZATION,
     BEARER,
+    CHECKSUM,
     CONTENT_DIGEST,
     CONTENT_ENCODING,
     DAMAGE,
@@ -253,10 +255,12 @@ class HttpTarget:
                 self._key = self._read_key()
             except (CannotStartError, SettingsError) as error:
                 raise refused(str(error)) from error
-        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
+        # A proxy on the way must not squeeze the answer: nothing here would unpack it.
+        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key, "Accept-Encoding": "identity"}
         if body is not None:
             # Of an empty body too: a large file may lack nothing but its last word.
             sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
+        sent[CHECKSUM] = request_checksum(method, address, sent)
         deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
         try:
             async with asyncio.timeout(deadline_s):
@@ -265,9 +269,17 @@ class HttpTarget:
             raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise outage(f"{self.name} cannot be reached: {_said(error)}") from error
+        self._check(answer)
         if answer.status // 100 == 2:
             return answer
         raise self._refusal(method, answer)
+
+    def _check(self, answer: Answer) -> None:
+        """Refuse an answer whose checksum does not hold; a proxy's page has none."""
+        said = answer.headers.get(CHECKSUM)
+        if said is not None and said != answer_checksum(*answer):
+            reason = f"an answer of {self.name} was garbled on the way; `https://` would tell by whom"
+            raise SetbackError(Setback(Course.AGAIN, reason))
 
     def _refusal(self, method: str, answer: Answer) -> Exception:
         problem = _problem(method, answer)
