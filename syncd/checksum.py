@@ -15,6 +15,7 @@ from tidelog.syncd.protocol import (
     CONTENT_ENCODING,
     DAMAGE,
     LOG_ID,
+    PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
     UPLOAD_COMPLETE,
@@ -34,7 +35,7 @@ OF_REQUEST: Final = (
     UPLOAD_LENGTH,
     UPLOAD_OFFSET,
 )
-OF_ANSWER: Final = (LOG_ID, REPR_DIGEST, RETRY_AFTER, UPLOAD_COMPLETE, UPLOAD_OFFSET)
+OF_ANSWER: Final = (LOG_ID, PROBLEM, REPR_DIGEST, RETRY_AFTER, UPLOAD_COMPLETE, UPLOAD_OFFSET)
 
 
 def request_checksum(method: str, address: str, headers: Mapping[str, str]) -> str:

@@ -86,9 +86,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.unhandled.append(f"{context.get('message')}: {error!r}")
 
 
-def _work(
-    future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]
-) -> None:
+def _work(future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     # As with a thread: who waited may have gone, the work is done all the same.
     try:
         result = function(*args)

@@ -38,7 +38,9 @@ class Weather:
 class Network:
     """Brings requests of one machine to the hub. `requests` counts what was tried."""
 
-    def __init__(self, hub: SimulatedHub, weather: Weather, *, loop: VirtualLoop, random: Random) -> None:
+    def __init__(
+        self, hub: SimulatedHub, weather: Weather, *, loop: VirtualLoop, random: Random
+    ) -> None:
         self.requests = 0
         self.tries: list[float] = []
         self._hub = hub

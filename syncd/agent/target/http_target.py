@@ -47,6 +47,7 @@ from tidelog.syncd.protocol import (
     LOG_ID,
     MSGPACK,
     OCTETS,
+    PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
     RUNS_PATH,
@@ -58,6 +59,7 @@ from tidelog.syncd.protocol import (
     decode_digest,
     decode_integer,
     decode_log_id,
+    decode_problem,
     digest_header,
     encode_boolean,
     encode_damage,
@@ -297,14 +299,15 @@ class _NotHeldError(SetbackError):
 
 
 def _problem(method: str, answer: Answer) -> ProblemError:
-    """Rebuild the hub's problem; an answer to HEAD has no body, there its status must do."""
+    """Rebuild the hub's problem; an answer to HEAD has no body, there a header or the status must do."""
     is_problem = answer.headers.get("Content-Type", "").startswith(PROBLEM_CONTENT_TYPE)
     if not is_problem:
         return ProblemError.from_document(answer.status, None)
     if method == "HEAD":
+        slug, detail = decode_problem(answer.headers.get(PROBLEM))
         known = {problem.status: slug for slug, problem in reversed(PROBLEMS.items())}
-        slug = known.get(answer.status, "")
-        return ProblemError.from_document(answer.status, {"type": PROBLEM_TYPE_PREFIX + slug})
+        kind = PROBLEM_TYPE_PREFIX + (slug or known.get(answer.status, ""))
+        return ProblemError.from_document(answer.status, {"type": kind, "detail": detail})
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
