@@ -106,6 +106,12 @@ class Disk:
             return False
         return True
 
+    def lock(self, fd: int) -> None:
+        """Lock an open file once nobody else has it. The lock goes with its last descriptor."""
+        import fcntl  # Windows has none, and most who open files lock nothing.
+
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
     # -- whole files -----------------------------------------------------------------------------
 
     def read(self, path: StrPath) -> bytes:
@@ -215,14 +221,14 @@ class Disk:
         """Make a directory and those above it, and fsync the folder of each one that is new."""
         path = os.path.abspath(path)
         missing = []
-        while not os.path.isdir(path):
+        while not self.is_directory(path):
             missing.append(path)
             path = os.path.dirname(path)
         for new in reversed(missing):
             try:
                 self.mkdir(new, mode=mode)
             except FileExistsError:
-                if not os.path.isdir(new):
+                if not self.is_directory(new):
                     raise
             self.sync_directory(os.path.dirname(new))
 

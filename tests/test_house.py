@@ -104,6 +104,7 @@ PURE = (
     "tidelog.syncd.agent.task",
     "tidelog.syncd.agent.upload.cursor",
     "tidelog.syncd.agent.upload.lag",
+    "tidelog.syncd.checksum",
     "tidelog.syncd.errors",
     "tidelog.syncd.hub.keys",
     "tidelog.syncd.protocol",

@@ -81,6 +81,10 @@ class Planner:
         """How many tasks are not done."""
         return len(self._stages)
 
+    def is_wanted(self, task: Task) -> bool:
+        """Tell whether a task is not done."""
+        return task in self._stages
+
     def want(self, task: Task, stage: Stage) -> None:
         """Note that there is something to send; saying it again costs nothing."""
         if task in self.parked:

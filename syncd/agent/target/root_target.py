@@ -5,7 +5,6 @@ The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two
 
 import asyncio
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -162,7 +161,7 @@ class RootTarget:
             if not self._is_begun and self._begun is not None:
                 self._begun.begin(self.name)
             self._is_begun = True
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            self._disk.lock(fd)
             yield
         finally:
             self._disk.close(fd)

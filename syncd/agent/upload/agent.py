@@ -4,6 +4,7 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -99,6 +100,8 @@ class Agent:
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
         self._gone: set[Run] = set()
+        self._acknowledged: OrderedDict[Task, None] = OrderedDict()
+        self._has_told_loss = False
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -141,6 +144,8 @@ class Agent:
         unsent = [log for task, log in self.lag.behind.items() if task.run == run]
         self.lag.forget(run)
         self.planner.forget(run)
+        for task in [task for task in self._acknowledged if task.run == run]:
+            del self._acknowledged[task]
         files = self._state.forget(self.target.name, run, logs)
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
@@ -242,6 +247,7 @@ class Agent:
         self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
             self._report(task, done)
+            self._note_acknowledged(task)
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
@@ -264,12 +270,32 @@ class Agent:
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
             self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+            self._ask_again()
+
+    def _note_acknowledged(self, task: Task) -> None:
+        self._acknowledged[task] = None
+        self._acknowledged.move_to_end(task)
+        if len(self._acknowledged) > self._settings.asked_again_max:
+            self._acknowledged.popitem(last=False)
+
+    def _ask_again(self) -> None:
+        """A target that was away may be back from an older copy: ask whether it lost anything."""
+        for task in self._acknowledged:
+            self._uploader.doubt(task)
+            if not self.planner.is_wanted(task):
+                self.planner.want(task, Stage.LOG)
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
         known = self.losses.damage.get(task, {})
         news = [damage for damage in done.damage if damage.offset not in known]
         self.losses.note(task, done)
+        if done.has_lost and not self._has_told_loss:
+            self._has_told_loss = True
+            self._tell(
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an older "
+                "copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+            )
         for damage in news:
             self._tell(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
@@ -286,6 +312,7 @@ class Agent:
         self.planner.failed(task, setback, self._clock.monotonic())
         if self.planner.outage is not None:
             if was_up:
+                self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
                 self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
