@@ -1,4 +1,4 @@
-"""Receipts as files: where they lie, reading one, adding to one, and asking one as if it were the target."""
+"""Receipts as files: where they lie, how one is read, added to, and asked in place of its target."""
 
 import os
 from collections.abc import Iterable

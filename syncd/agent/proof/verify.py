@@ -56,10 +56,11 @@ class RunAtHome:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the comparison of one run gave."""
+    """What the comparison of one run gave; `held` is what the target said that it holds."""
 
     home: RunAtHome
     differences: Sequence[Difference] = field(default_factory=list)
+    held: RunContents | None = None
 
     @property
     def damage(self) -> list[Damage]:
@@ -162,7 +163,7 @@ async def verify_run(witness: Witness, run: Run, names: Iterable[str], disk: Dis
     held = await witness.contents(run)
     home = await asyncio.to_thread(read_home, run, list(names), disk)
     beginnings = await asyncio.to_thread(_digest_beginnings, home, held, disk)
-    return Verdict(home, compare(home, held, beginnings=beginnings))
+    return Verdict(home, compare(home, held, beginnings=beginnings), held)
 
 
 def logs_by_run(logs: Iterable[SelectedLog]) -> dict[Run, list[str]]:

@@ -31,7 +31,6 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _PARKED = {
     errno.ENAMETOOLONG: "its file system takes no name that long",
     errno.EILSEQ: "its file system cannot write this name",
-    errno.EINVAL: "its file system takes no such name",
     errno.EFBIG: "its file system takes no file that large; FAT ends at 4 GiB, exFAT and ext4 do not",
 }
 
@@ -67,8 +66,8 @@ def refuse_nested(target: str, sources: Iterable[str], *, disk: Disk) -> None:
         here = disk.real_path(source)
         if _is_within(there, here):
             raise CannotStartError(
-                f"the target {target} lies inside {source}, which is to be uploaded to it: name a folder "
-                "beside it"
+                f"the target {target} lies inside {source}, which is to be uploaded to it: name a "
+                "folder beside it"
             )
         if _is_within(here, there):
             raise CannotStartError(
@@ -86,6 +85,7 @@ class RootTarget:
         self._disk = disk
         self._begun = begun
         self._is_begun = begun is not None and begun.is_begun(name)
+        self._is_met = False
         self._replica = Replica(path, disk=disk, is_shared=True)
         self._names = NameGuard(path, disk=disk)
 
@@ -113,7 +113,8 @@ class RootTarget:
         """Append to a log; return how far it is held then."""
 
         def append() -> int:
-            with self._locked(run, log):
+            with self._locked(run):
+                self._names.check(run.project, run.name, log)
                 return self._replica.logs.append(
                     run.project,
                     run.name,
@@ -135,8 +136,9 @@ class RootTarget:
         """Store small files."""
 
         def put() -> set[str]:
-            for file in files:
-                with self._locked(run, *file.path.split("/")):
+            with self._locked(run):
+                for file in files:
+                    self._names.check(run.project, run.name, *file.path.split("/"))
                     self._replica.files.put(
                         run.project, run.name, file.path, file.data, sha256=file.sha256
                     )
@@ -158,7 +160,8 @@ class RootTarget:
         place = (run.project, run.name, entry.path)
 
         def put() -> int:
-            with self._locked(run, *entry.path.split("/")):
+            with self._locked(run):
+                self._names.check(run.project, run.name, *entry.path.split("/"))
                 held = self._replica.files.stage(*place, data, sha256=entry.sha256, offset=offset)
                 if held >= entry.size:
                     self._replica.files.complete(*place, sha256=entry.sha256, size=entry.size)
@@ -202,7 +205,7 @@ class RootTarget:
         )
 
     @contextmanager
-    def _locked(self, run: Run, *below: str) -> Iterator[None]:
+    def _locked(self, run: Run) -> Iterator[None]:
         """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
         parent = os.path.dirname(self._path)
         if not self._disk.is_directory(parent):
@@ -217,22 +220,21 @@ class RootTarget:
         fd = self._disk.open_update(lock)
         try:
             self._lock(fd)
-            if not self._is_begun:
-                self._begin(lock, fd)
-            self._names.check(run.project, run.name, *below)
+            if not self._is_met:
+                self._meet(lock, fd)
             yield
         finally:
             self._disk.close(fd)
 
-    def _begin(self, lock: str, fd: int) -> None:
+    def _meet(self, lock: str, fd: int) -> None:
         """Name the root where nobody did, and remember that it was there."""
         if self._disk.size(fd) == 0:
             self._disk.pwrite(fd, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
             self._disk.fdatasync(fd)
         self._names.learn(lock)
-        if self._begun is not None:
+        if not self._is_begun and self._begun is not None:
             self._begun.begin(self.name)
-        self._is_begun = True
+        self._is_begun = self._is_met = True
 
     def _lock(self, fd: int) -> None:
         try:
