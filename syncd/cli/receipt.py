@@ -61,7 +61,7 @@ def on_sticks(runs: Mapping[Run, Sequence[str]], disk: Disk) -> dict[Run, Sequen
 
 
 async def give_receipts(to: str | None, runs: Mapping[Run, Sequence[str]], disk: Disk) -> Receipts:
-    """Compare runs with the target, and write beside them what it holds of those that are whole there."""
+    """Compare runs with the target, and write beside them what it holds of those that are whole."""
     receipts = Receipts()
     attested: dict[str, list[Attested]] = {}
     async with open_reading_target(to, disk) as target:

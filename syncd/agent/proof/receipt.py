@@ -57,7 +57,7 @@ def encode_receipt(attested: Iterable[Attested]) -> bytes:
     data = text.encode()
     if len(data) > BYTES_MAX:
         raise ReceiptError(
-            f"the receipt would have {len(data)} bytes; the limit is {BYTES_MAX}: take fewer runs at once"
+            f"the receipt would have {len(data)} bytes; the limit is {BYTES_MAX}: take fewer runs"
         )
     return data
 
