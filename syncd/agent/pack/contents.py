@@ -1,4 +1,4 @@
-"""The table of contents of a pack: which logs from where to where, which files, with their digests. No I/O.
+"""The table of contents of a pack: ranges of logs, and files, with their digests. No I/O.
 
 It is the archive's first member, so that whoever takes the archive in knows what to expect, and can say
 what did not come. Decoding believes nothing; `docs/operations.md` describes the document.
@@ -36,7 +36,7 @@ class PackError(SyncdError):
 class PackedLog(NamedTuple):
     """A log from `start` to the last of `cuts`, the ends of pieces of whole chunks.
 
-    `sha256` is that of all bytes before that end, those before `start` included.
+    Without any cut nothing is new in it. `sha256` is that of all bytes before that end, those before `start` included.
     """
 
     name: str
@@ -49,7 +49,7 @@ class PackedLog(NamedTuple):
     @property
     def end(self) -> int:
         """The offset of the first byte that is not packed."""
-        return self.cuts[-1]
+        return self.cuts[-1] if self.cuts else self.start
 
     @property
     def member(self) -> str:
@@ -92,7 +92,8 @@ class Contents(NamedTuple):
         """Yield name, run, log or file, and bytes of each member behind this table, in their order."""
         for run in self.runs:
             for log in run.logs:
-                yield f"{run}/{log.member}", run, log, log.end - log.start
+                if log.cuts:
+                    yield f"{run}/{log.member}", run, log, log.end - log.start
             for file in run.files:
                 yield f"{run}/{file.path}", run, file, file.size
 
@@ -132,8 +133,8 @@ def decode_contents(data: bytes) -> Contents:
         raise PackError("it is no archive that `syncd pack` wrote")
     if document.get("version") != VERSION:
         raise PackError(
-            f"it is a pack of version {document.get('version')!r}; this tidelog reads version {VERSION}: "
-            "upgrade with `pip install -U tidelog`"
+            f"it is a pack of version {document.get('version')!r}; this tidelog reads version "
+            f"{VERSION}: upgrade with `pip install -U tidelog`"
         )
     try:
         contents = Contents(0.0, tuple(_run(run) for run in document["runs"]))
@@ -161,7 +162,7 @@ def _log(log: Mapping[str, Any]) -> PackedLog:
         _like(_SHA256, log["sha256"]),
         tuple((_count(at), _count(length)) for at, length in log["damage"]),
     )
-    if 0 < packed.start < FILE_HEADER_BYTES or not packed.cuts:
+    if 0 < packed.start < FILE_HEADER_BYTES or packed.end == 0:
         raise ValueError(f"{packed.name} starts at {packed.start} and has {len(packed.cuts)} pieces")
     for start, end in packed.pieces():
         if not 0 < end - start <= PIECE_BYTES_MAX:

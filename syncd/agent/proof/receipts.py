@@ -12,7 +12,6 @@ from tidelog.syncd.agent.proof.receipt import (
     decode_receipt,
     encode_receipt,
     merged,
-    time_text,
 )
 from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.task import Run
@@ -89,11 +88,6 @@ def add_to_receipt(path: str, attested: Iterable[Attested], disk: Disk) -> str |
             fault = str(error)
     disk.replace(path, encode_receipt(merged(old, attested)))
     return fault
-
-
-def described(attested: Attested) -> str:
-    """Return who said it, and when, for people."""
-    return f"{attested.target}, {time_text(attested.time)}"
 
 
 def _is_receipt(name: str) -> bool:
