@@ -282,6 +282,11 @@ class Disk:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
 
+    def free_bytes(self, path: StrPath) -> int:
+        """Return how many bytes may still be written to the file system under a path."""
+        status = os.statvfs(path)
+        return status.f_bavail * status.f_frsize
+
     def real_path(self, path: StrPath) -> str:
         """Return the absolute path behind all symbolic links; it need not be there."""
         return os.path.realpath(path)

@@ -41,6 +41,11 @@ to_option = click.option(
 )
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+receipt_option = click.option(
+    "--receipt",
+    metavar="FILE",
+    help="Ask no target: believe what this receipt says, or all those beside the runs of a folder.",
+)
 targets_option = click.option(
     "--to",
     multiple=True,

@@ -198,7 +198,7 @@ def test_other_bytes_under_the_same_id_are_parked(open_any: OpenTarget, tmp_path
         assert Ending.PARKED is ending
         assert before == tree(tmp_path / "data")
         [verdict] = await verify(target, root)
-        assert any("SHA-256" in reason for _, reason in verdict.differences)
+        assert any("SHA-256" in found.reason for found in verdict.differences)
 
     on_target(open_any, tmp_path / "data", work)
 
@@ -219,7 +219,7 @@ def test_a_file_that_changed_or_is_gone_is_parked_and_named(
         expected = ["files/big", "media/images/a.png", "media/images/b.png"]
         assert expected == sorted(task.name for task in agent.planner.parked)
         [verdict] = await verify(target, root)
-        assert set(expected) == {item for item, _ in verdict.differences}
+        assert set(expected) == {difference.item for difference in verdict.differences}
 
     on_target(open_any, tmp_path / "data", work)
     assert "mnist/r1/media/images/c.png" in tree(tmp_path / "data")
