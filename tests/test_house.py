@@ -93,14 +93,20 @@ PURE = (
     "tidelog.sdk.monitor.process_tree",
     "tidelog.sdk.monitor.rates",
     "tidelog.sdk.plot.scores",
-    "tidelog.syncd.agent.upload.cursor",
+    "tidelog.syncd.agent.plan.file_filter",
+    "tidelog.syncd.agent.plan.gate",
+    "tidelog.syncd.agent.plan.pace",
     "tidelog.syncd.agent.plan.planner",
+    "tidelog.syncd.agent.plan.quiet_hours",
     "tidelog.syncd.agent.plan.retry",
     "tidelog.syncd.agent.settings",
     "tidelog.syncd.agent.task",
+    "tidelog.syncd.agent.upload.cursor",
+    "tidelog.syncd.agent.upload.lag",
     "tidelog.syncd.errors",
     "tidelog.syncd.hub.keys",
     "tidelog.syncd.protocol",
+    "tidelog.syncd.quantities",
 )
 # A decision's own door: one method that hands all of it over to a module that acts, and nothing else.
 HANDED_OVER = {"tidelog.datastore.columns": {"tidelog.datastore.disk", "tidelog.datastore.export"}}

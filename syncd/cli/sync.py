@@ -13,7 +13,8 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.config import Config, Wishes, read_config
+from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import Address, find_address
 from tidelog.syncd.agent.upload.agent import Agent
@@ -21,7 +22,7 @@ from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
 from tidelog.syncd.agent.watch.selection import SelectedLog, select_logs
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
-from tidelog.syncd.cli.options import json_option, paths_argument, to_option
+from tidelog.syncd.cli.options import json_option, paths_argument, sending_options, to_option
 from tidelog.syncd.cli.progress_bar import make_display
 
 EPILOG = """\b
@@ -55,18 +56,22 @@ EXIT_CODES = {
     metavar="SECONDS",
     help="Give up when the target has not worked for so long.",
 )
+@sending_options
 @json_option
-def command(paths: tuple[str, ...], to: str | None, timeout_s: float, *, is_json: bool) -> None:
+def command(
+    paths: tuple[str, ...], to: str | None, timeout_s: float, *, is_json: bool, **sending: Any
+) -> None:
     """Upload runs once, until the target has acknowledged all of it.
 
     PATH is a run, a project, a root, or a single log. Run it as often as you like, also while a
     daemon runs: what the target holds already is not sent again.
     """
     disk = Disk()
+    config = read_config(Wishes(**sending), os.environ, disk)
     address = find_address(to, os.environ, disk)
     logs = list(dict.fromkeys(log for path in paths for log in select_logs(path, disk)))
     try:
-        ending, agent = asyncio.run(_sync(address, logs, disk, timeout_s))
+        ending, agent = asyncio.run(_sync(address, config, logs, disk, timeout_s))
     except KeyboardInterrupt:
         say("interrupted; what was acknowledged stays, run the command again to go on")
         raise SystemExit(INTERRUPTED) from None
@@ -77,9 +82,9 @@ def command(paths: tuple[str, ...], to: str | None, timeout_s: float, *, is_json
 
 
 async def _sync(
-    address: Address, logs: Sequence[SelectedLog], disk: Disk, timeout_s: float
+    address: Address, config: Config, logs: Sequence[SelectedLog], disk: Disk, timeout_s: float
 ) -> tuple[Ending, Agent]:
-    defaults, clock = AgentSettings(), Clock()
+    defaults, clock = config.settings, Clock()
     settings = replace(
         defaults,
         connect_timeout_s=min(timeout_s, defaults.connect_timeout_s),
@@ -95,6 +100,8 @@ async def _sync(
         settings=settings,
         chance=random.random,
         tell=lambda line: display.tell(line),
+        pace=Pace(config.limit_rate_bytes),
+        files=config.files,
     )
     runs = len({log.run for log in logs})
     display = make_display(agent.progress, clock=clock, is_terminal=sys.stderr.isatty())

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
+from tidelog.datastore.text import counted
+from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
+from tidelog.syncd.agent.plan.gate import Gate
+from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.plan.planner import Outage, Planner
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
+from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
@@ -66,11 +71,16 @@ class Agent:
         settings: AgentSettings,
         chance: Callable[[], float],
         tell: Tell,
+        gate: Gate | None = None,
+        pace: Pace | None = None,
+        files: FileFilter = EVERY_FILE,
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.target = target
-        self.planner = Planner(settings, chance=chance)
+        self._pace = pace or Pace()
+        self.planner = Planner(settings, chance=chance, pace=self._pace)
+        self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
         self.last_acknowledged = clock.monotonic()
@@ -78,13 +88,15 @@ class Agent:
         self._clock = clock
         self._settings = settings
         self._tell = tell
+        self._gate = gate or Gate()
+        self._files = files
         self._on_final = on_final
         self._uploader = Uploader(
             target,
             state,
             disk=disk,
             settings=settings,
-            is_parked=lambda task: task in self.planner.parked,
+            is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -110,6 +122,8 @@ class Agent:
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
+            acknowledged = 0 if cursor is None else cursor.offset
+            self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
             if cursor is not None and cursor.offset == log.size:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
@@ -132,6 +146,10 @@ class Agent:
         self._wake.set()
         return count
 
+    def wake(self) -> None:
+        """Look again at what may be sent: the gate has changed."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Hand out nothing more; `run` returns once what is under way has ended."""
         self._is_stopping = True
@@ -142,16 +160,31 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             while not self._is_stopping:
                 self._wake.clear()
-                while (task := self.planner.next(self._clock.monotonic())) is not None:
+                while (task := self._next()) is not None:
                     group.create_task(self._try(task))
                 if until_idle and self.planner.is_idle:
                     return
                 await self._wait()
 
+    def _next(self) -> Task | None:
+        if self._gate.closed(self._clock.now()) is not None:
+            return None
+        return self.planner.next(self._clock.monotonic())
+
+    def _idle_s(self) -> float | None:
+        """Return after how long there may be something to do, though nothing else happens."""
+        now = self._clock.now()
+        closed = self._gate.closed(now)
+        if closed is not None:
+            # The wall clock may be set meanwhile, so it is looked at again now and then.
+            return min(closed.until - now, self._settings.gate_interval_s)
+        now = self._clock.monotonic()
+        due = self.planner.next_due(now)
+        return None if due is None else max(0.0, due - now)
+
     async def _wait(self) -> None:
         """Return when something has happened or something is due."""
-        due = self.planner.next_due()
-        timeout_s = None if due is None else max(0.0, due - self._clock.monotonic())
+        timeout_s = self._idle_s()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
@@ -173,8 +206,13 @@ class Agent:
     def _finish(self, task: Task, done: Done) -> None:
         self.last_acknowledged = self._clock.monotonic()
         self.progress.bytes_sent += done.bytes_sent
+        self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
-            self.losses.note(task, done)
+            self._report(task, done)
+            if done.has_more:
+                self.lag.acknowledged(task, done.offset)
+            else:
+                self.lag.reached_end(task)
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
@@ -192,6 +230,17 @@ class Agent:
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
             self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+
+    def _report(self, task: Task, done: Done) -> None:
+        """Note what a log at home has lost, and tell it, once for each place."""
+        known = self.losses.damage.get(task, {})
+        news = [damage for damage in done.damage if damage.offset not in known]
+        self.losses.note(task, done)
+        for damage in news:
+            self._tell(
+                f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
+                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels"
+            )
 
     def _fail(self, task: Task, setback: Setback) -> None:
         was_up = self.planner.outage is None
@@ -227,6 +276,8 @@ class Agent:
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:
+            if not self._files.passes(entry.path):
+                continue
             if entry.size > self._settings.small_file_bytes_max:
                 self.planner.want(Task(run, LARGE_FILE, entry.path), Stage.LARGE_FILE)
             elif file_task(run, entry.path) not in self.planner.parked:

@@ -25,7 +25,8 @@ from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
 _CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
-_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN)
+_PAUSE = b"pause"
+_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
 _KEY_BYTES = 20
 _BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 
@@ -177,6 +178,17 @@ class _Book:
         """Remember that a target was seen to be there."""
         with self._tables(write=True) as tables:
             tables[_BEGUN].put(_key(target), target.encode(errors="surrogateescape"))
+
+    def paused_until(self) -> float:
+        """Return until when uploads are paused (seconds since the epoch), 0 where they are not."""
+        with self._tables() as tables:
+            value = tables[_PAUSE].get(_key())
+        return 0.0 if value is None else float(msgpack.unpackb(value))
+
+    def pause(self, until: float) -> None:
+        """Remember until when the uploads are paused; 0 ends a pause."""
+        with self._tables(write=True) as tables:
+            tables[_PAUSE].put(_key(), msgpack.packb(until))
 
     def roots(self) -> list[str]:
         """Return the roots that are watched."""

@@ -66,13 +66,13 @@ class Uploader:
         *,
         disk: Disk,
         settings: AgentSettings,
-        is_parked: Callable[[Task], bool],
+        is_set_aside: Callable[[Task], bool],
     ) -> None:
         self._target = target
         self._state = state
         self._disk = disk
         self._settings = settings
-        self._is_parked = is_parked
+        self._is_set_aside = is_set_aside
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
 
@@ -276,7 +276,7 @@ class Uploader:
 
     def _is_small(self, run: Run, entry: FileEntry) -> bool:
         is_small = entry.size <= self._settings.small_file_bytes_max
-        return is_small and not self._is_parked(file_task(run, entry.path))
+        return is_small and not self._is_set_aside(file_task(run, entry.path))
 
     def _read_file(self, run: Run, entry: FileEntry) -> tuple[bytes, str | None]:
         """Return a small file's bytes, or why they cannot be sent."""

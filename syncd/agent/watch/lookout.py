@@ -5,7 +5,7 @@ A hint is never believed: it only brings the next look forward.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -20,7 +20,7 @@ class Lookout:
     def __init__(
         self,
         inventory: Inventory,
-        found: Callable[[Iterable[FoundLog]], None],
+        found: Callable[[list[FoundLog]], None],
         *,
         disk: Disk,
         clock: Clock,
@@ -37,9 +37,15 @@ class Lookout:
         self._is_stopping = False
         self._next_runs = self._next_sweep = 0.0
         self._told = ""
+        self._is_all_told = True
 
     def look_now(self) -> None:
         """Let the next look come at once: a root was added, or a person asked."""
+        self._dirty.set()
+
+    def tell_all(self) -> None:
+        """Tell of every log again with the next look, which is a sweep: somebody new listens."""
+        self._is_all_told = False
         self._dirty.set()
 
     def stop(self) -> None:
@@ -65,6 +71,9 @@ class Lookout:
         now, settings, look = self._clock.monotonic(), self._settings, Look.TAIL
         if now >= self._next_runs or self._dirty.is_set():
             look, self._next_runs = Look.RUNS, now + settings.runs_interval_s
+        if not self._is_all_told:
+            self._inventory.report_all()
+            self._is_all_told, self._next_sweep = True, now
         if now >= self._next_sweep:
             look, self._next_sweep = Look.SWEEP, now + settings.sweep_interval_s
         return look
@@ -79,5 +88,4 @@ class Lookout:
             if problem != self._told:
                 self._tell(f"{problem}; trying again")
             # What this look had found was told to nobody.
-            self._inventory.report_all()
-            self._told, self._next_sweep = problem, 0.0
+            self._told, self._is_all_told = problem, False

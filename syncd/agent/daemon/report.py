@@ -1,0 +1,89 @@
+"""What a daemon tells about itself: the document behind `syncd status`. Reads, and changes nothing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidelog.syncd.agent.plan.gate import Closed
+from tidelog.syncd.agent.plan.planner import Outage
+from tidelog.syncd.agent.task import Task
+from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.watch.inventory import Inventory
+
+LISTED_MAX = 1000
+
+
+def report(
+    inventory: Inventory, agents: Sequence[Agent], closed: Closed | None, now: float
+) -> dict[str, Any]:
+    """Return roots, runs, and for each target what is under way, behind, waiting and parked.
+
+    `now` is monotonic. Lists have at most LISTED_MAX entries; the counts beside them are whole.
+    """
+    return {
+        "held": None if closed is None else _held(closed),
+        "roots": inventory.roots,
+        "problems": dict(list(inventory.problems.items())[:LISTED_MAX]),
+        "runs": len(inventory.runs),
+        "targets": [_target(agent, now) for agent in agents],
+    }
+
+
+def _held(closed: Closed) -> dict[str, Any]:
+    until = None if math.isinf(closed.until) else closed.until
+    return {"reason": closed.reason, "until": until}
+
+
+def _target(agent: Agent, now: float) -> dict[str, Any]:
+    planner = agent.planner
+    return {
+        "target": agent.target.name,
+        "state": "up" if planner.outage is None else planner.outage.setback.course.value,
+        "outage": None if planner.outage is None else _outage(planner.outage, now),
+        "wanted": planner.wanted,
+        "under_way": [str(task) for task in planner.under_way],
+        "behind": _behind(agent, now),
+        "waiting": _with_reasons({task: s.reason for task, s in planner.waiting.items()}),
+        "parked": _with_reasons(planner.parked),
+        "damaged": [
+            {"log": str(task), "offset": d.offset, "length": d.length, "chunks": d.chunks}
+            for task, d in agent.losses.damaged[:LISTED_MAX]
+        ],
+        "torn_tails": [
+            {"log": str(task), "offset": tail.offset, "length": tail.length}
+            for task, tail in agent.losses.torn[:LISTED_MAX]
+        ],
+        "sent": {"chunks": agent.progress.chunks, "bytes": agent.progress.bytes_sent},
+    }
+
+
+def _outage(outage: Outage, now: float) -> dict[str, Any]:
+    return {
+        "reason": outage.setback.reason,
+        "lasts_s": round(now - outage.since, 3),
+        "tries": outage.attempt,
+        "next_try_in_s": round(max(0.0, outage.until - now), 3),
+    }
+
+
+def _behind(agent: Agent, now: float) -> list[dict[str, Any]]:
+    """List the logs of which the target lacks something, those that wait longest first."""
+    behind = sorted(agent.lag.behind.items(), key=lambda item: item[1].since)
+    return [
+        {
+            "project": task.run.project,
+            "run": task.run.name,
+            "log": task.name,
+            "is_live": log.is_live,
+            "bytes": log.lag_bytes,
+            "lasts_s": round(now - log.since, 3),
+        }
+        for task, log in behind[:LISTED_MAX]
+    ]
+
+
+def _with_reasons(tasks: Mapping[Task, str]) -> list[dict[str, str]]:
+    return [
+        {"project": task.run.project, "run": task.run.name, "item": task.name, "reason": reason}
+        for task, reason in list(tasks.items())[:LISTED_MAX]
+    ]
