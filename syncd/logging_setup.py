@@ -23,7 +23,7 @@ def log_to_stderr(form: str, environ: Mapping[str, str], *, level: int = logging
 
 
 def log_through(handler: logging.Handler, *, level: int = logging.INFO) -> None:
-    """Let `handler` have every event; a manager that ends a hung service (SIGABRT) gets its traceback."""
+    """Let `handler` have every event. A service that hangs and is aborted leaves its traceback."""
     logging.basicConfig(handlers=[handler], level=level, force=True)
     faulthandler.enable()
 

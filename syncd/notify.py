@@ -61,8 +61,7 @@ class Notifier:
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaking:
-            speaking.setblocking(False)
-            speaking.sendto(message.encode(errors="replace"), self._address)
+            speaking.sendto(message.encode(errors="replace"), socket.MSG_DONTWAIT, self._address)
 
 
 def beat_interval_s(environ: Mapping[str, str], *, pid: int) -> float:

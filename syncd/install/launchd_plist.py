@@ -30,7 +30,7 @@ def plist_bytes(service: Service) -> bytes:
     }
     if service.account is not None:
         document["UserName"] = service.account
-    if service.is_background:
+    if service.is_agent:
         document |= {"ProcessType": "Background", "LowPriorityIO": True, "Nice": 10}
     text = plistlib.dumps(document, sort_keys=False).decode()
     return text.replace("<plist", f"<!-- {MARK}; `syncd uninstall` removes it. -->\n<plist", 1).encode()

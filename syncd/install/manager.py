@@ -1,4 +1,4 @@
-"""The two service managers that we speak to: where their units lie, and which commands they take. No I/O."""
+"""The service managers that we know: where their units lie, and which commands they take. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -21,7 +21,7 @@ AGENT_MEMORY_HIGH: Final = "512M"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. Folders in `writable` are the only ones that it changes anything in."""
+    """One service. Folders in `writable` are the only ones that it changes, the first its very own."""
 
     name: str
     description: str
@@ -30,7 +30,5 @@ class Service:
     environment: tuple[tuple[str, str], ...] = ()
     account: str | None = None
     """Whose it is, where the system's manager runs it; None for the manager of its own user."""
-    is_background: bool = True
-    """Whether training comes first: processor, disk and memory are for it."""
-    is_reloadable: bool = True
-    """Whether SIGHUP makes it read its configuration anew."""
+    is_agent: bool = True
+    """Whether it is the agent: training comes first, and SIGHUP makes it read its settings anew."""

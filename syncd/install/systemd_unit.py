@@ -47,6 +47,11 @@ ProtectKernelModules=yes
 ProtectKernelTunables=yes
 KeyringMode=private
 RemoveIPC=yes"""
+# The control socket of a user's daemon lies in $XDG_RUNTIME_DIR; daemons of other states have theirs there.
+_SOCKET = """\
+RuntimeDirectory=tidelog
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes"""
 _ROOT_READS_ALL = "CAP_DAC_READ_SEARCH"
 # When memory runs out, the kernel is to end this before it ends training.
 _IN_THE_BACKGROUND = f"""\
@@ -64,7 +69,7 @@ def unit_text(service: Service) -> str:
 
 
 def escaped(text: str, *, is_command: bool = False) -> str:
-    """Return text as one word of a unit: quoted, without specifiers, and in a command without variables."""
+    """Return text as one word of a unit, quoted: neither specifiers nor, in a command, variables."""
     doubled = text.replace("%", "%%")
     if is_command:
         doubled = doubled.replace("$", "$$")
@@ -100,7 +105,7 @@ def _service_section(service: Service) -> str:
     # A program's path knows no variables: there a dollar is a dollar.
     command = [escaped(program), *(escaped(argument, is_command=True) for argument in arguments)]
     lines = ["[Service]", "Type=notify", f"ExecStart={' '.join(command)}"]
-    if service.is_reloadable:
+    if service.is_agent:
         lines.append("ExecReload=/bin/kill -HUP $MAINPID")
     if service.account is not None:
         lines.append(f"User={service.account}")
@@ -114,9 +119,11 @@ def _service_section(service: Service) -> str:
         "KillMode=mixed",
         f"LimitNOFILE={FILES_MAX}",
     ]
-    if service.is_background:
+    if service.is_agent:
         lines.append(_IN_THE_BACKGROUND)
     lines += [_CONFINED, f"ReadWritePaths={_words(service.writable)}"]
+    if service.account is None and service.is_agent:
+        lines.append(_SOCKET)
     if service.account is not None:
         capabilities = _ROOT_READS_ALL if service.account == "root" else ""
         lines.append(_CONFINED_BY_SYSTEM.format(capabilities=capabilities))

@@ -4,7 +4,7 @@ A check that hangs (a server of files that is away, a resolver that is silent) i
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
@@ -22,7 +22,7 @@ class Check(NamedTuple):
     look: Look
 
 
-class _Patient:
+class _Running:
     """A check under way, in a thread that nobody waits for at the end."""
 
     def __init__(self, check: Check) -> None:
@@ -52,12 +52,9 @@ class _Patient:
 
 def examine(
     checks: Sequence[Check], *, clock: Clock, deadline_s: float = DEADLINE_S
-) -> list[Finding]:
-    """Return the findings of all checks in their order, at the latest after `deadline_s`."""
-    patients = [_Patient(check) for check in checks]
+) -> Iterator[Finding]:
+    """Yield the findings of all checks in their order, the last at the latest after `deadline_s`."""
+    running = [_Running(check) for check in checks]
     end = clock.monotonic() + deadline_s
-    return [
-        finding
-        for patient in patients
-        for finding in patient.findings(wait_s=end - clock.monotonic())
-    ]
+    for check in running:
+        yield from check.findings(wait_s=end - clock.monotonic())
