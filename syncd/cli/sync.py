@@ -132,6 +132,10 @@ def _report(ending: Ending, agent: Agent, paths: Sequence[str], to: str | None) 
     if ending is Ending.STUCK:
         for task, reason in waiting.items():
             say(f"{task}: {reason}")
+    held_back = agent.held_back()
+    if held_back:
+        size = size_text(sum(entry.size for entry in held_back))
+        say(f"{counted(len(held_back), 'file')} ({size}) were held back as you asked")
     arguments = " ".join(paths) + (f" --to {to}" if to else "")
     facts = (
         f"{progress.runs_done} of {counted(progress.runs, 'run')}, "
@@ -162,6 +166,7 @@ def _document(ending: Ending, agent: Agent) -> dict[str, Any]:
         "runs_done": progress.runs_done,
         "files": progress.files,
         "files_done": progress.files_done,
+        "files_held_back": len(agent.held_back()),
         "chunks": progress.chunks,
         "bytes": progress.bytes_total,
         "bytes_done": progress.bytes_done,

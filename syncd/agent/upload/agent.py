@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
-from tidelog.datastore.text import counted
+from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -98,6 +98,7 @@ class Agent:
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
+        self._gone: set[Run] = set()
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -119,6 +120,7 @@ class Agent:
     def found(self, logs: Iterable[FoundLog]) -> None:
         """Note logs on the disk, and want what the target was not seen to hold of them."""
         for log in logs:
+            self._gone.discard(log.run)
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
@@ -131,6 +133,29 @@ class Agent:
             else:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
+
+    def gone(self, run: Run, logs: Iterable[str]) -> None:
+        """Forget a run that is no longer on the disk; tell what of it the target will never have."""
+        if self._is_under_way(run):
+            self._gone.add(run)
+        unsent = [log for task, log in self.lag.behind.items() if task.run == run]
+        self.lag.forget(run)
+        self.planner.forget(run)
+        files = self._state.forget(self.target.name, run, logs)
+        if unsent or files:
+            lost = size_text(sum(log.lag_bytes for log in unsent))
+            self._tell(
+                f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
+                f"and {counted(len(files), 'file')} were not"
+            )
+
+    def held_back(self) -> list[FileEntry]:
+        """Return the files that are known and do not travel, for the filter stops them."""
+        if self._files.is_open:
+            return []
+        runs = self._state.runs_with_files(self.target.name)
+        files = (entry for run in runs for entry in self._state.files(self.target.name, run))
+        return [entry for entry in files if not self._files.passes(entry.path)]
 
     def retry(self, *, parked: bool) -> int:
         """Try again now what waits, and with `parked` also what is parked; return how many."""
@@ -201,7 +226,15 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        if task.run in self._gone:
+            # It was under way when its run was found to be gone.
+            self.planner.forget(task.run)
+            if not self._is_under_way(task.run):
+                self._gone.discard(task.run)
         self._wake.set()
+
+    def _is_under_way(self, run: Run) -> bool:
+        return any(task.run == run for task in self.planner.under_way)
 
     def _finish(self, task: Task, done: Done) -> None:
         self.last_acknowledged = self._clock.monotonic()
@@ -216,7 +249,8 @@ class Agent:
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
-        self.progress.found_files(task.run, done.entries)
+        wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
+        self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
         if task.kind == LARGE_FILE and done.has_more and not done.delivered:
             self.progress.holds_file(task.run, task.name, done.offset)
