@@ -15,11 +15,11 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import on_one_line
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.agent.daemon.log_file import LOG_NAME
 from tidelog.syncd.agent.daemon.log_reading import LogReading
 from tidelog.syncd.cli.console import UNREACHABLE, say
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.install.service import AGENT
+from tidelog.syncd.log_file import LOG_NAME
 from tidelog.syncd.log_lines import entry_in, text_of
 from tidelog.syncd.logging_setup import is_coloured
 

@@ -1,4 +1,4 @@
-"""Which command a service is to run, with what of the settings that a person's shell has and it has not."""
+"""Which command a service is to run, and what it needs of the settings of a person's shell."""
 
 import os
 import sys
@@ -9,7 +9,6 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import config_directory, read_settings
 from tidelog.syncd.agent.config import Wishes, read_config
 from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.agent.daemon.log_file import LOG_NAME
 from tidelog.syncd.agent.target.credentials import (
     CONFIG_NAME,
     FILE,
@@ -21,6 +20,7 @@ from tidelog.syncd.agent.target.credentials import (
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.install.account import Account
 from tidelog.syncd.install.service import AGENT, HUB, Service
+from tidelog.syncd.log_file import LOG_NAME
 
 SYNCD = (sys.executable, "-P", "-m", "tidelog.syncd")
 DEFAULT_ROOT = "tidelog"

@@ -45,9 +45,10 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
+ProtectProc=invisible
 KeyringMode=private
 RemoveIPC=yes"""
-# The control socket of a user's daemon lies in $XDG_RUNTIME_DIR; daemons of other states have theirs there.
+# A user's control socket lies in $XDG_RUNTIME_DIR; daemons of other states have theirs there, too.
 _SOCKET = """\
 RuntimeDirectory=tidelog
 RuntimeDirectoryMode=0700

@@ -15,7 +15,7 @@ def log_place(log_file: str | None, environ: Mapping[str, str], disk: Disk) -> d
     """Return a document: `to` is "file", "journal" or "stderr", the other members say which."""
     if log_file is not None:
         return {"to": "file", "path": os.path.abspath(log_file)}
-    if is_journal(STDERR, environ):
+    if is_journal(STDERR, environ, disk):
         unit, is_user = unit_in(_read(CGROUP, disk))
         return {"to": "journal", "unit": unit, "is_user": is_user}
     return {"to": "stderr", "path": disk.real_path(f"/proc/self/fd/{STDERR}")}

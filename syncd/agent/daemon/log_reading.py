@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.daemon.log_file import LOG_PARTS_MAX, part_of
+from tidelog.syncd.log_file import LOG_PARTS_MAX, part_of
 
 BLOCK_BYTES = 1024 * 1024
 

@@ -65,7 +65,7 @@ def _target_checks(patient: Patient) -> Iterator[Check]:
     try:
         addresses = find_addresses(patient.targets, patient.environ, patient.disk)
     except SyncdError as error:
-        finding = problem("target", str(error), "`syncd login --hub URL`")
+        finding = problem("target", str(error), "")
         yield Check("target", lambda: [finding])
         return
     for address in addresses:

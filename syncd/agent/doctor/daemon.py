@@ -1,4 +1,4 @@
-"""Does a daemon run, does it answer, is it as new as this command, and will it be there after a logout."""
+"""Does a daemon run and answer, is it as new as this command, will it be there after a logout."""
 
 import getpass
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
 """Runs the doctor's checks beside each other, each within a deadline.
 
-A check that hangs (a server of files that is away, a resolver that is silent) is named, and keeps nobody.
+A check that hangs (a file server that is away, a resolver that is silent) is named, and keeps nobody.
 """
 
 import threading

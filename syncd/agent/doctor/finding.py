@@ -33,7 +33,7 @@ def warning(check: str, text: str, remedy: str) -> Finding:
 
 
 def problem(check: str, text: str, remedy: str) -> Finding:
-    """Return the line of a thing that keeps runs from arriving."""
+    """Return the line of a thing that keeps runs from arriving; "" where the text says what to do."""
     return Finding(check, Level.PROBLEM, text, remedy)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # Not in the stubs.
 
 import aiohttp
 
@@ -132,7 +132,7 @@ def _ask(
     try:
         asyncio.run(_show_key(address, environ, disk, clock))
     except CannotStartError as error:
-        yield problem("key", str(error), f"`syncd login --hub {address.url}`")
+        yield problem("key", str(error), "")
     except SetbackError as error:
         is_key = error.setback.course in (Course.REFUSED, Course.PARK)
         remedy = "a new key from `syncd key create`, then `syncd login`"

@@ -1,4 +1,4 @@
-"""Is there room on a disk: for the state that the agent keeps, for roots, and for targets that are folders."""
+"""Is there room on a disk: for the agent's state, for roots, and for targets that are folders."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which settings hold and where each comes from; what in the files is no setting; who may read the key."""
+"""Which settings hold, and from where; what in the files is no setting; who may read the key."""
 
 import os
 import stat

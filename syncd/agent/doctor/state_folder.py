@@ -1,4 +1,4 @@
-"""Is the agent's own memory sound: its folder, and the LMDB in it, read beside a daemon that writes it."""
+"""Is the agent's memory sound: its folder, and the LMDB in it, read beside a daemon that writes it."""
 
 import stat
 from collections.abc import Iterator

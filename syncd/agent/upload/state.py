@@ -275,7 +275,7 @@ class LmdbState(_Book):
 
 
 def roots_in(directory: Path) -> list[str]:
-    """Return the roots that a state names, read beside a daemon that may have it; none without a state."""
+    """Return the roots that a state names, also beside a daemon that has it; none without a state."""
     try:
         with (
             lmdb.open(
