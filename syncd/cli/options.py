@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from tidelog.syncd.log_lines import FORMATS, TEXT
 from tidelog.syncd.quantities import parse_amount, parse_span
 
 
@@ -53,6 +54,24 @@ targets_option = click.option(
     help="A target: http(s)://HOST of a hub, or file:///FOLDER of another root; say it as often as "
     "needed. Without it: `targets` of config.toml, TIDELOG_HUB, or the hub that `syncd login` stored.",
 )
+
+
+def log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what says where a service tells what it does, and in which form."""
+    to_file = click.option(
+        "--log-file",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write the log there, as JSON, instead of to stderr; it is kept below 3 MB, in 3 parts.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default=TEXT,
+        show_default=True,
+        help="The form of the lines on stderr.",
+    )
+    return form(to_file(command))
 
 
 def sending_options(command: Callable[..., None]) -> Callable[..., None]:

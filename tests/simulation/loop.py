@@ -20,7 +20,7 @@ class StuckError(Exception):
     """Everybody waits and nothing is due: the program would wait for ever."""
 
 
-class Killed(BaseException):  # noqa: N818 - no error: the end of a simulated process.
+class Killed(BaseException):
     """The process that was at work here has died; what it was doing goes no further."""
 
 
@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,  # noqa: ARG002 - there are no threads.
+        executor: Any,
         function: Callable[..., Any],
         *args: Any,
     ) -> "asyncio.Future[Any]":
@@ -90,7 +90,7 @@ def _work(future: "asyncio.Future[Any]", function: Callable[..., Any], args: tup
     # As with a thread: who waited may have gone, the work is done all the same.
     try:
         result = function(*args)
-    except BaseException as error:  # noqa: BLE001 - whoever waits gets it, as from a thread.
+    except BaseException as error:
         if not future.done():
             future.set_exception(error)
             if isinstance(error, Killed):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidelog.datastore.text import counted
 from tidelog.syncd.agent.plan.gate import Closed
 from tidelog.syncd.agent.plan.planner import Outage
 from tidelog.syncd.agent.task import Task
@@ -27,6 +28,17 @@ def report(
         "runs": len(inventory.runs),
         "targets": [_target(agent, now) for agent in agents],
     }
+
+
+def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | None) -> str:
+    """Return what a service manager shows beside the daemon's name."""
+    facts = [counted(len(inventory.roots), "root"), counted(len(inventory.runs), "run")]
+    if closed is not None:
+        facts.append(closed.reason)
+    for agent in agents:
+        outage = agent.planner.outage
+        facts.append(f"{agent.target.name} {'works' if outage is None else 'does not work'}")
+    return ", ".join(facts)
 
 
 def _held(closed: Closed) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
-from tidelog.syncd.agent.daemon.report import report
+from tidelog.syncd.agent.daemon.report import in_one_line, report
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
@@ -26,6 +26,7 @@ from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.errors import SyncdError
+from tidelog.syncd.notify import Notifier
 
 
 class Service:
@@ -42,8 +43,13 @@ class Service:
         clock: Clock,
         tell: Tell,
         chance: Callable[[], float] = random.random,
+        notifier: Notifier | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Raises what `read_config` and `open_targets` raise."""
+        """Raises what `read_config` and `open_targets` raise.
+
+        `about` are members of `status` that stay the same while it runs.
+        """
         self._open_targets = open_targets
         self._read_config = read_config
         self._state = state
@@ -51,6 +57,8 @@ class Service:
         self._clock = clock
         self._tell = tell
         self._chance = chance
+        self._notifier = notifier or Notifier("")
+        self._about = dict(about or {})
         self._started = clock.monotonic()
         self.config = read_config()
         self._targets = open_targets(self.config)
@@ -82,12 +90,20 @@ class Service:
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
+        self._notifier.stopping()
         self._is_stopping = True
         self._lookout.stop()
         self._ending.set()
 
     def reload(self) -> None:
         """Read the configuration again, and go on with that; the old one stays where it is not sound."""
+        self._notifier.reloading()
+        try:
+            self._read_again()
+        finally:
+            self._notifier.ready()
+
+    def _read_again(self) -> None:
         try:
             config = self._read_config()
             targets = self._open_targets(config)
@@ -109,12 +125,15 @@ class Service:
         """Watch and upload until `stop`."""
         self._watch_all()
         await self._control.start()
+        self._notifier.ready()
         try:
             async with asyncio.TaskGroup() as group:
+                beating = group.create_task(self._notifier.beat(self._in_one_line))
                 looking = group.create_task(self._lookout.run())
                 while not self._is_stopping:
                     await self._upload()
                 await looking
+                beating.cancel()
         finally:
             await self._control.close()
 
@@ -169,6 +188,9 @@ class Service:
         for agent in self._agents:
             agent.found(logs)
 
+    def _in_one_line(self) -> str:
+        return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
+
     # -- control ---------------------------------------------------------------------------------
 
     def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -197,5 +219,6 @@ class Service:
             "running": True,
             "pid": os.getpid(),
             "uptime_s": round(now - self._started, 3),
+            **self._about,
             **report(self._inventory, self._agents, self._gate.closed(self._clock.now()), now),
         }

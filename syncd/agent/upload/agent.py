@@ -12,6 +12,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
 from tidelog.datastore.text import counted, size_text
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -149,9 +150,10 @@ class Agent:
         files = self._state.forget(self.target.name, run, logs)
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
-            self._tell(
+            self._say(
                 f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
-                f"and {counted(len(files), 'file')} were not"
+                f"and {counted(len(files), 'file')} were not",
+                run=run,
             )
 
     def held_back(self) -> list[FileEntry]:
@@ -269,7 +271,7 @@ class Agent:
         outage = self.planner.outage
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
-            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+            self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
             self._ask_again()
 
     def _note_acknowledged(self, task: Task) -> None:
@@ -292,14 +294,15 @@ class Agent:
         self.losses.note(task, done)
         if done.has_lost and not self._has_told_loss:
             self._has_told_loss = True
-            self._tell(
+            self._say(
                 f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an older "
                 "copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
             )
         for damage in news:
-            self._tell(
+            self._say(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
-                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels"
+                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
+                run=task.run,
             )
 
     def _fail(self, task: Task, setback: Setback) -> None:
@@ -314,14 +317,14 @@ class Agent:
             if was_up:
                 self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
-                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
+                self._say(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
-            self._tell(f"{task}: {setback.reason}; trying again")
+            self._say(f"{task}: {setback.reason}; trying again", run=task.run)
 
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
-        self._tell(f"{task} is parked: {reason}")
+        self._say(f"{task} is parked: {reason}", run=task.run)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
@@ -333,7 +336,12 @@ class Agent:
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
+            text = f"{task}: the state cannot be written: {type(error).__name__}: {error}"
+            self._say(text, run=task.run)
+
+    def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
+        about = {} if run is None else {"run": str(run)}
+        self._tell(Notice(text, is_good_news=is_good_news, target=self.target.name, **about))
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:

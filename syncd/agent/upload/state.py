@@ -274,6 +274,25 @@ class LmdbState(_Book):
         return _LmdbTables(self._environment, self._handles, write=write)
 
 
+def roots_in(directory: Path) -> list[str]:
+    """Return the roots that a state names, also beside a daemon that has it; none without a state."""
+    try:
+        with (
+            lmdb.open(
+                str(directory / "state"),
+                readonly=True,
+                create=False,
+                max_dbs=len(_TABLES),
+                lib_version=0,
+            ) as environment,
+            environment.begin() as transaction,
+        ):
+            table = environment.open_db(_ROOTS, transaction, create=False)
+            return [os.fsdecode(value) for _, value in _LmdbTable(transaction, table).items(b"")]
+    except (OSError, lmdb.Error):
+        return []
+
+
 class _LmdbTables:
     def __init__(self, environment: Any, handles: Mapping[bytes, Any], *, write: bool) -> None:
         self._transaction = environment.begin(write=write)
