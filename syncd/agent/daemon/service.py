@@ -209,7 +209,17 @@ class Service:
         if command == "resume":
             self.pause(0.0)
             return {"type": "resume"}
+        if command == "pending" and isinstance(request.get("run"), str):
+            return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+
+    def _pending(self, path: str) -> list[str]:
+        """Name what of a run is still to be sent, and to which target."""
+        return [
+            f"{task} to {agent.target.name}"
+            for agent in self._agents
+            for task in agent.planner.pending(path)
+        ]
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""
