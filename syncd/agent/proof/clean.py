@@ -1,4 +1,4 @@
-"""Deletes runs that are proven to be whole on a target. Decides nothing (`doubt.py` does), forgets nothing.
+"""Deletes runs that are proven to be whole on a target. What speaks against it, `doubt.py` decides.
 
 The proof is asked for now, every byte of it. Between the proof and the deletion the run must not have
 changed, and after the run was set aside the target must still have it: else it was the target's own.

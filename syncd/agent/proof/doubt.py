@@ -1,7 +1,7 @@
-"""May a run be deleted here? What speaks against it, in words. Pure decisions; nothing is read or deleted.
+"""May a run be deleted here? What speaks against it, in words. Decides only; reads and deletes nothing.
 
-A run that is not due is kept, and that is no fault. A run that is due and in doubt is kept, too, and the
-doubt is told: what is deleted must be somewhere else, byte for byte, for all that anybody could want back.
+A run that is not due is kept, and that is no fault. A run that is due and in doubt is kept, too, and
+the doubt is told: all that anybody could want back must be somewhere else, byte for byte.
 """
 
 import re
@@ -34,7 +34,7 @@ Sight = Mapping[str, Seen]
 
 
 def reason_to_keep(state: str, age_s: float, *, older_than_s: float, takes_crashed: bool) -> str | None:
-    """Say why a run is not due, None where it is. `age_s` counts from the last thing that changed in it."""
+    """Say why a run is not due, None where it is. `age_s` counts from the last change in it."""
     if state in ENDED_WITHOUT_A_WORD and not takes_crashed:
         return f"{state}: it ended without a word, --crashed takes it too"
     if state not in ENDED and state not in ENDED_WITHOUT_A_WORD:
@@ -82,7 +82,7 @@ def _strays(sight: Sight, known: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _fault_of(path: str, seen: Seen) -> str | None:
-    """Say what a name that no log mentions may mean; what a killed writer left unfinished means nothing."""
+    """Say why a name that no log mentions is in the way; what a killed writer left unfinished is not."""
     if seen.is_directory:
         return None
     if seen.size is None:
