@@ -112,7 +112,11 @@ class Unpacker:
             if self.outcome.ending:
                 break
         for run in contents.runs:
-            held = await self._target.contents(self._run(run))
+            try:
+                held = await self._target.contents(self._run(run))
+            except SetbackError as error:
+                self._note(str(run), error)
+                held = None
             self._compare(run, held)
             if held is not None:
                 self.outcome.held[run] = held
