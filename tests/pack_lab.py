@@ -59,10 +59,17 @@ def unpack(archive: Path, target: Target) -> Unpacked:
     return asyncio.run(take_in(archive, target))
 
 
-async def take_in(archive: Path, target: Target) -> Unpacked:
+async def take_in(archive: Path, target: Target, *, room: int = 1 << 60) -> Unpacked:
     """Take a pack in, inside a loop that runs already."""
     with archive.open("rb") as file:
-        unpacker = Unpacker(str(archive), file.read, target, settings=SETTINGS, on_bytes=lambda _: None)
+        unpacker = Unpacker(
+            str(archive),
+            file.read,
+            target,
+            settings=SETTINGS,
+            on_bytes=lambda _: None,
+            room=lambda: room,
+        )
         return await unpacker.take_in(await unpacker.open())
 
 

@@ -88,6 +88,7 @@ def command(
     try:
         asyncio.run(
             _clean(
+                paths,
                 runs,
                 report,
                 to=to,
@@ -182,6 +183,7 @@ class _Report:
 
 
 async def _clean(
+    paths: Sequence[str],
     runs: Mapping[Run, Sequence[str]],
     report: _Report,
     *,
@@ -192,7 +194,7 @@ async def _clean(
     older_than_s: float,
     takes_crashed: bool,
 ) -> None:
-    async with _witness(to, receipt, runs, disk) as witness:
+    async with _witness(to, receipt, paths, disk) as witness:
         report.target = witness.name
         directory = state_directory(os.environ)
         cleaner = Cleaner(
@@ -252,7 +254,7 @@ def _pending(run: Run, disk: Disk) -> list[str]:
 
 @asynccontextmanager
 async def _witness(
-    to: str | None, receipt: str | None, runs: Mapping[Run, Sequence[str]], disk: Disk
+    to: str | None, receipt: str | None, paths: Sequence[str], disk: Disk
 ) -> AsyncIterator[Target | ReceiptWitness]:
     if receipt is not None and to is not None:
         raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")
@@ -261,7 +263,7 @@ async def _witness(
         return
     address = find_address(to, os.environ, disk)
     if address.scheme == FILE:
-        refuse_nested(address.path, dict.fromkeys(run.path for run in runs), disk=disk)
+        refuse_nested(address.path, paths, disk=disk)
     async with open_reading_target(to, disk) as target:
         yield target
 

@@ -199,22 +199,30 @@ class Cleaner:
         run, disk = finding.run, self._disk
         aside = await asyncio.to_thread(set_aside, run.path, disk)
         try:
-            changed = has_changed(finding.sight, await asyncio.to_thread(self._look, aside))
-            if changed is not None:
-                raise ChangedError(f"{changed} changed after it was proven")
+            self._refuse_changed(finding, await asyncio.to_thread(self._look, aside))
             await self._ask_once_more(finding)
         except BaseException:
             put_back(aside, run.path, disk)
             raise
         await asyncio.to_thread(delete, aside, disk)
 
+    def _refuse_changed(self, finding: Finding, now: Sight) -> None:
+        changed = has_changed(finding.sight, now)
+        if changed is not None:
+            raise ChangedError(f"{changed} changed after it was proven")
+
     async def _ask_once_more(self, finding: Finding) -> None:
         """Raise ChangedError where the target lost the run as soon as it was set aside here."""
         held = finding.verdict.held if finding.verdict is not None else None
-        if isinstance(self._witness, ReceiptWitness) or held is None or not held.logs:
+        witness, run = self._witness, finding.run
+        if isinstance(witness, ReceiptWitness) or held is None or not held.logs:
             return
-        if await self._witness.held_log(finding.run, held.logs[0].name) is None:
-            raise ChangedError(f"{self._witness.name} holds no other copy: it lies on this very folder")
+        if isinstance(witness, RootTarget):
+            is_there = witness.has_run(run)
+        else:
+            is_there = await witness.held_log(run, held.logs[0].name) is not None
+        if not is_there:
+            raise ChangedError(f"{witness.name} holds no other copy: it lies on this very folder")
 
     def _look(self, path: str) -> Sight:
         """Return everything below a run directory, following nothing."""

@@ -80,7 +80,7 @@ class RootTarget:
 
     def __init__(self, name: str, path: str, *, disk: Disk, begun: Begun | None = None) -> None:
         self.name = name
-        self._path = path
+        self.path = path
         self._disk = disk
         self._begun = begun
         self._is_begun = begun is not None and begun.is_begun(name)
@@ -94,13 +94,17 @@ class RootTarget:
     @property
     def root_id(self) -> str:
         """What names the root, "" while nothing was uploaded to it."""
-        return root_id_of(self._path, self._disk)
+        return root_id_of(self.path, self._disk)
+
+    def has_run(self, run: Run) -> bool:
+        """Tell whether there is a folder for a run; nothing of it is read."""
+        return self._disk.is_directory(os.path.join(self.path, run.project, run.name))
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name."""
 
         def held() -> HeldLog | None:
-            if not self._is_begun and not self._disk.is_directory(self._path):
+            if not self._is_begun and not self._disk.is_directory(self.path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
             with self._locked(run):
@@ -195,7 +199,7 @@ class RootTarget:
             raise SetbackError(self._setback(error)) from error
 
     def _setback(self, error: OSError) -> Setback:
-        reason = f"{self._path}: {error.strerror or error}"
+        reason = f"{self.path}: {error.strerror or error}"
         known = _PARKED.get(error.errno or 0)
         return (
             Setback(Course.OUTAGE, reason)
@@ -206,15 +210,15 @@ class RootTarget:
     @contextmanager
     def _locked(self, run: Run) -> Iterator[None]:
         """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
-        parent = os.path.dirname(self._path)
+        parent = os.path.dirname(self.path)
         if not self._disk.is_directory(parent):
             raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
-        lock = os.path.join(self._path, LOCK_NAME)
+        lock = os.path.join(self.path, LOCK_NAME)
         if self._is_begun and not self._disk.is_file(lock):
             # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
             reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
             raise FileNotFoundError(errno.ENOENT, reason)
-        self._disk.make_directory(self._path)
+        self._disk.make_directory(self.path)
         self._refuse_own(run)
         fd = self._disk.open_update(lock)
         try:
@@ -246,7 +250,7 @@ class RootTarget:
 
     def _refuse_own(self, run: Run) -> None:
         """Raise SetbackError where the run to be uploaded is the root's own, under whatever path."""
-        place = os.path.join(self._path, run.project, run.name)
+        place = os.path.join(self.path, run.project, run.name)
         try:
             here, there = self._disk.stat(run.path), self._disk.stat(place)
         except OSError:

@@ -230,6 +230,15 @@ def test_members_must_be_those_of_the_table(
     assert ["out", "x"] == sorted({path.name for path in tmp_path.iterdir()} | {"out"})
 
 
+def test_a_file_for_which_there_is_no_room_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
+    """All else is taken."""
+    pack(tmp_path / "x", make_run(tmp_path / "root").finish())
+    outcome = asyncio.run(take_in(tmp_path / "x", root_target(tmp_path / "out"), room=8999))
+    [(name, reason)] = outcome.faults.items()
+    assert ("mnist/r1/files/model.npz", True) == (name, "there is room for 8999" in reason)
+    assert len(tree(tmp_path / "root")) - 1 == len(tree(tmp_path / "out"))
+
+
 def test_wrong_bytes_are_never_put_in_place(tmp_path: Path) -> None:
     """Neither of a file, nor of a log whose chunks do not hold."""
     log = PackedLog("main.0001.tlog", "ab" * 16, 0, (500,), "cd" * 32)
