@@ -87,10 +87,7 @@ class RootTarget:
 
         def put() -> set[str]:
             with self._locked():
-                for file in files:
-                    self._replica.files.put(
-                        run.project, run.name, file.path, file.data, sha256=file.sha256
-                    )
+                self._replica.files.put(run.project, run.name, files)
             return {file.path for file in files}
 
         return await self._do(put)
