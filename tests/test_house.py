@@ -98,6 +98,8 @@ PURE = (
     "tidelog.syncd.agent.plan.retry",
     "tidelog.syncd.agent.settings",
     "tidelog.syncd.agent.task",
+    "tidelog.syncd.agent.watch.seen",
+    "tidelog.syncd.agent.watch.trust",
     "tidelog.syncd.errors",
     "tidelog.syncd.hub.keys",
     "tidelog.syncd.protocol",

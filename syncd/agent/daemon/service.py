@@ -21,6 +21,7 @@ from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.roots import absolute_root
 
 LISTED_MAX = 1000
 
@@ -71,13 +72,21 @@ class Service:
         )
         self._stopping = asyncio.Event()
 
-    def add_root(self, path: str) -> bool:
+    def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
-        is_new = self._inventory.add_root(path)
+        is_new = self._inventory.add_root(root)
         if is_new:
-            self._state.add_root(path)
+            self._state.add_root(root)
         self._lookout.look_now()
         return is_new
+
+    def remove_root(self, root: str) -> bool:
+        """Watch a root no more, nor after the next start. Returns False where it was not watched."""
+        was_watched = self._inventory.remove_root(root)
+        if was_watched:
+            self._state.remove_root(root)
+        self._lookout.look_now()
+        return was_watched
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
@@ -111,10 +120,17 @@ class Service:
         if command == "retry":
             count = self._agent.retry(parked=bool(request.get("parked", True)))
             return {"type": "retry", "tasks": count}
-        if command == "watch" and isinstance(request.get("root"), str):
-            root = os.path.realpath(request["root"])
-            return {"type": "watch", "root": root, "is_new": self.add_root(root)}
+        if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
+            return self._handle_root(command, request["root"])
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+
+    def _handle_root(self, command: str, text: str) -> dict[str, Any]:
+        """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
+        known = self._inventory.roots
+        root = text if text in known else absolute_root(text, self._disk)
+        changed = self.add_root(root) if command == "watch" else self.remove_root(root)
+        is_new = "is_new" if command == "watch" else "was_watched"
+        return {"type": command, "root": root, is_new: changed, "roots": list(self._inventory.roots)}
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""
@@ -135,9 +151,13 @@ class Service:
                 "tries": outage.attempt,
                 "next_try_in_s": round(max(0.0, outage.until - now), 3),
             },
-            "roots": self._inventory.roots,
+            "roots": list(self._inventory.roots),
+            "folders": self._folders(),
             "problems": dict(list(self._inventory.problems.items())[:LISTED_MAX]),
-            "runs": len(self._inventory.runs),
+            "runs": self._inventory.run_count,
+            "runs_awake": self._inventory.awake_count,
+            "sweeps": self._lookout.sweeps,
+            "sweep_s": round(self._lookout.sweep_s, 3),
             "wanted": planner.wanted,
             "under_way": [str(task) for task in planner.under_way],
             "waiting": _with_reasons({t: s.reason for t, s in planner.waiting.items()}),
@@ -152,6 +172,16 @@ class Service:
             ],
             "sent": {"chunks": agent.progress.chunks, "bytes": agent.progress.bytes_sent},
         }
+
+    def _folders(self) -> list[dict[str, str]]:
+        """Return the folders that the roots mean, and how a change in each is noticed."""
+        places = self._inventory.folders
+        meant = [(root, f) for root, found in self._inventory.roots.items() for f in found]
+        return [
+            {"folder": folder, "root": root, "way": self._lookout.way_to(places[folder])}
+            for root, folder in meant[:LISTED_MAX]
+            if folder in places
+        ]
 
 
 def _with_reasons(tasks: Mapping[Task, str]) -> list[dict[str, str]]:

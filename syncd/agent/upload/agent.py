@@ -110,7 +110,7 @@ class Agent:
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
-            if cursor is not None and cursor.offset == log.size:
+            if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
                     self._on_final(log.run, log.name)
