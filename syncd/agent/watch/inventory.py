@@ -217,8 +217,10 @@ class Inventory:
             statuses = [log.status for log in awake.logs.values()]
             if sleeping(mtime_ns_of(memory), statuses) == memory:
                 return []
-            # Which of them is not what it was, nobody remembers.
-            found = [log._replace(is_other=True) for log in found]
+            # Which of them is not what it was, nobody remembers: each may be growing.
+            for log in awake.logs.values():
+                log.live_until = now + settings.live_s
+            found = [log._replace(is_live=True, is_other=True) for log in found]
         return found
 
     def _look_at_log(self, awake: _Awake, name: str, now: float) -> Iterator[FoundLog]:

@@ -77,6 +77,7 @@ class _Search:
 
     def __init__(self, disk: Disk) -> None:
         self.left = LISTED_MAX
+        self._matched: set[str] = set()
         self._disk = disk
 
     def matches(self, folder: str, parts: list[str]) -> Iterator[str]:
@@ -95,9 +96,10 @@ class _Search:
 
     def _at_any_depth(self, folder: str, parts: list[str], depth: int) -> Iterator[str]:
         """What is inside a match is its own, and is not searched."""
-        found = list(self.matches(folder, parts))
-        yield from found
-        if found or not depth:
+        for path in self.matches(folder, parts):
+            self._matched.add(path)
+            yield path
+        if folder in self._matched or not depth:
             return
         for name in self._folders(folder, is_hidden=False, through_links=False):
             yield from self._at_any_depth(os.path.join(folder, name), parts, depth - 1)
