@@ -105,6 +105,8 @@ PURE = (
     "tidelog.syncd.agent.upload.cursor",
     "tidelog.syncd.agent.upload.lag",
     "tidelog.syncd.checksum",
+    "tidelog.syncd.agent.watch.seen",
+    "tidelog.syncd.agent.watch.trust",
     "tidelog.syncd.errors",
     "tidelog.syncd.hub.keys",
     "tidelog.syncd.protocol",

@@ -25,6 +25,7 @@ from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
 from tidelog.syncd.notify import Notifier
 
@@ -65,6 +66,7 @@ class Service:
         self._gate = Gate(self.config.quiet_hours, paused_until=state.paused_until())
         settings = self.config.settings
         self._inventory = Inventory(disk=disk, clock=clock, settings=settings)
+        self._configured_roots: set[str] = set()
         self._agents: list[Agent] = []
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
@@ -80,13 +82,21 @@ class Service:
         """The addresses that are uploaded to."""
         return [target.name for target in self._targets]
 
-    def add_root(self, path: str) -> bool:
+    def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
-        is_new = self._inventory.add_root(path)
+        is_new = self._inventory.add_root(root)
         if is_new:
-            self._state.add_root(path)
+            self._state.add_root(root)
         self._lookout.look_now()
         return is_new
+
+    def remove_root(self, root: str) -> bool:
+        """Watch a root no more, nor after the next start. Returns False where it was not watched."""
+        was_watched = self._inventory.remove_root(root)
+        if was_watched:
+            self._state.remove_root(root)
+        self._lookout.look_now()
+        return was_watched
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
@@ -140,8 +150,13 @@ class Service:
     # -- targets ---------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
-        for root in (*self.config.roots, *self._state.roots()):
-            self._inventory.add_root(os.path.realpath(root))
+        """Watch what the configuration and the state name; no more what only the former one named."""
+        wanted = {absolute_root(root, self._disk) for root in self.config.roots}
+        for root in self._configured_roots.difference(wanted, self._state.roots()):
+            self._inventory.remove_root(root)
+        self._configured_roots = wanted
+        for root in (*wanted, *self._state.roots()):
+            self._inventory.add_root(root)
 
     async def _upload(self) -> None:
         """Upload to every target until the daemon ends or has another configuration."""
@@ -200,9 +215,8 @@ class Service:
         if command == "retry":
             is_parked_too = bool(request.get("parked", True))
             return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
-        if command == "watch" and isinstance(request.get("root"), str):
-            root = os.path.realpath(request["root"])
-            return {"type": "watch", "root": root, "is_new": self.add_root(root)}
+        if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
+            return self._handle_root(command, request["root"])
         if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
             self.pause(self._clock.now() + request.get("for_s", math.inf))
             return {"type": "pause"}
@@ -210,6 +224,17 @@ class Service:
             self.pause(0.0)
             return {"type": "resume"}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+
+    def _handle_root(self, command: str, text: str) -> dict[str, Any]:
+        """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
+        known = self._inventory.roots
+        root = text if text in known else absolute_root(text, self._disk)
+        if command == "unwatch" and root in self._configured_roots:
+            detail = f"{root} stands in [sync] of config.toml: take it out there, then `kill -HUP` me"
+            return {"type": "error", "detail": detail}
+        changed = self.add_root(root) if command == "watch" else self.remove_root(root)
+        is_new = "is_new" if command == "watch" else "was_watched"
+        return {"type": command, "root": root, is_new: changed, "roots": list(self._inventory.roots)}
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""
@@ -220,5 +245,7 @@ class Service:
             "pid": os.getpid(),
             "uptime_s": round(now - self._started, 3),
             **self._about,
-            **report(self._inventory, self._agents, self._gate.closed(self._clock.now()), now),
+            **report(
+                self._inventory, self._lookout, self._agents, self._gate.closed(self._clock.now()), now
+            ),
         }
