@@ -20,6 +20,7 @@ from tidelog.syncd.agent.daemon.report import in_one_line, report
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
@@ -72,7 +73,13 @@ class Service:
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
         self._lookout = Lookout(
-            self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=tell
+            self._inventory,
+            self._found,
+            self._gone,
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=tell,
         )
         self._ending = asyncio.Event()
         self._is_stopping = False
@@ -198,6 +205,11 @@ class Service:
             on_final=self._inventory.note_final,
             progress=Progress(keeps_items=False),
         )
+
+    def _gone(self, runs: list[Run]) -> None:
+        for agent in self._agents:
+            for run in runs:
+                agent.gone(run)
 
     def _found(self, logs: list[FoundLog]) -> None:
         for agent in self._agents:

@@ -112,6 +112,11 @@ class Inventory:
         """Stop looking at the end of a log: nothing can follow its final chunk."""
         self._notes.append((run.path, log))
 
+    def take_gone(self) -> list[Run]:
+        """Return the runs that looks since the last call found to be gone."""
+        gone = self._tree.gone
+        return [gone.popleft() for _ in range(len(gone))]
+
     def take_changed(self) -> set[str]:
         """Return the folders that a look since the last call found changed."""
         changed, self._tree.changed = self._tree.changed, set()
@@ -254,6 +259,8 @@ class Inventory:
         if isinstance(error, _GONE):
             place.project.runs.pop(place.name, None)
             self.problems.pop(path, None)
+            if self._disk.is_directory(place.project.path):
+                self._tree.lose_run(place)
         else:
             place.project.runs[place.name] = UNKNOWN
             self.problems[path] = error.strerror or str(error)

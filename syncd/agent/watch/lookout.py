@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterator
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.hints import Hints
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
 from tidelog.syncd.agent.watch.tree import Place
 
 
 class Lookout:
-    """Calls `found` with what is new, from the loop's thread, until `stop`."""
+    """Calls `found` with what is new and `gone` with what is not there any more, until `stop`."""
 
     def __init__(
         self,
         inventory: Inventory,
         found: Callable[[list[FoundLog]], None],
+        gone: Callable[[list[Run]], None],
         *,
         disk: Disk,
         clock: Clock,
@@ -34,6 +36,7 @@ class Lookout:
         """How many sweeps came to their end, and how long the last one worked, in seconds."""
         self._inventory = inventory
         self._found = found
+        self._gone = gone
         self._disk = disk
         self._clock = clock
         self._settings = settings
@@ -99,6 +102,8 @@ class Lookout:
             if self._dirty.is_set() or self._clock.monotonic() >= self._next_tail:
                 await self._look_at_tails(hints)
             await self._look_at_runs()
+            if gone := self._inventory.take_gone():
+                self._gone(gone)
             self._told = ""
         except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
             problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"

@@ -4,6 +4,7 @@ Roots may be added and removed from another thread than the one that refreshes.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -15,6 +16,7 @@ from tidelog.datastore.errors import InvalidNameError
 from tidelog.datastore.layout import LATEST
 from tidelog.datastore.names import check_name
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.roots import expand, is_pattern, start_of
 from tidelog.syncd.agent.watch.seen import SeenFolder
 
@@ -81,6 +83,8 @@ class Tree:
     def __init__(self, *, disk: Disk, clock: Clock, settings: AgentSettings) -> None:
         self.problems: dict[str, str] = {}
         self.folders: dict[str, Folder] = {}
+        self.gone: deque[Run] = deque()
+        """Runs that are no longer there, although the folder above them is."""
         self.changed: set[str] = set()
         """Folders with another time than before, for those who trust in events: did they come?"""
         self._disk = disk
@@ -142,6 +146,11 @@ class Tree:
         folder = self.folders.get(os.path.dirname(project.path))
         return folder is not None and folder.projects.get(project.path) is project
 
+    def lose_run(self, place: RunPlace) -> None:
+        """Note that a run is gone from a folder that is still there."""
+        path = os.path.join(place.project.path, place.name)
+        self.gone.append(Run(path, place.project.name, place.name))
+
     # -- roots -----------------------------------------------------------------------------------
 
     def _expand(self, look: Look, quiet: Container[str]) -> None:
@@ -182,12 +191,14 @@ class Tree:
         if names is None:
             return
         paths = {os.path.join(folder.path, name): name for name in names}
-        _agree(
-            folder.projects,
-            paths,
-            lambda path: Project(path, name=paths[path]),
-            self._forget_problems,
-        )
+        held = dict(folder.projects)
+
+        def gone(path: str) -> None:
+            self._forget_problems(path)
+            for name in held[path].runs:
+                self.lose_run(RunPlace(held[path], name))
+
+        _agree(folder.projects, paths, lambda path: Project(path, name=paths[path]), gone)
 
     def _list_runs(self, project: Project) -> list[RunPlace]:
         names = self._folders_in(project)
@@ -197,6 +208,7 @@ class Tree:
         def gone(name: str) -> None:
             if self.problems:
                 self._forget_problems(os.path.join(project.path, name))
+            self.lose_run(RunPlace(project, name))
 
         return [RunPlace(project, name) for name in _agree(project.runs, names, lambda _: UNKNOWN, gone)]
 

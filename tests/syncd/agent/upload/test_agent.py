@@ -427,7 +427,7 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
         (tmp_path / "a.png").rename(spec.path / "media/images/a.png")
         root.rename(kept)
 
-        agent.gone(run, [spec.name])
+        agent.gone(run)
         lost = "500 B of its logs and 1 file were not"
         assert told == [f"mnist/r1 is gone from here before {target.name} had all of it: {lost}"]
         assert agent.planner.is_idle
@@ -449,7 +449,7 @@ def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
 
     class Vanishing(RootTarget):
         async def held_log(self, run: Run, log: str) -> HeldLog | None:
-            agent.gone(run, [log])
+            agent.gone(run)
             raise outage("the cable is out")
 
     async def work() -> None:
