@@ -4,6 +4,7 @@ Only aiohttp's server is left out: what it hands to a handler, `Asked` stands in
 """
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -16,6 +17,8 @@ from simulation.medium import Medium
 from yarl import URL
 
 from tidelog.syncd.agent.target.connections import Answer
+from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.hub.address import file_of, log_of, run_of
 from tidelog.syncd.hub.answers import refuse_in_words
 from tidelog.syncd.hub.body import BodyMemory
 from tidelog.syncd.hub.file_calls import FileCalls
@@ -25,6 +28,7 @@ from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.log_calls import LogCalls
 from tidelog.syncd.hub.run_calls import RunCalls
 from tidelog.syncd.hub.store import Store
+from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 DATA = "/hub"
 LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
@@ -99,7 +103,8 @@ class SimulatedHub:
         self.faults = Faults()
         self.is_up = False
         self.generation = 0
-        self.errors: list[str] = []
+        self.held_logs: dict[str, int] = {}
+        self.held_files: dict[str, set[str]] = {}
         self._loop = loop
         self._clock = clock
         self._tasks: dict[asyncio.Task[Answer], None] = {}
@@ -168,7 +173,30 @@ class SimulatedHub:
         assert isinstance(response, web.Response)
         body = b"" if request.method == "HEAD" else response.body or b""
         assert isinstance(body, bytes)
+        if response.status == 200:
+            self._note_acknowledged(request, path, response.headers, body)
         return Answer(response.status, response.headers, body)
+
+    def _note_acknowledged(
+        self, request: Request, path: str, headers: Mapping[str, str], body: bytes
+    ) -> None:
+        """Keep what this answer promises, for the oracle."""
+        if request.method == "PATCH" and "/logs/" in path:
+            place = "/".join((DATA, *log_of(path)))
+            self.held_logs[place] = max(self.held_logs.get(place, 0), int(headers[UPLOAD_OFFSET]))
+        elif request.method == "PATCH" and headers[UPLOAD_COMPLETE] == "?1":
+            sha256 = request.path.partition("?sha256=")[2]
+            self.held_files.setdefault("/".join((DATA, *file_of(path))), set()).add(sha256)
+        elif path.endswith("/files:batch"):
+            for file in decode_batch(request.body, files_max=1000):
+                place = "/".join((DATA, *run_of(path), file.path))
+                self.held_files.setdefault(place, set()).add(file.sha256)
+        elif path.endswith("/files:missing"):
+            missing = json.loads(body)["missing"]
+            for entry in decode_missing(request.body, files_max=1000):
+                if entry.path not in missing:
+                    place = "/".join((DATA, *run_of(path), entry.path))
+                    self.held_files.setdefault(place, set()).add(entry.sha256)
 
 
 def _raise(error: Exception) -> Handler:
