@@ -1,6 +1,7 @@
 """Replay a seed, or live through many: `cd tests && python -m simulation SEED [--trace]`."""
 
 import argparse
+import logging
 import os
 import sys
 
@@ -23,6 +24,8 @@ def main() -> int:
         # Sets of names are walked in the order of their hashes: that belongs to the seed as well.
         environ = {**os.environ, "PYTHONHASHSEED": "0"}
         os.execve(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]], environ)
+    # What a hub writes down of requests that failed is no news here.
+    logging.getLogger("tidelog.hub").disabled = True
     from simulation.seeds import live, live_all
 
     if options.count > 1:

@@ -1,12 +1,14 @@
 """Live through seeds: one is one run, and the same one every time."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import time
 import traceback
 from dataclasses import dataclass, field
 
+from simulation.loop import BusyError, StuckError
 from simulation.scenario import Scenario
 from simulation.world import World
 
@@ -55,8 +57,14 @@ def _end(world: World) -> None:
     left = asyncio.all_tasks(world.loop)
     for task in left:
         task.cancel()
-    world.loop.run_until_complete(asyncio.wait(left) if left else asyncio.sleep(0))
+    with contextlib.suppress(BusyError, StuckError):
+        world.loop.run_until_complete(_all_ended(left))
     world.loop.close()
+
+
+async def _all_ended(tasks: "set[asyncio.Task[object]]") -> None:
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def live_all(first: int, count: int, *, failures_max: int = 10) -> tuple[list[Outcome], "Figures"]:
