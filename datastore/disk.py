@@ -25,6 +25,18 @@ class Entry(NamedTuple):
     is_file: bool
 
 
+class Room(NamedTuple):
+    """The room of a file system, and what of it an ordinary account may still take.
+
+    `files` is 0 where the file system has no table of them that could be full.
+    """
+
+    size_bytes: int
+    free_bytes: int
+    files: int
+    free_files: int
+
+
 class Disk:
     """The real file system. Every method raises `OSError` as the system gives it."""
 
@@ -281,6 +293,20 @@ class Disk:
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
+
+    def room(self, path: StrPath) -> Room:
+        """Return how much there is, and is left, of the file system under a path."""
+        status = os.statvfs(path)
+        return Room(
+            status.f_blocks * status.f_frsize,
+            status.f_bavail * status.f_frsize,
+            status.f_files,
+            status.f_favail,
+        )
+
+    def link_target(self, path: StrPath) -> str:
+        """Return what a symbolic link holds."""
+        return os.readlink(path)
 
     def real_path(self, path: StrPath) -> str:
         """Return the absolute path behind all symbolic links; it need not be there."""

@@ -42,9 +42,7 @@ class Request:
 
     __slots__ = ("body", "cut_at", "headers", "method", "path")
 
-    def __init__(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> None:
+    def __init__(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> None:
         self.method = method
         self.path = path
         self.body = body or b""
@@ -82,7 +80,11 @@ class Routes:
 
     def __init__(self, *calls: RunCalls | LogCalls | FileCalls) -> None:
         self._routes = [
-            (route.method, re.compile(_SLOT.sub(r"(?P<\1>\2)", route.path)), cast("Handler", route.handler))
+            (
+                route.method,
+                re.compile(_SLOT.sub(r"(?P<\1>\2)", route.path)),
+                cast("Handler", route.handler),
+            )
             for each in calls
             for route in each.routes()
         ]

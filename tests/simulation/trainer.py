@@ -75,7 +75,9 @@ class SimulatedWriter:
     no more.
     """
 
-    def __init__(self, machine: "Machine", run: str, name: str, *, forked_from: str | None = None) -> None:
+    def __init__(
+        self, machine: "Machine", run: str, name: str, *, forked_from: str | None = None
+    ) -> None:
         self.run = run
         self.name = name
         self.is_alive = True
@@ -215,7 +217,9 @@ class SimulatedWriter:
 class Machine:
     """A machine with one root: its disk, its writers, and the accidents that happen to them."""
 
-    def __init__(self, loop: VirtualLoop, ledger: Ledger, *, random: Random, tick_s: float = 0.0) -> None:
+    def __init__(
+        self, loop: VirtualLoop, ledger: Ledger, *, random: Random, tick_s: float = 0.0
+    ) -> None:
         self.loop = loop
         self.clock = VirtualClock(loop)
         self.medium = Medium(self.clock.now, random, tick_s=tick_s)
@@ -251,9 +255,7 @@ class Machine:
 
     def owed(self) -> list[tuple[str, int]]:
         """Return the rows that must be on the disk here, each with its run."""
-        rows = [
-            (writer.run, row) for writer in self.writers for row in (*writer.synced, *writer.kernel)
-        ]
+        rows = [(writer.run, row) for writer in self.writers for row in (*writer.synced, *writer.kernel)]
         return [*self.owed_before, *rows]
 
     # -- accidents -------------------------------------------------------------------------------
@@ -364,5 +366,3 @@ class Machine:
             if writer.run == run:
                 writer.synced, writer.kernel = [], []
         self.owed_before = [each for each in self.owed_before if each[0] != run]
-
-

@@ -27,6 +27,7 @@ from tidelog.syncd.bodies import (
     encode_batch,
     encode_missing,
 )
+from tidelog.syncd.checksum import answer_checksum, request_checksum
 from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     PROBLEM_TYPE_PREFIX,
@@ -38,6 +39,7 @@ from tidelog.syncd.errors import (
 from tidelog.syncd.protocol import (
     AUTHORIZATION,
     BEARER,
+    CHECKSUM,
     CONTENT_DIGEST,
     CONTENT_ENCODING,
     DAMAGE,
@@ -45,6 +47,7 @@ from tidelog.syncd.protocol import (
     LOG_ID,
     MSGPACK,
     OCTETS,
+    PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
     RUNS_PATH,
@@ -56,6 +59,7 @@ from tidelog.syncd.protocol import (
     decode_digest,
     decode_integer,
     decode_log_id,
+    decode_problem,
     digest_header,
     encode_boolean,
     encode_damage,
@@ -253,10 +257,12 @@ class HttpTarget:
                 self._key = self._read_key()
             except (CannotStartError, SettingsError) as error:
                 raise refused(str(error)) from error
-        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
+        # A proxy on the way must not squeeze the answer: nothing here would unpack it.
+        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key, "Accept-Encoding": "identity"}
         if body is not None:
             # Of an empty body too: a large file may lack nothing but its last word.
             sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
+        sent[CHECKSUM] = request_checksum(method, address, sent)
         deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
         try:
             async with asyncio.timeout(deadline_s):
@@ -265,9 +271,17 @@ class HttpTarget:
             raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise outage(f"{self.name} cannot be reached: {_said(error)}") from error
+        self._check(answer)
         if answer.status // 100 == 2:
             return answer
         raise self._refusal(method, answer)
+
+    def _check(self, answer: Answer) -> None:
+        """Refuse an answer whose checksum does not hold; a proxy's page has none."""
+        said = answer.headers.get(CHECKSUM)
+        if said is not None and said != answer_checksum(*answer):
+            reason = f"an answer of {self.name} was garbled on the way; `https://` would tell by whom"
+            raise SetbackError(Setback(Course.AGAIN, reason))
 
     def _refusal(self, method: str, answer: Answer) -> Exception:
         problem = _problem(method, answer)
@@ -285,14 +299,15 @@ class _NotHeldError(SetbackError):
 
 
 def _problem(method: str, answer: Answer) -> ProblemError:
-    """Rebuild the hub's problem; an answer to HEAD has no body, there its status must do."""
+    """Rebuild the hub's problem; an answer to HEAD has no body, there a header or the status must do."""
     is_problem = answer.headers.get("Content-Type", "").startswith(PROBLEM_CONTENT_TYPE)
     if not is_problem:
         return ProblemError.from_document(answer.status, None)
     if method == "HEAD":
+        slug, detail = decode_problem(answer.headers.get(PROBLEM))
         known = {problem.status: slug for slug, problem in reversed(PROBLEMS.items())}
-        slug = known.get(answer.status, "")
-        return ProblemError.from_document(answer.status, {"type": PROBLEM_TYPE_PREFIX + slug})
+        kind = PROBLEM_TYPE_PREFIX + (slug or known.get(answer.status, ""))
+        return ProblemError.from_document(answer.status, {"type": kind, "detail": detail})
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
