@@ -3,7 +3,6 @@
 Put together as `daemon/service.py` does it, without its socket and without a watcher of the kernel's.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
@@ -22,7 +21,10 @@ from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import MemoryState, Table
-from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
+from tidelog.syncd.agent.watch.hints import Hints
+from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
+from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.tree import Place
 
 HUB_URL = "http://hub.example"
 MIRROR = "/mirror/root"
@@ -127,15 +129,10 @@ class SimulatedDaemon:
         self.machine = machine
         self.state = state
         self.is_up = True
-        self.sweeps = 0
         self.gate = Gate()
         self.disk = SimulatedDisk(machine.medium, machine.faults, on_death=self.kill)
         self.mirror_faults = Faults()
         self.mirror_disk: SimulatedDisk | None = None
-        self._loop = loop
-        self._tell = tell
-        self._told = ""
-        self._next_runs = self._next_sweep = 0.0
         self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=SETTINGS)
         self.inventory.add_root(ROOT)
         targets: list[Target] = [
@@ -164,10 +161,24 @@ class SimulatedDaemon:
         ]
         for agent in self.agents:
             agent.resume()
+        self.lookout = Lookout(
+            self.inventory,
+            self._found,
+            disk=self.disk,
+            clock=machine.clock,
+            settings=SETTINGS,
+            tell=tell,
+            open_hints=NoHints,
+        )
         self._tasks = [
-            loop.create_task(self._look()),
+            loop.create_task(self.lookout.run()),
             *(loop.create_task(agent.run()) for agent in self.agents),
         ]
+
+    @property
+    def sweeps(self) -> int:
+        """How many sweeps over the roots came to their end."""
+        return self.lookout.sweeps
 
     @property
     def is_quiet(self) -> bool:
@@ -204,24 +215,26 @@ class SimulatedDaemon:
         for agent in self.agents:
             agent.wake()
 
-    async def _look(self) -> None:
-        """Look at the roots as `watch/lookout.py` does; without hints, which are never believed."""
-        while True:
-            look, now = Look.TAIL, self._loop.time()
-            if now >= self._next_runs:
-                look, self._next_runs = Look.RUNS, now + SETTINGS.runs_interval_s
-            if now >= self._next_sweep:
-                look, self._next_sweep = Look.SWEEP, now + SETTINGS.sweep_interval_s
-            try:
-                found: list[FoundLog] = await asyncio.to_thread(self.inventory.look, look)
-                for agent in self.agents:
-                    agent.found(found)
-                self.sweeps += look is Look.SWEEP
-                self._told = ""
-            except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon.
-                problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"
-                if problem != self._told:
-                    self._tell(problem)
-                self.inventory.report_all()
-                self._told, self._next_sweep = problem, 0.0
-            await asyncio.sleep(SETTINGS.tail_interval_s)
+    def _found(self, logs: list[FoundLog]) -> None:
+        for agent in self.agents:
+            agent.found(logs)
+
+
+class NoHints(Hints):
+    """A system that tells nothing: a hint is never believed, and all must be found without."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.overflows = 0
+
+    def watch(self, places: Iterable[Place]) -> None:
+        """Watch nothing."""
+
+    def quiet(self) -> set[str]:
+        """Know of no folder that it did not change."""
+        return set()
+
+    def judge(self, changed: Iterable[str]) -> None:
+        """Have nothing to be judged by."""
+
+    def close(self) -> None:
+        """Hold nothing."""
