@@ -204,6 +204,12 @@ class Uploader:
         """Ask the target how far it holds this log, and compare its bytes with ours."""
         run, name = source.task.run, source.task.name
         held = await self._target.held_log(run, cursor.twin or name)
+        if held is not None and source.was_once(held.log_id):
+            # As a log of its own its rows would be there twice.
+            raise park(
+                f"the header of {name} was damaged here after {held.offset} bytes of it were uploaded: "
+                "compare the two with `syncd verify`"
+            )
         if held is not None and held.log_id != source.log_id and not cursor.twin:
             cursor = cursor._replace(twin=_twin_name(name, source.log_id), offset=0, seq=0)
             held = await self._target.held_log(run, cursor.twin)
