@@ -54,6 +54,9 @@ WANDB_FALLBACKS = {
 
 PROJECT_FILE = ".tidelog.toml"
 
+SYNC_TABLE = "sync"
+"""The table of the user's own file that is the agent's; it reads and judges it itself."""
+
 
 class SettingsError(DatastoreError):
     """A settings file cannot be read, or holds something that is no setting."""
@@ -140,6 +143,8 @@ def _read_file(path: Path, disk: Disk, on_fault: Callable[[SettingsError], None]
     settings = {}
     for name, value in values.items():
         setting = _as_text(value)
+        if name == SYNC_TABLE and path.name != PROJECT_FILE:
+            continue
         if name not in NAMES:
             on_fault(SettingsError(f"{path} sets {name!r}, which is none of: {', '.join(NAMES)}"))
         elif setting is None:

@@ -59,6 +59,10 @@ class AgentSettings:
     answer_timeout_s: float = 60.0
     """A request may take this long, and besides as long as its body takes at `rate_bytes_min`."""
     rate_bytes_min: int = 32 * 1024
+    asked_again_max: int = 1024
+    """After an outage so many logs, the last acknowledged, are asked for again."""
+    gate_interval_s: float = 30.0
+    """While nothing may be sent, the wall clock is looked at again after so long."""
     drain_s: float = 10.0
     """After SIGTERM, requests under way have this long to be answered."""
 

@@ -1,7 +1,6 @@
 """`syncd key`: create, list and revoke the API keys of a hub, whether it runs or not."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from tidelog.datastore.clock import Clock
+from tidelog.syncd.cli.options import Span
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.key_file import KeyFile
 from tidelog.syncd.hub.keys import EVERY_PROJECT, ROLES, WRITE, Key
@@ -21,28 +21,12 @@ Examples:
   syncd key list --data hub/
   syncd key revoke laptop --data hub/
 """
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SPAN = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
-
 data_option = click.option(
     "--data",
     required=True,
     type=click.Path(file_okay=False),
     help="The hub's data folder, as `syncd serve` has it.",
 )
-
-
-class Span(click.ParamType[float]):
-    """A span of time as people write it: 12h, 30d."""
-
-    name = "span"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds."""
-        match = _SPAN.fullmatch(str(value))
-        if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is no span of time; write it like 12h, 30d or 8w", param, ctx)
-        return float(int(match[1]) * SECONDS[match[2]])
 
 
 @click.group("key", epilog=EPILOG)

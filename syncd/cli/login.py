@@ -54,9 +54,10 @@ def command(hub: str | None, key_file: str | None) -> None:
     path = store(address, key, os.environ, disk)
     say(f"stored the key for {address.url} in {path}; next: `syncd start` or `syncd sync PATH`")
     daemon = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=disk)
-    if daemon is not None and daemon.get("target") != address.url:
-        pid = daemon.get("pid")
-        say(f"warning: daemon {pid} uploads to {daemon.get('target')} until you stop it: `kill {pid}`")
+    held = [target["target"] for target in daemon["targets"]] if daemon is not None else []
+    if daemon is not None and address.url not in held:
+        pid = daemon["pid"]
+        say(f"warning: daemon {pid} uploads to {', '.join(held)} until you stop it: `kill {pid}`")
 
 
 async def _try_key(address: Address, key: str) -> None:

@@ -4,39 +4,42 @@ import asyncio
 import logging
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.agent.daemon.control import ask_daemon, socket_path
+from tidelog.syncd.agent.config import Config, Wishes, read_config
+from tidelog.syncd.agent.daemon.control import socket_path
 from tidelog.syncd.agent.daemon.lock import Holder, Lock, acquire, holder_of, state_directory
+from tidelog.syncd.agent.daemon.log_place import log_place
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connect import open_target
-from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.credentials import find_addresses
+from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
-from tidelog.syncd.cli.options import to_option
-from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.cli.options import log_options, sending_options, targets_option
+from tidelog.syncd.logging_setup import set_up_logging, teller
+from tidelog.syncd.notify import Notifier
 
 DEFAULT_ROOT = "tidelog"
-LOG_NAME = "daemon.log"
-LOG_BYTES_MAX = 1024 * 1024
-START_TIMEOUT_S = 20.0
-START_POLL_S = 0.05
 
 EPILOG = """\b
 Examples:
   syncd start                                watch ./tidelog and the roots of before
   syncd start --root runs/ --to https://hub.lab
+  syncd start --to https://hub.lab --to file:///mnt/copy
+  syncd start --limit-rate 2M --quiet-hours 'mon-fri 08:00-18:00'
   syncd start --background --root runs/      return once a daemon watches it
+  syncd start --log-format json 2>> syncd.jsonl
 \b
+What the flags say can stand in [sync] of config.toml as well; SIGHUP reads it again.
 Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 """
 
@@ -50,18 +53,34 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
     metavar="DIR",
     help="A root to watch, now and after every start; say it as often as needed.",
 )
-@to_option
+@targets_option
+@sending_options
+@click.option(
+    "--quiet-hours",
+    multiple=True,
+    metavar="HOURS",
+    help="Send nothing then, like 08:00-18:00 or 'mon-fri 22:00-06:00'; local time.",
+)
 @click.option("--background", is_flag=True, help="Hand the roots to the daemon that runs, or start one.")
 @click.option(
     "--retry-max",
     "retry_max_s",
     type=click.FloatRange(min=0.01),
-    default=AgentSettings().backoff_max_s,
-    show_default=True,
     metavar="SECONDS",
-    help="The longest wait between two tries.",
+    help=f"The longest wait between two tries, {AgentSettings().backoff_max_s:g} if nothing is said.",
 )
-def command(roots: tuple[str, ...], to: str | None, *, background: bool, retry_max_s: float) -> None:
+@log_options
+def command(
+    roots: tuple[str, ...],
+    to: tuple[str, ...],
+    quiet_hours: tuple[str, ...],
+    retry_max_s: float | None,
+    log_format: str,
+    log_file: str | None,
+    *,
+    background: bool,
+    **sending: Any,
+) -> None:
     """Watch roots and upload what is new in them, until SIGTERM.
 
     Outages of any length are waited out. What a hub refuses is parked and shown by `syncd status`.
@@ -69,26 +88,31 @@ def command(roots: tuple[str, ...], to: str | None, *, background: bool, retry_m
     """
     disk, directory = Disk(), state_directory(os.environ)
     watched = [os.path.realpath(root) for root in roots]
+    wishes = Wishes(
+        targets=list(to) or None,
+        quiet_hours=list(quiet_hours) or None,
+        retry_max=retry_max_s,
+        **sending,
+    )
     if background:
-        _start_in_background(watched, to, directory, disk, retry_max_s)
+        start_in_background(watched, wishes, directory, disk)
         return
-    address = find_address(to, os.environ, disk)
+    read_config(wishes, os.environ, disk)
     lock = _take(directory, disk)
     try:
-        settings = replace(AgentSettings(), backoff_max_s=retry_max_s)
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-        asyncio.run(_serve(address, watched, directory, disk, lock, settings))
+        set_up_logging(log_format, log_file, os.environ, disk)
+        asyncio.run(_serve(wishes, watched, directory, disk, lock, log_file))
     finally:
         lock.release()
 
 
 async def _serve(
-    address: Address,
+    wishes: Wishes,
     roots: Sequence[str],
     directory: Path,
     disk: Disk,
     lock: Lock,
-    settings: AgentSettings,
+    log_file: str | None,
 ) -> None:
     # The commands that only ask a daemon need neither LMDB nor the watcher.
     from tidelog.syncd.agent.daemon.service import Service
@@ -97,26 +121,40 @@ async def _serve(
     log = logging.getLogger("tidelog.syncd")
     clock = Clock()
     socket = socket_path(directory, os.environ)
-    with LmdbState(directory, disk=disk, bytes_max=settings.state_bytes_max) as state:
-        target = open_target(
-            address, environ=os.environ, disk=disk, clock=clock, settings=settings, begun=state
-        )
+    with LmdbState(directory, disk=disk, bytes_max=AgentSettings().state_bytes_max) as state:
+
+        def open_targets(config: Config) -> list[Target]:
+            return [
+                open_target(
+                    address,
+                    environ=os.environ,
+                    disk=disk,
+                    clock=clock,
+                    settings=config.settings,
+                    begun=state,
+                )
+                for address in find_addresses(config.targets, os.environ, disk)
+            ]
+
         service = Service(
-            target,
+            open_targets,
+            lambda: read_config(wishes, os.environ, disk),
             state,
             socket=socket,
             disk=disk,
             clock=clock,
-            settings=settings,
-            tell=log.warning,
+            tell=teller(log),
+            notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
+            about={"version": version("tidelog"), "log": log_place(log_file, os.environ, disk)},
         )
-        for root in roots or state.roots() or [_default_root(disk)]:
+        for root in roots or state.roots() or service.config.roots or [_default_root(disk)]:
             service.add_root(root)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)
+        loop.add_signal_handler(signal.SIGHUP, service.reload)
         lock.announce(Holder(os.getpid(), str(socket)))
-        log.info("daemon %d uploads to %s", os.getpid(), address.url)
+        log.info("daemon %d uploads to %s", os.getpid(), ", ".join(service.target_names))
         await service.run()
         log.info("daemon %d stopped", os.getpid())
 
@@ -125,7 +163,7 @@ def _take(directory: Path, disk: Disk) -> Lock:
     try:
         lock = acquire(directory, disk)
     except OSError as error:
-        raise _no_state(directory, error) from error
+        raise no_state(directory, error) from error
     if lock is None:
         holder = holder_of(directory, disk)
         who = f"process {holder.pid}" if holder is not None else "another process"
@@ -134,78 +172,6 @@ def _take(directory: Path, disk: Disk) -> Lock:
     return lock
 
 
-def _no_state(directory: Path, error: OSError) -> CannotStartError:
-    return CannotStartError(
-        f"the state cannot be kept in {directory}: {error.strerror}; set XDG_STATE_HOME to a folder "
-        "that you can write"
-    )
-
-
 def _default_root(disk: Disk) -> str:
     setting = read_settings(os.environ, disk=disk).get("dir")
     return os.path.realpath(setting.value if setting else DEFAULT_ROOT)
-
-
-def _start_in_background(
-    roots: Sequence[str], to: str | None, directory: Path, disk: Disk, retry_max_s: float
-) -> None:
-    """Hand the roots to a daemon; where none answers, start one and hand them over to that."""
-    if _hand_over(roots, to, directory, disk):
-        return
-    # Said here, where a person can read it, and not in the daemon's log.
-    address = find_address(to, os.environ, disk)
-    open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=AgentSettings())
-    try:
-        process = _detach(roots, address, directory, disk, retry_max_s)
-    except OSError as error:
-        raise _no_state(directory, error) from error
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if _hand_over(roots, to, directory, disk):
-            return
-        if process.poll() not in (None, BAD_USAGE):
-            break  # With exit code 2 another daemon was faster: it will answer.
-        time.sleep(START_POLL_S)
-    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why")
-
-
-def _hand_over(roots: Sequence[str], to: str | None, directory: Path, disk: Disk) -> bool:
-    answer = ask_daemon(directory, {"command": "status"}, disk=disk)
-    if answer is None:
-        return False
-    is_named = to is not None or "hub" in read_settings(os.environ, disk=disk)
-    target, pid = answer.get("target"), answer.get("pid")
-    if is_named and (wanted := find_address(to, os.environ, disk).url) != target:
-        raise CannotStartError(
-            f"process {pid} is the daemon of {directory} and uploads to {target}, not to {wanted}: "
-            f"stop it with `kill {pid}`, then run the command again"
-        )
-    return all(
-        ask_daemon(directory, {"command": "watch", "root": root}, disk=disk) is not None
-        for root in roots
-    )
-
-
-def _detach(
-    roots: Sequence[str], address: Address, directory: Path, disk: Disk, retry_max_s: float
-) -> "subprocess.Popen[bytes]":
-    disk.make_directory(directory, mode=0o700)
-    path = directory / LOG_NAME
-    if disk.is_file(path) and disk.stat(path).st_size > LOG_BYTES_MAX:
-        disk.rename(path, directory / f"{LOG_NAME}.1")
-    log = disk.open_append(path, mode=0o600)
-    try:
-        arguments = [argument for root in roots for argument in ("--root", root)]
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--to", address.url),
-                *("--retry-max", str(retry_max_s), *arguments),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        disk.close(log)

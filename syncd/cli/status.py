@@ -38,30 +38,37 @@ def command(*, is_json: bool) -> None:
 
 
 def _print(status: dict[str, Any]) -> None:
-    click.echo(
-        f"daemon {status['pid']}, up {duration_text(status['uptime_s'])}, uploads to {status['target']}"
-    )
-    outage = status["outage"]
-    if outage:
-        click.echo(
-            f"the target does not work for {duration_text(outage['lasts_s'])}: {outage['reason']}; "
-            f"next try in {outage['next_try_in_s']:.0f} s"
-        )
+    targets = status["targets"]
+    names = ", ".join(target["target"] for target in targets)
+    click.echo(f"daemon {status['pid']}, up {duration_text(status['uptime_s'])}, uploads to {names}")
+    if status["held"]:
+        click.echo(f"nothing is sent: {status['held']['reason']}")
     for root in status["roots"]:
         click.echo(f"watches {on_one_line(root)}")
     for path, reason in status["problems"].items():
         click.echo(f"  {on_one_line(path)}: {reason}")
-    sent = status["sent"]
+    click.echo(counted(status["runs"], "run"))
+    for target in targets:
+        _print_target(target)
+    if any(target["parked"] for target in targets):
+        click.echo("`syncd retry` tries again what is parked")
+
+
+def _print_target(target: dict[str, Any]) -> None:
     click.echo(
-        f"{counted(status['runs'], 'run')}; {status['wanted']} to send, "
-        f"{len(status['under_way'])} under way, {len(status['waiting'])} waiting, "
-        f"{len(status['parked'])} parked; {size_text(sent['bytes'])} sent since the start"
+        f"{target['target']}: {target['wanted']} to send, {len(target['under_way'])} under way, "
+        f"{len(target['waiting'])} waiting, {len(target['parked'])} parked; "
+        f"{size_text(target['sent']['bytes'])} sent since the start"
     )
+    outage = target["outage"]
+    if outage:
+        click.echo(
+            f"  it does not work for {duration_text(outage['lasts_s'])}: {outage['reason']}; "
+            f"next try in {outage['next_try_in_s']:.0f} s"
+        )
     for word in ("waiting", "parked"):
-        for entry in status[word][:SHOWN_MAX]:
+        for entry in target[word][:SHOWN_MAX]:
             item = "/".join(filter(None, (entry["project"], entry["run"], entry["item"])))
             click.echo(f"  {word}: {item}: {entry['reason']}")
-    for damage in status["damaged"][:SHOWN_MAX]:
+    for damage in target["damaged"][:SHOWN_MAX]:
         click.echo(f"  damaged: {damage['log']}: {damage['length']} bytes at {damage['offset']}")
-    if status["parked"]:
-        click.echo("`syncd retry` tries again what is parked")

@@ -13,22 +13,27 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.config import Config, Wishes, read_config
+from tidelog.syncd.agent.plan.pace import Pace
+from tidelog.syncd.agent.proof.verify import logs_by_run
 from tidelog.syncd.agent.target.connect import open_target
-from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.target.credentials import FILE, Address, find_address
+from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
 from tidelog.syncd.agent.watch.selection import SelectedLog, select_logs
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
-from tidelog.syncd.cli.options import json_option, paths_argument, to_option
+from tidelog.syncd.cli.options import json_option, paths_argument, sending_options, to_option
 from tidelog.syncd.cli.progress_bar import make_display
+from tidelog.syncd.cli.receipt import Receipts, give_receipts, on_sticks
 
 EPILOG = """\b
 Examples:
   syncd sync tidelog/latest                      the run that was started last
   syncd sync tidelog/ --to https://hub.lab       every run of a root
   syncd sync runs/mnist --to file:///mnt/stick   to another root
+  syncd sync /mnt/stick --to https://hub.lab     and on from there
 \b
 Exit code: 0 all of it is acknowledged, 1 something is parked or damaged,
 2 bad usage, 3 the target was unreachable for --timeout, 130 interrupted.
@@ -41,6 +46,7 @@ EXIT_CODES = {
     Ending.STUCK: PARKED,
     Ending.UNREACHABLE: UNREACHABLE,
 }
+REACHED = (Ending.WHOLE, Ending.PARKED, Ending.DAMAGED)
 
 
 @click.command("sync", epilog=EPILOG)
@@ -55,31 +61,41 @@ EXIT_CODES = {
     metavar="SECONDS",
     help="Give up when the target has not worked for so long.",
 )
+@sending_options
 @json_option
-def command(paths: tuple[str, ...], to: str | None, timeout_s: float, *, is_json: bool) -> None:
+def command(
+    paths: tuple[str, ...], to: str | None, timeout_s: float, *, is_json: bool, **sending: Any
+) -> None:
     """Upload runs once, until the target has acknowledged all of it.
 
     PATH is a run, a project, a root, or a single log. Run it as often as you like, also while a
-    daemon runs: what the target holds already is not sent again.
+    daemon runs: what the target holds already is not sent again. Of runs on a stick, which
+    `syncd sync --to file://...` filled, a receipt is left there: what the target says that it holds.
     """
     disk = Disk()
+    config = read_config(Wishes(**sending), os.environ, disk)
     address = find_address(to, os.environ, disk)
+    if address.scheme == FILE:
+        refuse_nested(address.path, paths, disk=disk)
     logs = list(dict.fromkeys(log for path in paths for log in select_logs(path, disk)))
     try:
-        ending, agent = asyncio.run(_sync(address, logs, disk, timeout_s))
+        ending, agent = asyncio.run(_sync(address, config, logs, disk, timeout_s))
     except KeyboardInterrupt:
         say("interrupted; what was acknowledged stays, run the command again to go on")
         raise SystemExit(INTERRUPTED) from None
+    runs = on_sticks(logs_by_run(logs), disk) if ending in REACHED else {}
+    receipts = asyncio.run(give_receipts(to, runs, disk)) if runs else Receipts()
     if is_json:
-        print_json(_document(ending, agent))
+        print_json({**_document(ending, agent), "receipt": receipts.document()})
     _report(ending, agent, paths, to)
-    raise SystemExit(EXIT_CODES[ending])
+    receipts.tell()
+    raise SystemExit(EXIT_CODES[ending] or (PARKED if receipts.problems else WHOLE))
 
 
 async def _sync(
-    address: Address, logs: Sequence[SelectedLog], disk: Disk, timeout_s: float
+    address: Address, config: Config, logs: Sequence[SelectedLog], disk: Disk, timeout_s: float
 ) -> tuple[Ending, Agent]:
-    defaults, clock = AgentSettings(), Clock()
+    defaults, clock = config.settings, Clock()
     settings = replace(
         defaults,
         connect_timeout_s=min(timeout_s, defaults.connect_timeout_s),
@@ -95,6 +111,8 @@ async def _sync(
         settings=settings,
         chance=random.random,
         tell=lambda line: display.tell(line),
+        pace=Pace(config.limit_rate_bytes),
+        files=config.files,
     )
     runs = len({log.run for log in logs})
     display = make_display(agent.progress, clock=clock, is_terminal=sys.stderr.isatty())
@@ -125,6 +143,10 @@ def _report(ending: Ending, agent: Agent, paths: Sequence[str], to: str | None) 
     if ending is Ending.STUCK:
         for task, reason in waiting.items():
             say(f"{task}: {reason}")
+    held_back = agent.held_back()
+    if held_back:
+        size = size_text(sum(entry.size for entry in held_back))
+        say(f"{counted(len(held_back), 'file')} ({size}) were held back as you asked")
     arguments = " ".join(paths) + (f" --to {to}" if to else "")
     facts = (
         f"{progress.runs_done} of {counted(progress.runs, 'run')}, "
@@ -155,6 +177,7 @@ def _document(ending: Ending, agent: Agent) -> dict[str, Any]:
         "runs_done": progress.runs_done,
         "files": progress.files,
         "files_done": progress.files_done,
+        "files_held_back": len(agent.held_back()),
         "chunks": progress.chunks,
         "bytes": progress.bytes_total,
         "bytes_done": progress.bytes_done,

@@ -1,9 +1,11 @@
-"""The daemon: looks at the roots, lets the agent upload, answers on the control socket.
+"""The daemon: looks at the roots, lets an agent for each target upload, answers on the control socket.
 
-It runs until `stop`; what is under way is then finished within a bound, and nothing else begins.
+It runs until `stop`; what is under way is then finished within a bound, and nothing else begins. A
+changed configuration ends the agents in the same way and starts others: they need nothing but the state.
 """
 
 import asyncio
+import math
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -12,65 +14,79 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
-from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.daemon.report import in_one_line, report
+from tidelog.syncd.agent.plan.gate import Gate
+from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.task import Task
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
-from tidelog.syncd.agent.watch.inventory import Inventory
+from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.agent.watch.roots import absolute_root
-
-LISTED_MAX = 1000
+from tidelog.syncd.errors import SyncdError
+from tidelog.syncd.notify import Notifier
 
 
 class Service:
-    """One daemon for one state and one target."""
+    """One daemon for one state, and for as many targets as the configuration names."""
 
     def __init__(
         self,
-        target: Target,
+        open_targets: Callable[[Config], list[Target]],
+        read_config: Callable[[], Config],
         state: LmdbState,
         *,
         socket: Path,
         disk: Disk,
         clock: Clock,
-        settings: AgentSettings,
         tell: Tell,
         chance: Callable[[], float] = random.random,
+        notifier: Notifier | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
+        """Raises what `read_config` and `open_targets` raise.
+
+        `about` are members of `status` that stay the same while it runs.
+        """
+        self._open_targets = open_targets
+        self._read_config = read_config
         self._state = state
         self._disk = disk
         self._clock = clock
-        self._settings = settings
         self._tell = tell
+        self._chance = chance
+        self._notifier = notifier or Notifier("")
+        self._about = dict(about or {})
         self._started = clock.monotonic()
+        self.config = read_config()
+        self._targets = open_targets(self.config)
+        self._gate = Gate(self.config.quiet_hours, paused_until=state.paused_until())
+        settings = self.config.settings
         self._inventory = Inventory(disk=disk, clock=clock, settings=settings)
-        self._agent = Agent(
-            target,
-            state,
-            disk=disk,
-            clock=clock,
-            settings=settings,
-            chance=chance,
-            tell=tell,
-            on_final=self._inventory.note_final,
-            progress=Progress(keeps_items=False),
-        )
+        self._agents: list[Agent] = []
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
         self._lookout = Lookout(
             self._inventory,
-            self._agent.found,
+            self._found,
+            self._gone,
             disk=disk,
             clock=clock,
             settings=settings,
             tell=tell,
         )
-        self._stopping = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._is_stopping = False
+
+    @property
+    def target_names(self) -> list[str]:
+        """The addresses that are uploaded to."""
+        return [target.name for target in self._targets]
 
     def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
@@ -90,26 +106,114 @@ class Service:
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
-        self._stopping.set()
+        self._notifier.stopping()
+        self._is_stopping = True
         self._lookout.stop()
-        self._agent.stop()
+        self._ending.set()
+
+    def reload(self) -> None:
+        """Read the configuration again, and go on with that; the old one stays where it is not sound."""
+        self._notifier.reloading()
+        try:
+            self._read_again()
+        finally:
+            self._notifier.ready()
+
+    def _read_again(self) -> None:
+        try:
+            config = self._read_config()
+            targets = self._open_targets(config)
+        except SyncdError as error:
+            self._tell(f"the configuration stays as it was: {error}")
+            return
+        self.config, self._targets = config, targets
+        self._tell(f"the configuration was read again; uploading to {', '.join(self.target_names)}")
+        self._ending.set()
+
+    def pause(self, until: float) -> None:
+        """Let nothing more begin until a moment (seconds since the epoch), also after a restart."""
+        self._state.pause(until)
+        self._gate.paused_until = until
+        for agent in self._agents:
+            agent.wake()
 
     async def run(self) -> None:
         """Watch and upload until `stop`."""
-        for root in self._state.roots():
-            self._inventory.add_root(root)
-        self._agent.resume()
+        self._watch_all()
         await self._control.start()
+        self._notifier.ready()
         try:
             async with asyncio.TaskGroup() as group:
-                uploading = group.create_task(self._agent.run())
-                group.create_task(self._lookout.run())
-                await self._stopping.wait()
-                await asyncio.wait([uploading], timeout=self._settings.drain_s)
-                uploading.cancel()
+                beating = group.create_task(self._notifier.beat(self._in_one_line))
+                looking = group.create_task(self._lookout.run())
+                while not self._is_stopping:
+                    await self._upload()
+                await looking
+                beating.cancel()
         finally:
             await self._control.close()
-            await self._agent.target.close()
+
+    # -- targets ---------------------------------------------------------------------------------
+
+    def _watch_all(self) -> None:
+        meant = {absolute_root(root, self._disk) for root in self.config.roots}
+        meant.update(self._state.roots())
+        for root in self._inventory.roots.keys() - meant:
+            self._inventory.remove_root(root)
+        for root in sorted(meant):
+            self._inventory.add_root(root)
+
+    async def _upload(self) -> None:
+        """Upload to every target until the daemon ends or has another configuration."""
+        config, targets = self.config, self._targets
+        self._ending.clear()
+        self._gate.quiet_hours = config.quiet_hours
+        pace = Pace(config.limit_rate_bytes)
+        self._agents = [self._make_agent(target, config, pace) for target in targets]
+        for agent in self._agents:
+            agent.resume()
+        self._watch_all()
+        self._lookout.tell_all()
+        try:
+            async with asyncio.TaskGroup() as group:
+                uploading = [group.create_task(agent.run()) for agent in self._agents]
+                if not self._is_stopping:
+                    await self._ending.wait()
+                for agent in self._agents:
+                    agent.stop()
+                await asyncio.wait(uploading, timeout=config.settings.drain_s)
+                for task in uploading:
+                    task.cancel()
+        finally:
+            for target in targets:
+                await target.close()
+
+    def _make_agent(self, target: Target, config: Config, pace: Pace) -> Agent:
+        return Agent(
+            target,
+            self._state,
+            disk=self._disk,
+            clock=self._clock,
+            settings=config.settings,
+            chance=self._chance,
+            tell=self._tell,
+            gate=self._gate,
+            pace=pace,
+            files=config.files,
+            on_final=self._inventory.note_final,
+            progress=Progress(keeps_items=False),
+        )
+
+    def _found(self, logs: list[FoundLog]) -> None:
+        for agent in self._agents:
+            agent.found(logs)
+
+    def _gone(self, run: Run, logs: list[str]) -> None:
+        for agent in self._agents:
+            agent.gone(run, logs)
+
+    def _in_one_line(self) -> str:
+        return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
 
     # -- control ---------------------------------------------------------------------------------
 
@@ -118,10 +222,16 @@ class Service:
         if command == "status":
             return self.status()
         if command == "retry":
-            count = self._agent.retry(parked=bool(request.get("parked", True)))
-            return {"type": "retry", "tasks": count}
+            is_parked_too = bool(request.get("parked", True))
+            return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
         if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
             return self._handle_root(command, request["root"])
+        if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
+            self.pause(self._clock.now() + request.get("for_s", math.inf))
+            return {"type": "pause"}
+        if command == "resume":
+            self.pause(0.0)
+            return {"type": "resume"}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
 
     def _handle_root(self, command: str, text: str) -> dict[str, Any]:
@@ -129,63 +239,28 @@ class Service:
         known = self._inventory.roots
         root = text if text in known else absolute_root(text, self._disk)
         changed = self.add_root(root) if command == "watch" else self.remove_root(root)
-        is_new = "is_new" if command == "watch" else "was_watched"
-        return {"type": command, "root": root, is_new: changed, "roots": list(self._inventory.roots)}
+        return {
+            "type": command,
+            "root": root,
+            "is_new" if command == "watch" else "was_watched": changed,
+            "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
+            "roots": list(self._inventory.roots),
+        }
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""
-        agent, planner, now = self._agent, self._agent.planner, self._clock.monotonic()
-        outage = planner.outage
+        now = self._clock.monotonic()
         return {
             "type": "status",
             "running": True,
             "pid": os.getpid(),
             "uptime_s": round(now - self._started, 3),
-            "target": agent.target.name,
-            "state": "up" if outage is None else outage.setback.course.value,
-            "outage": None
-            if outage is None
-            else {
-                "reason": outage.setback.reason,
-                "lasts_s": round(now - outage.since, 3),
-                "tries": outage.attempt,
-                "next_try_in_s": round(max(0.0, outage.until - now), 3),
-            },
-            "roots": list(self._inventory.roots),
-            "folders": self._folders(),
-            "problems": dict(list(self._inventory.problems.items())[:LISTED_MAX]),
-            "runs": self._inventory.run_count,
-            "runs_awake": self._inventory.awake_count,
-            "sweeps": self._lookout.sweeps,
-            "sweep_s": round(self._lookout.sweep_s, 3),
-            "wanted": planner.wanted,
-            "under_way": [str(task) for task in planner.under_way],
-            "waiting": _with_reasons({t: s.reason for t, s in planner.waiting.items()}),
-            "parked": _with_reasons(planner.parked),
-            "damaged": [
-                {"log": str(task), "offset": d.offset, "length": d.length, "chunks": d.chunks}
-                for task, d in agent.losses.damaged[:LISTED_MAX]
-            ],
-            "torn_tails": [
-                {"log": str(task), "offset": tail.offset, "length": tail.length}
-                for task, tail in agent.losses.torn[:LISTED_MAX]
-            ],
-            "sent": {"chunks": agent.progress.chunks, "bytes": agent.progress.bytes_sent},
+            **self._about,
+            **report(
+                self._inventory,
+                self._lookout,
+                self._agents,
+                self._gate.closed(self._clock.now()),
+                now,
+            ),
         }
-
-    def _folders(self) -> list[dict[str, str]]:
-        """Return the folders that the roots mean, and how a change in each is noticed."""
-        places = self._inventory.folders
-        meant = [(root, f) for root, found in self._inventory.roots.items() for f in found]
-        return [
-            {"folder": folder, "root": root, "way": self._lookout.way_to(places[folder])}
-            for root, folder in meant[:LISTED_MAX]
-            if folder in places
-        ]
-
-
-def _with_reasons(tasks: Mapping[Task, str]) -> list[dict[str, str]]:
-    return [
-        {"project": task.run.project, "run": task.run.name, "item": task.name, "reason": reason}
-        for task, reason in list(tasks.items())[:LISTED_MAX]
-    ]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.plan.retry import Course, Setback, wait_s
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.task import LARGE_FILE, Run, Stage, Task
@@ -36,11 +37,14 @@ class _Waiting(NamedTuple):
 class Planner:
     """The state of all work for one target."""
 
-    def __init__(self, settings: AgentSettings, *, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: AgentSettings, *, chance: Callable[[], float], pace: Pace | None = None
+    ) -> None:
         self.outage: Outage | None = None
         self.parked: dict[Task, str] = {}
         self._settings = settings
         self._chance = chance
+        self._pace = pace or Pace()
         self._queues: dict[Stage, OrderedDict[Run, OrderedDict[Task, None]]] = {
             stage: OrderedDict() for stage in Stage
         }
@@ -77,6 +81,10 @@ class Planner:
         """How many tasks are not done."""
         return len(self._stages)
 
+    def is_wanted(self, task: Task) -> bool:
+        """Tell whether a task is not done."""
+        return task in self._stages
+
     def want(self, task: Task, stage: Stage) -> None:
         """Note that there is something to send; saying it again costs nothing."""
         if task in self.parked:
@@ -96,6 +104,8 @@ class Planner:
             return None
         if self.outage is not None and (self._under_way or now < self.outage.until):
             return None
+        if self._pace.ready_at(now) > now:
+            return None
         while self._waiting and self._waiting[0].due <= now:
             self._return(heapq.heappop(self._waiting).task)
         for stage, queue in self._queues.items():
@@ -111,13 +121,17 @@ class Planner:
             return self._take(stage, self._queues[stage])
         return None
 
-    def next_due(self) -> float | None:
+    def next_due(self, now: float) -> float | None:
         """Return when `next` may have something to hand out, though nothing else happens."""
         if len(self._under_way) >= self._settings.tasks_max:
             return None  # However much is due, a task must end first.
+        ready_at = self._pace.ready_at(now)
         if self.outage is not None:
-            return self.outage.until if self._stages and not self._under_way else None
-        return self._waiting[0].due if self._waiting else None
+            is_probed = bool(self._under_way) or not self._stages
+            return None if is_probed else max(ready_at, self.outage.until)
+        if ready_at > now and any(self._queues.values()):
+            return ready_at
+        return max(ready_at, self._waiting[0].due) if self._waiting else None
 
     def done(self, task: Task, *, has_more: bool = False) -> bool:
         """Note that a try was acknowledged. Returns True where this ends an outage."""
@@ -171,6 +185,16 @@ class Planner:
     def unpark(self, task: Task) -> None:
         """Let a parked task be wanted again."""
         self.parked.pop(task, None)
+
+    def forget(self, run: Run) -> list[Task]:
+        """Drop what is to do of a run and not under way; return it."""
+        wanted = [task for task in self._stages if task.run == run and task not in self._under_way]
+        for task in wanted:
+            self.park(task, "the run is gone")
+        tasks = [task for task in self.parked if task.run == run]
+        for task in tasks:
+            del self.parked[task]
+        return tasks
 
     def retry_now(self) -> None:
         """Let everything that waits be due at once, the probe of an outage included."""

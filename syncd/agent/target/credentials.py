@@ -5,7 +5,7 @@ somebody sent must not be able to send it elsewhere, nor the key of the environm
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -59,6 +59,13 @@ def find_address(to: str | None, environ: Mapping[str, str], disk: Disk) -> Addr
         raise CannotStartError("no target to upload to: run `syncd login --hub URL`, or say `--to URL`")
     address = parse_address(setting.value)
     return address._replace(is_from_folder=setting.origin == PROJECT_FILE)
+
+
+def find_addresses(targets: Sequence[str], environ: Mapping[str, str], disk: Disk) -> list[Address]:
+    """Return the targets that were named, each once; the one of the settings where none was."""
+    if not targets:
+        return [find_address(None, environ, disk)]
+    return list(dict.fromkeys(parse_address(text) for text in targets))
 
 
 def find_key(address: Address, environ: Mapping[str, str], disk: Disk) -> str:

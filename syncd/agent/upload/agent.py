@@ -4,17 +4,24 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
+from tidelog.datastore.text import counted, size_text
+from tidelog.syncd.agent.notice import Notice
+from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
+from tidelog.syncd.agent.plan.gate import Gate
+from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.plan.planner import Outage, Planner
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
+from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
@@ -66,11 +73,16 @@ class Agent:
         settings: AgentSettings,
         chance: Callable[[], float],
         tell: Tell,
+        gate: Gate | None = None,
+        pace: Pace | None = None,
+        files: FileFilter = EVERY_FILE,
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.target = target
-        self.planner = Planner(settings, chance=chance)
+        self._pace = pace or Pace()
+        self.planner = Planner(settings, chance=chance, pace=self._pace)
+        self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
         self.last_acknowledged = clock.monotonic()
@@ -78,14 +90,19 @@ class Agent:
         self._clock = clock
         self._settings = settings
         self._tell = tell
+        self._gate = gate or Gate()
+        self._files = files
         self._on_final = on_final
         self._uploader = Uploader(
             target,
             state,
             disk=disk,
             settings=settings,
-            is_parked=lambda task: task in self.planner.parked,
+            is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
+        self._gone: set[Run] = set()
+        self._acknowledged: OrderedDict[Task, None] = OrderedDict()
+        self._has_told_loss = False
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -107,9 +124,12 @@ class Agent:
     def found(self, logs: Iterable[FoundLog]) -> None:
         """Note logs on the disk, and want what the target was not seen to hold of them."""
         for log in logs:
+            self._gone.discard(log.run)
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
+            acknowledged = 0 if cursor is None else cursor.offset
+            self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
             if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
@@ -117,6 +137,32 @@ class Agent:
             else:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
+
+    def gone(self, run: Run, logs: Iterable[str]) -> None:
+        """Forget a run that is no longer on the disk; tell what of it the target will never have."""
+        if self._is_under_way(run):
+            self._gone.add(run)
+        unsent = [log for task, log in self.lag.behind.items() if task.run == run]
+        self.lag.forget(run)
+        self.planner.forget(run)
+        for task in [task for task in self._acknowledged if task.run == run]:
+            del self._acknowledged[task]
+        files = self._state.forget(self.target.name, run, logs)
+        if unsent or files:
+            lost = size_text(sum(log.lag_bytes for log in unsent))
+            self._say(
+                f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
+                f"and {counted(len(files), 'file')} were not",
+                run=run,
+            )
+
+    def held_back(self) -> list[FileEntry]:
+        """Return the files that are known and do not travel, for the filter stops them."""
+        if self._files.is_open:
+            return []
+        runs = self._state.runs_with_files(self.target.name)
+        files = (entry for run in runs for entry in self._state.files(self.target.name, run))
+        return [entry for entry in files if not self._files.passes(entry.path)]
 
     def retry(self, *, parked: bool) -> int:
         """Try again now what waits, and with `parked` also what is parked; return how many."""
@@ -132,6 +178,10 @@ class Agent:
         self._wake.set()
         return count
 
+    def wake(self) -> None:
+        """Look again at what may be sent: the gate has changed."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Hand out nothing more; `run` returns once what is under way has ended."""
         self._is_stopping = True
@@ -142,16 +192,31 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             while not self._is_stopping:
                 self._wake.clear()
-                while (task := self.planner.next(self._clock.monotonic())) is not None:
+                while (task := self._next()) is not None:
                     group.create_task(self._try(task))
                 if until_idle and self.planner.is_idle:
                     return
                 await self._wait()
 
+    def _next(self) -> Task | None:
+        if self._gate.closed(self._clock.now()) is not None:
+            return None
+        return self.planner.next(self._clock.monotonic())
+
+    def _idle_s(self) -> float | None:
+        """Return after how long there may be something to do, though nothing else happens."""
+        now = self._clock.now()
+        closed = self._gate.closed(now)
+        if closed is not None:
+            # The wall clock may be set meanwhile, so it is looked at again now and then.
+            return min(closed.until - now, self._settings.gate_interval_s)
+        now = self._clock.monotonic()
+        due = self.planner.next_due(now)
+        return None if due is None else max(0.0, due - now)
+
     async def _wait(self) -> None:
         """Return when something has happened or something is due."""
-        due = self.planner.next_due()
-        timeout_s = None if due is None else max(0.0, due - self._clock.monotonic())
+        timeout_s = self._idle_s()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
@@ -168,17 +233,32 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        if task.run in self._gone:
+            # It was under way when its run was found to be gone.
+            self.planner.forget(task.run)
+            if not self._is_under_way(task.run):
+                self._gone.discard(task.run)
         self._wake.set()
+
+    def _is_under_way(self, run: Run) -> bool:
+        return any(task.run == run for task in self.planner.under_way)
 
     def _finish(self, task: Task, done: Done) -> None:
         self.last_acknowledged = self._clock.monotonic()
         self.progress.bytes_sent += done.bytes_sent
+        self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
-            self.losses.note(task, done)
+            self._report(task, done)
+            self._note_acknowledged(task)
+            if done.has_more:
+                self.lag.acknowledged(task, done.offset)
+            else:
+                self.lag.reached_end(task)
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
-        self.progress.found_files(task.run, done.entries)
+        wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
+        self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
         if task.kind == LARGE_FILE and done.has_more and not done.delivered:
             self.progress.holds_file(task.run, task.name, done.offset)
@@ -191,7 +271,39 @@ class Agent:
         outage = self.planner.outage
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
-            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+            self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
+            self._ask_again()
+
+    def _note_acknowledged(self, task: Task) -> None:
+        self._acknowledged[task] = None
+        self._acknowledged.move_to_end(task)
+        if len(self._acknowledged) > self._settings.asked_again_max:
+            self._acknowledged.popitem(last=False)
+
+    def _ask_again(self) -> None:
+        """A target that was away may be back from an older copy: ask whether it lost anything."""
+        for task in self._acknowledged:
+            self._uploader.doubt(task)
+            if not self.planner.is_wanted(task):
+                self.planner.want(task, Stage.LOG)
+
+    def _report(self, task: Task, done: Done) -> None:
+        """Note what a log at home has lost, and tell it, once for each place."""
+        known = self.losses.damage.get(task, {})
+        news = [damage for damage in done.damage if damage.offset not in known]
+        self.losses.note(task, done)
+        if done.has_lost and not self._has_told_loss:
+            self._has_told_loss = True
+            self._say(
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an older "
+                "copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+            )
+        for damage in news:
+            self._say(
+                f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
+                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
+                run=task.run,
+            )
 
     def _fail(self, task: Task, setback: Setback) -> None:
         was_up = self.planner.outage is None
@@ -203,15 +315,16 @@ class Agent:
         self.planner.failed(task, setback, self._clock.monotonic())
         if self.planner.outage is not None:
             if was_up:
+                self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
-                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
+                self._say(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
-            self._tell(f"{task}: {setback.reason}; trying again")
+            self._say(f"{task}: {setback.reason}; trying again", run=task.run)
 
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
-        self._tell(f"{task} is parked: {reason}")
+        self._say(f"{task} is parked: {reason}", run=task.run)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
@@ -223,10 +336,17 @@ class Agent:
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
+            text = f"{task}: the state cannot be written: {type(error).__name__}: {error}"
+            self._say(text, run=task.run)
+
+    def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
+        about = {} if run is None else {"run": str(run)}
+        self._tell(Notice(text, is_good_news=is_good_news, target=self.target.name, **about))
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:
+            if not self._files.passes(entry.path):
+                continue
             if entry.size > self._settings.small_file_bytes_max:
                 self.planner.want(Task(run, LARGE_FILE, entry.path), Stage.LARGE_FILE)
             elif file_task(run, entry.path) not in self.planner.parked:

@@ -19,13 +19,14 @@ import msgpack
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
-from tidelog.syncd.agent.task import Run, Task
+from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
 _CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
-_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN)
+_PAUSE = b"pause"
+_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
 _KEY_BYTES = 20
 _BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 
@@ -57,6 +58,9 @@ class State(Protocol):
 
     def runs_with_files(self, target: str) -> list[Run]:
         """Return the runs that have files to send."""
+
+    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
@@ -149,6 +153,19 @@ class _Book:
             values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
         return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
 
+    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
+        entries = self.files(target, run)
+        with self._tables(write=True) as tables:
+            for log in logs:
+                key = _task_key(target, Task(run, LOG, log))
+                tables[_CURSORS].delete(key)
+                tables[_PARKED].delete(key)
+            for entry in entries:
+                tables[_FILES].delete(_file_key(target, run, entry.path))
+                tables[_PARKED].delete(_task_key(target, Task(run, LARGE_FILE, entry.path)))
+        return entries
+
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
         value = msgpack.packb([target, *task, reason], unicode_errors="surrogateescape")
@@ -177,6 +194,17 @@ class _Book:
         """Remember that a target was seen to be there."""
         with self._tables(write=True) as tables:
             tables[_BEGUN].put(_key(target), target.encode(errors="surrogateescape"))
+
+    def paused_until(self) -> float:
+        """Return until when uploads are paused (seconds since the epoch), 0 where they are not."""
+        with self._tables() as tables:
+            value = tables[_PAUSE].get(_key())
+        return 0.0 if value is None else float(msgpack.unpackb(value))
+
+    def pause(self, until: float) -> None:
+        """Remember until when the uploads are paused; 0 ends a pause."""
+        with self._tables(write=True) as tables:
+            tables[_PAUSE].put(_key(), msgpack.packb(until))
 
     def roots(self) -> list[str]:
         """Return the roots that are watched."""
@@ -244,6 +272,25 @@ class LmdbState(_Book):
 
     def _tables(self, *, write: bool = False) -> _Tables:
         return _LmdbTables(self._environment, self._handles, write=write)
+
+
+def roots_in(directory: Path) -> list[str]:
+    """Return the roots that a state names, also beside a daemon that has it; none without a state."""
+    try:
+        with (
+            lmdb.open(
+                str(directory / "state"),
+                readonly=True,
+                create=False,
+                max_dbs=len(_TABLES),
+                lib_version=0,
+            ) as environment,
+            environment.begin() as transaction,
+        ):
+            table = environment.open_db(_ROOTS, transaction, create=False)
+            return [os.fsdecode(value) for _, value in _LmdbTable(transaction, table).items(b"")]
+    except (OSError, lmdb.Error):
+        return []
 
 
 class _LmdbTables:

@@ -36,11 +36,13 @@ class Done:
     """What one try achieved, for the planner and for those who watch.
 
     `has_more` says that the task has more to send; `entries` are files that became known; `parked` are
-    tasks (of files) that only a person can help; `delivered` the files that the target holds now.
+    tasks (of files) that only a person can help; `delivered` the files that the target holds now. `has_lost`
+    says that the target held less than it had acknowledged, and that it gets it again.
     """
 
     has_more: bool = False
     is_final: bool = False
+    has_lost: bool = False
     chunks: int = 0
     offset: int = 0
     bytes_sent: int = 0
@@ -66,15 +68,22 @@ class Uploader:
         *,
         disk: Disk,
         settings: AgentSettings,
-        is_parked: Callable[[Task], bool],
+        is_set_aside: Callable[[Task], bool],
     ) -> None:
         self._target = target
         self._state = state
         self._disk = disk
         self._settings = settings
-        self._is_parked = is_parked
+        self._is_set_aside = is_set_aside
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
+        self._ahead: dict[Task, tuple[Cursor, LogRange]] = {}
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
+        self._doubted: set[Task] = set()
+        self._lost: set[Task] = set()
+
+    def doubt(self, task: Task) -> None:
+        """Let the next try ask whether the target still holds what it had acknowledged of a log."""
+        self._doubted.add(task)
 
     async def upload(self, task: Task) -> Done:
         """Send the next piece of a task. Raises SetbackError where nothing was acknowledged."""
@@ -102,6 +111,8 @@ class Uploader:
     # -- logs ------------------------------------------------------------------------------------
 
     async def _upload_log(self, task: Task) -> Done:
+        if task in self._doubted:
+            return await self._ask_again(task)
         source = self._sources.get(task)
         if source is not None:
             self._sources.move_to_end(task)
@@ -116,13 +127,16 @@ class Uploader:
                 return self._pass_over_beginning(task)
             self._remember(task, source)
         cursor = self._cursor(task, source)
-        ahead = source.take_ahead(cursor)
-        found = ahead if ahead is not None else await asyncio.to_thread(source.next_range, cursor)
+        found = self._take_ahead(task, cursor)
+        if found is None:
+            found = await asyncio.to_thread(source.next_range, cursor)
         if source.held is None:
             if found.after == cursor and 0 < cursor.offset <= source.size():
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
             asked = await self._ask(source, cursor)
             if asked != cursor:
+                if asked.twin == cursor.twin:
+                    self._lost.add(task)
                 cursor = asked
                 found = await asyncio.to_thread(source.next_range, cursor)
         held = source.held or 0
@@ -130,9 +144,10 @@ class Uploader:
         if found.end > start:
             # While the target checks these bytes, this machine looks at the next ones.
             held, _ = await asyncio.gather(
-                self._append(source, found, start), asyncio.to_thread(source.look_ahead, found)
+                self._append(source, found, start), self._look_ahead(task, source, found)
             )
-        source.held = held
+            # Behind these bytes another agent may have put some that nobody compared with ours.
+            source.held = held if held <= found.end else None
         if held < found.end:
             message = f"the target holds {held} bytes of {task}, although it took {found.end}"
             raise SetbackError(Setback(Course.ASK, message))
@@ -145,9 +160,31 @@ class Uploader:
         done.chunks, done.offset = found.chunks, found.end
         done.bytes_sent = max(0, found.end - start)
         done.damage, done.tail = found.damage, found.tail
+        done.has_lost = task in self._lost
+        self._lost.discard(task)
         if done.is_final:
             self._sources.pop(task, None)
         return done
+
+    async def _ask_again(self, task: Task) -> Done:
+        """Ask with an append of nothing whether what was acknowledged is held; else start over."""
+        cursor = self._state.cursor(self._target.name, task)
+        if cursor is None:
+            self._doubted.discard(task)
+            return Done(has_more=True)
+        nothing = Piece(bytes.fromhex(cursor.log_id), cursor.offset, b"")
+        try:
+            await self._target.append(task.run, cursor.twin or task.name, nothing)
+        except SetbackError as error:
+            if error.setback.course is not Course.ASK:
+                raise
+            self._lost.add(task)
+            self._forget(task)
+            cursor = cursor._replace(offset=0, seq=0, is_final=False)
+            self._state.advance(self._target.name, task, cursor, [])
+        self._doubted.discard(task)
+        path = os.path.join(task.run.path, task.name)
+        return Done(has_more=await asyncio.to_thread(self._disk.is_file, path), offset=cursor.offset)
 
     def _pass_over_beginning(self, task: Task) -> Done:
         """A file shorter than a header is a log that has just been made, or one torn at its start."""
@@ -202,10 +239,23 @@ class Uploader:
                 f"a damaged stretch of {source.task.name} makes a range of {size} bytes; the limit is "
                 f"{self._settings.append_bytes_max}"
             )
-        data = await asyncio.to_thread(source.read, start, found.end)
-        piece = Piece(source.log_id, start, data, found.damage_from(start))
+        piece = Piece(source.log_id, start, found.data_from(start), found.damage_from(start))
         name = found.after.twin or source.task.name
         return await self._target.append(source.task.run, name, piece)
+
+    async def _look_ahead(self, task: Task, source: LogSource, found: LogRange) -> None:
+        """Find the range behind `found`, unless as many are kept as uploads may run at a time."""
+        if found.is_last or len(self._ahead) >= self._settings.tasks_max:
+            return
+        ahead = await asyncio.to_thread(source.next_range, found.after)
+        # The last range may have grown by the time that it is sent.
+        if not ahead.is_last:
+            self._ahead[task] = (found.after, ahead)
+
+    def _take_ahead(self, task: Task, cursor: Cursor) -> LogRange | None:
+        """Return what was found behind this cursor, None where nobody looked there."""
+        behind, ahead = self._ahead.pop(task, (None, None))
+        return ahead if behind == cursor else None
 
     def _remember(self, task: Task, source: LogSource) -> None:
         self._sources[task] = source
@@ -214,6 +264,7 @@ class Uploader:
 
     def _forget(self, task: Task) -> None:
         """After an error the target is asked again."""
+        self._ahead.pop(task, None)
         source = self._sources.get(task)
         if source is not None:
             source.held = None
@@ -276,7 +327,7 @@ class Uploader:
 
     def _is_small(self, run: Run, entry: FileEntry) -> bool:
         is_small = entry.size <= self._settings.small_file_bytes_max
-        return is_small and not self._is_parked(file_task(run, entry.path))
+        return is_small and not self._is_set_aside(file_task(run, entry.path))
 
     def _read_file(self, run: Run, entry: FileEntry) -> tuple[bytes, str | None]:
         """Return a small file's bytes, or why they cannot be sent."""

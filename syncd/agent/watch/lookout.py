@@ -6,23 +6,28 @@ and between them the logs that grow are looked at as often as ever.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.hints import Hints
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
 from tidelog.syncd.agent.watch.tree import Place
 
 
 class Lookout:
-    """Calls `found` with what is new, from the loop's thread, until `stop`."""
+    """Calls `found` with what is new, from the loop's thread, until `stop`.
+
+    `gone` is called with a run that was deleted, and the names of its logs as far as they are known.
+    """
 
     def __init__(
         self,
         inventory: Inventory,
-        found: Callable[[Iterable[FoundLog]], None],
+        found: Callable[[list[FoundLog]], None],
+        gone: Callable[[Run, list[str]], None],
         *,
         disk: Disk,
         clock: Clock,
@@ -34,6 +39,7 @@ class Lookout:
         """How many sweeps came to their end, and how long the last one worked, in seconds."""
         self._inventory = inventory
         self._found = found
+        self._gone = gone
         self._disk = disk
         self._clock = clock
         self._settings = settings
@@ -46,6 +52,7 @@ class Lookout:
         self._overflows = 0
         self._next_tail = self._next_runs = self._next_sweep = 0.0
         self._told = ""
+        self._is_all_told = True
 
     def look_now(self) -> None:
         """Let the next look come at once: a root was added or removed."""
@@ -54,6 +61,11 @@ class Lookout:
     def sweep_now(self) -> None:
         """Let the next sweep come at once: a person asked."""
         self._next_sweep = 0.0
+        self._dirty.set()
+
+    def tell_all(self) -> None:
+        """Tell of every log again with the next look, which is a sweep: somebody new listens."""
+        self._is_all_told = False
         self._dirty.set()
 
     def stop(self) -> None:
@@ -89,6 +101,9 @@ class Lookout:
 
     async def _guarded(self, hints: Hints) -> None:
         """Look once; what goes wrong is told once, and everything is told anew after it."""
+        if not self._is_all_told:
+            self._inventory.report_all()
+            self._is_all_told, self._thorough, self._next_sweep = True, None, 0.0
         try:
             if self._dirty.is_set() or self._clock.monotonic() >= self._next_tail:
                 await self._look_at_tails(hints)
@@ -99,8 +114,7 @@ class Lookout:
             if problem != self._told:
                 self._tell(f"{problem}; trying again")
             # What this look had found was told to nobody.
-            self._inventory.report_all()
-            self._told, self._thorough, self._next_sweep = problem, None, 0.0
+            self._told, self._is_all_told = problem, False
             self._next_tail = self._clock.monotonic() + self._settings.tail_interval_s
 
     async def _pause(self) -> None:
@@ -122,6 +136,7 @@ class Lookout:
         look = self._inventory.look(Look.TAIL, quiet=hints.quiet())
         while (found := await asyncio.to_thread(next, look, None)) is not None:
             self._found(found)
+        await self._tell_gone()
         hints.judge(self._inventory.take_changed())
         await asyncio.to_thread(hints.watch, self._inventory.places)
         now = self._clock.monotonic()
@@ -130,6 +145,12 @@ class Lookout:
         self._overflows = hints.overflows
         self._tail_s = now - started
         self._next_tail = now + max(settings.tail_interval_s, self._tail_s / settings.tail_share)
+
+    async def _tell_gone(self) -> None:
+        """Tell of runs that were deleted, one at a time: each may take a write to the disk."""
+        for run, logs in self._inventory.take_gone():
+            self._gone(run, logs)
+            await asyncio.sleep(0)
 
     async def _look_at_runs(self) -> None:
         """Go on with the look at all runs that is due or under way, until the tails' turn comes."""

@@ -8,6 +8,7 @@ from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.service import Service
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.upload.state import LmdbState
@@ -34,12 +35,12 @@ def test_a_look_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
 
     async def work(state: LmdbState) -> None:
         service = Service(
-            RootTarget(f"file://{data}", str(data), disk=Disk()),
+            lambda config: [RootTarget(f"file://{data}", str(data), disk=Disk())],
+            lambda: Config(settings=SETTINGS),
             state,
             socket=tmp_path / "s",
             disk=StumblingDisk(),
             clock=Clock(),
-            settings=SETTINGS,
             tell=told.append,
         )
         service.add_root(str(root))

@@ -82,7 +82,7 @@ def test_with_all_places_taken_nothing_is_due() -> None:
     plan.failed(first, BROKEN, 0.0)
     assert [True, True, True] == [plan.next(0) is not None for _ in range(3)]
     assert plan.next(100.0) is None
-    assert plan.next_due() is None
+    assert plan.next_due(0.0) is None
 
 
 def test_large_files_leave_a_place_for_a_live_row() -> None:
@@ -117,13 +117,13 @@ def test_while_the_target_is_down_one_probe_goes_out_at_a_time() -> None:
         plan.failed(task, DOWN, 0.0)
     assert plan.outage is not None
     assert plan.next(0.4) is None
-    assert 0.5 == plan.next_due()
+    assert 0.5 == plan.next_due(0.0)
     probe = plan.next(0.5)
     assert probe is not None
     assert plan.next(0.5) is None
     plan.failed(probe, DOWN, 0.5)
     assert 2 == plan.outage.attempt
-    assert 1.5 == plan.next_due()
+    assert 1.5 == plan.next_due(0.0)
 
 
 def test_the_first_acknowledgement_ends_an_outage_for_all() -> None:
@@ -154,7 +154,7 @@ def test_one_failing_item_does_not_stop_the_others() -> None:
     assert bad is not None
     plan.failed(bad, BROKEN, 0.0)
     assert [log("good")] == drain(plan, 0.0)
-    assert 0.5 == plan.next_due()
+    assert 0.5 == plan.next_due(0.0)
     assert [log("bad")] == drain(plan, 0.5)
 
 
@@ -167,7 +167,7 @@ def test_waits_double_up_to_a_bound_and_never_end() -> None:
         task = plan.next(now)
         assert task is not None
         plan.failed(task, BROKEN, now)
-        due = plan.next_due()
+        due = plan.next_due(0.0)
         assert due is not None
         waits.append(due - now)
         now = due
@@ -187,7 +187,7 @@ def test_a_wrong_guess_of_the_offset_is_asked_at_once_but_not_for_ever() -> None
     assert second is not None
     plan.failed(second, again, 0.0)
     assert plan.next(0) is None
-    assert 1.0 == plan.next_due()
+    assert 1.0 == plan.next_due(0.0)
 
 
 def test_parked_items_stay_until_somebody_asks() -> None:
@@ -213,7 +213,7 @@ def test_a_refused_key_is_probed_rarely() -> None:
     task = plan.next(0)
     assert task is not None
     plan.failed(task, Setback(Course.REFUSED, "401"), 0.0)
-    assert 8.0 == plan.next_due()
+    assert 8.0 == plan.next_due(0.0)
 
 
 def test_retry_now_makes_everything_due() -> None:
@@ -257,7 +257,7 @@ def test_no_task_is_ever_lost(seed: int) -> None:
         elif not under_way:
             if plan.is_idle:
                 break
-            due = plan.next_due()
+            due = plan.next_due(0.0)
             assert due is not None
             now = max(now, due)
         if under_way and (task is None or random.random() < 0.5):

@@ -28,11 +28,18 @@ class Watch:
     ) -> None:
         disk, clock = disk or Disk(), MovedClock()
         self.told: list[str] = []
+        self.gone: list[tuple[str, list[str]]] = []
         self.found: dict[str, list[float]] = {}
         self.inventory = Inventory(disk=disk, clock=clock, settings=settings)
         self.inventory.add_root(str(root))
         self.lookout = Lookout(
-            self.inventory, self._found, disk=disk, clock=clock, settings=settings, tell=self.told.append
+            self.inventory,
+            self._found,
+            lambda run, logs: self.gone.append((str(run), logs)),
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=self.told.append,
         )
         self._news = asyncio.Event()
 
@@ -202,3 +209,25 @@ def test_a_look_that_fails_is_told_once_and_everything_is_told_again(tmp_path: P
 
     watch.do(work)
     assert ["the roots cannot be looked at: RuntimeError: a bug; trying again"] == watch.told
+
+
+def test_a_deleted_run_is_told_with_its_logs(tmp_path: Path) -> None:
+    """Also where its whole project goes; a root that goes is a disk that is away, and told by nobody."""
+    run = RunSpec(tmp_path / "root")
+    other = RunSpec(tmp_path / "root", "cifar", "r2")
+    watch = Watch(tmp_path / "root")
+
+    async def work() -> None:
+        await watch.until(lambda: len(watch.found) == 2)
+        (tmp_path / "root").rename(tmp_path / "away")
+        await watch.until(lambda: watch.inventory.problems)
+        (tmp_path / "away").rename(tmp_path / "root")
+        await watch.until(lambda: watch.inventory.run_count == 2)
+        assert [] == watch.gone
+        run.path.rename(tmp_path / "r1")
+        await watch.until(lambda: watch.gone)
+        other.path.parent.rename(tmp_path / "cifar")
+        await watch.until(lambda: len(watch.gone) == 2)
+
+    watch.do(work)
+    assert [("mnist/r1", [run.name]), ("cifar/r2", [other.name])] == watch.gone

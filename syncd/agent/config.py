@@ -1,0 +1,113 @@
+"""What a person wants of the agent: where to, what, how fast, when.
+
+Flags win over `TIDELOG_*` variables (both come in as `overrides`), these over the table `[sync]` of
+`$XDG_CONFIG_HOME/tidelog/config.toml`. The settings file of a training folder has no such table: a
+daemon serves more folders than that one.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.settings import SYNC_TABLE, config_directory
+from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
+from tidelog.syncd.agent.plan.pace import Pace
+from tidelog.syncd.agent.plan.quiet_hours import QuietHours, parse_quiet_hours
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.credentials import CONFIG_NAME
+from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.quantities import parse_amount
+
+CONCURRENCY_MAX = 64
+
+
+class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The settings as they are written, None where nobody said anything."""
+
+    targets: list[str] | None = None
+    roots: list[str] | None = None
+    limit_rate: str | None = None
+    concurrency: int | None = None
+    quiet_hours: list[str] | None = None
+    only: list[str] | None = None
+    media: bool | None = None
+    retry_max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The same, understood. `targets` are addresses as written, empty for the hub of `syncd login`."""
+
+    targets: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    limit_rate_bytes: int | None = None
+    quiet_hours: tuple[QuietHours, ...] = ()
+    files: FileFilter = EVERY_FILE
+    settings: AgentSettings = field(default_factory=AgentSettings)
+
+
+def read_config(overrides: Wishes, environ: Mapping[str, str], disk: Disk) -> Config:
+    """Return what holds now. Raises CannotStartError with the setting, its value and the remedy."""
+    path = config_directory(environ) / CONFIG_NAME
+    try:
+        written = msgspec.convert(_read_table(path, disk), Wishes)
+    except msgspec.ValidationError as error:
+        names = ", ".join(Wishes.__struct_fields__)
+        raise CannotStartError(f"{path}, [{SYNC_TABLE}]: {error}; it may set {names}") from error
+    said = {name: value for name, value in structs.asdict(overrides).items() if value is not None}
+    return _understand(structs.replace(written, **said))
+
+
+def _read_table(path: Path, disk: Disk) -> Any:
+    try:
+        return tomllib.loads(disk.read(path).decode()).get(SYNC_TABLE, {})
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise CannotStartError(f"{path} cannot be read as TOML: {error}") from error
+
+
+def _understand(wishes: Wishes) -> Config:
+    settings = AgentSettings()
+    if wishes.retry_max is not None:
+        if not wishes.retry_max > 0:
+            raise CannotStartError(f"a longest wait of {wishes.retry_max:g} s: it must be more than 0")
+        settings = replace(settings, backoff_max_s=wishes.retry_max)
+    try:
+        rate = None if wishes.limit_rate is None else parse_amount(wishes.limit_rate)
+        windows = tuple(parse_quiet_hours(text) for text in wishes.quiet_hours or ())
+    except ValueError as error:
+        raise CannotStartError(str(error)) from error
+    if rate == 0:
+        raise CannotStartError("a rate of 0 bytes a second sends nothing: `syncd pause` does that")
+    if wishes.concurrency is not None:
+        if not 1 <= wishes.concurrency <= CONCURRENCY_MAX:
+            raise CannotStartError(
+                f"{wishes.concurrency} uploads at a time: it can be 1 to {CONCURRENCY_MAX}"
+            )
+        settings = replace(settings, tasks_max=wishes.concurrency)
+    return Config(
+        targets=tuple(wishes.targets or ()),
+        roots=tuple(os.path.expanduser(root) for root in wishes.roots or ()),
+        limit_rate_bytes=rate,
+        quiet_hours=windows,
+        files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
+        settings=_in_small_pieces(settings, Pace(rate)),
+    )
+
+
+def _in_small_pieces(settings: AgentSettings, pace: Pace) -> AgentSettings:
+    """A slow line takes small pieces: a live row waits for the one under way."""
+    return replace(
+        settings,
+        append_bytes=pace.piece_bytes(settings.append_bytes),
+        batch_bytes=pace.piece_bytes(settings.batch_bytes),
+        piece_bytes=pace.piece_bytes(settings.piece_bytes),
+    )
