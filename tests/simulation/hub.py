@@ -168,9 +168,7 @@ class SimulatedHub:
             self._note_acknowledged(request, response.headers, body)
         return Answer(response.status, response.headers, body)
 
-    def _note_acknowledged(
-        self, request: Request, headers: Mapping[str, str], body: bytes
-    ) -> None:
+    def _note_acknowledged(self, request: Request, headers: Mapping[str, str], body: bytes) -> None:
         """Keep what this answer promises, for the oracle."""
         path = request.path.partition("?")[0]
         if request.method == "PATCH" and "/logs/" in path:

@@ -39,7 +39,7 @@ def live(seed: int, *, is_traced: bool = False) -> Outcome:
     world.network.is_traced = is_traced
     try:
         world.loop.run_until_complete(Scenario(world).run())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it goes with its seed.
+    except Exception as error:
         outcome.failure = f"{type(error).__name__}: {error}"
         outcome.trace.append("".join(traceback.format_exception(error)))
     outcome.virtual_s = world.loop.time()

@@ -51,7 +51,7 @@ def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | 
 
 
 def _folders(inventory: Inventory, lookout: Lookout) -> list[dict[str, str]]:
-    """Return the folders that the roots mean, and how a change in each is noticed."""
+    """List the folders that the roots mean, and how a change in each is noticed."""
     places = inventory.folders
     meant = [(root, folder) for root, found in inventory.roots.items() for folder in found]
     return [

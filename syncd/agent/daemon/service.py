@@ -67,7 +67,6 @@ class Service:
         self._gate = Gate(self.config.quiet_hours, paused_until=state.paused_until())
         settings = self.config.settings
         self._inventory = Inventory(disk=disk, clock=clock, settings=settings)
-        self._configured_roots: set[str] = set()
         self._agents: list[Agent] = []
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
@@ -157,12 +156,11 @@ class Service:
     # -- targets ---------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
-        """Watch what the configuration and the state name; no more what only the former one named."""
-        wanted = {absolute_root(root, self._disk) for root in self.config.roots}
-        for root in self._configured_roots.difference(wanted, self._state.roots()):
+        meant = {absolute_root(root, self._disk) for root in self.config.roots}
+        meant.update(self._state.roots())
+        for root in self._inventory.roots.keys() - meant:
             self._inventory.remove_root(root)
-        self._configured_roots = wanted
-        for root in (*wanted, *self._state.roots()):
+        for root in sorted(meant):
             self._inventory.add_root(root)
 
     async def _upload(self) -> None:
@@ -206,14 +204,13 @@ class Service:
             progress=Progress(keeps_items=False),
         )
 
-    def _gone(self, runs: list[Run]) -> None:
-        for agent in self._agents:
-            for run in runs:
-                agent.gone(run)
-
     def _found(self, logs: list[FoundLog]) -> None:
         for agent in self._agents:
             agent.found(logs)
+
+    def _gone(self, run: Run) -> None:
+        for agent in self._agents:
+            agent.gone(run)
 
     def _in_one_line(self) -> str:
         return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
@@ -241,12 +238,14 @@ class Service:
         """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
         known = self._inventory.roots
         root = text if text in known else absolute_root(text, self._disk)
-        if command == "unwatch" and root in self._configured_roots:
-            detail = f"{root} stands in [sync] of config.toml: take it out there, then `kill -HUP` me"
-            return {"type": "error", "detail": detail}
         changed = self.add_root(root) if command == "watch" else self.remove_root(root)
-        is_new = "is_new" if command == "watch" else "was_watched"
-        return {"type": command, "root": root, is_new: changed, "roots": list(self._inventory.roots)}
+        return {
+            "type": command,
+            "root": root,
+            "is_new" if command == "watch" else "was_watched": changed,
+            "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
+            "roots": list(self._inventory.roots),
+        }
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""
@@ -258,6 +257,10 @@ class Service:
             "uptime_s": round(now - self._started, 3),
             **self._about,
             **report(
-                self._inventory, self._lookout, self._agents, self._gate.closed(self._clock.now()), now
+                self._inventory,
+                self._lookout,
+                self._agents,
+                self._gate.closed(self._clock.now()),
+                now,
             ),
         }

@@ -72,7 +72,6 @@ class Hints:
         for path in lost:
             self._inotify.remove(path, self._watched.pop(path).number)
         self._trust.forget(lost)
-        self._new = set()
         if len(self._watched) < len(wanted):
             self._is_used_up = not all(
                 self._add(self._inotify, path, identity)
@@ -103,6 +102,7 @@ class Hints:
         # What changed between a look and the watch that it led to made no event.
         known = self._watched.keys() - self._new
         here = [(path, self._watched[path].identity[0]) for path in changed if path in known]
+        self._new = set()
         for device in self._trust.judge(here, self._clock.monotonic()):
             self._tell(
                 f"a change on the file system {self._kinds.get(device, '')} came without an event: new "
