@@ -232,6 +232,8 @@ class Service:
         if command == "resume":
             self.pause(0.0)
             return {"type": "resume"}
+        if command == "pending" and isinstance(request.get("run"), str):
+            return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
 
     def _handle_root(self, command: str, text: str) -> dict[str, Any]:
@@ -246,6 +248,14 @@ class Service:
             "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
             "roots": list(self._inventory.roots),
         }
+
+    def _pending(self, path: str) -> list[str]:
+        """Name what of a run is still to be sent, and to which target."""
+        return [
+            f"{task} to {agent.target.name}"
+            for agent in self._agents
+            for task in agent.planner.pending(path)
+        ]
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""

@@ -81,6 +81,10 @@ class Planner:
         """How many tasks are not done."""
         return len(self._stages)
 
+    def pending(self, path: str) -> list[Task]:
+        """Return the tasks of the run directory at `path` that are not done, parked ones included."""
+        return [task for task in (*self._stages, *self.parked) if task.run.path == path]
+
     def is_wanted(self, task: Task) -> bool:
         """Tell whether a task is not done."""
         return task in self._stages
