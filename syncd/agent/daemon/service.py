@@ -17,6 +17,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
 from tidelog.syncd.agent.daemon.report import in_one_line, report
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
@@ -127,7 +128,8 @@ class Service:
             self._tell(f"the configuration stays as it was: {error}")
             return
         self.config, self._targets = config, targets
-        self._tell(f"the configuration was read again; uploading to {', '.join(self.target_names)}")
+        text = f"the configuration was read again; uploading to {', '.join(self.target_names)}"
+        self._tell(Notice(text, is_good_news=True))
         self._ending.set()
 
     def pause(self, until: float) -> None:
