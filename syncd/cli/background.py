@@ -12,42 +12,43 @@ from msgspec import structs
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.agent.config import Wishes, read_config
+from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import find_addresses
 from tidelog.syncd.cli.console import BAD_USAGE
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.log_file import LOG_NAME
 
-LOG_NAME = "daemon.log"
-LOG_BYTES_MAX = 1024 * 1024
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
 
 
 def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, disk: Disk) -> None:
     """Return once a daemon watches the roots. Raises CannotStartError where none can."""
-    if _hand_over(roots, wishes, directory, disk):
+    config = read_config(wishes, os.environ, disk)
+    if _hand_over(roots, config, directory, disk):
         return
     # Said here, where a person can read it, and not in the daemon's log.
-    config = read_config(wishes, os.environ, disk)
     addresses = find_addresses(config.targets, os.environ, disk)
     for address in addresses:
         open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=config.settings)
     try:
-        # Not the folder's settings, but what they say now, is what the daemon goes by.
-        named = structs.replace(wishes, targets=[address.url for address in addresses])
+        # The daemon runs in no folder: a hub that this one's settings name is handed over by name.
+        named = structs.replace(
+            wishes, targets=[a.url for a in addresses] if not config.targets else None
+        )
         process = _detach(roots, named, directory, disk)
     except OSError as error:
         raise no_state(directory, error) from error
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if _hand_over(roots, wishes, directory, disk):
+        if _hand_over(roots, config, directory, disk):
             return
         if process.poll() not in (None, BAD_USAGE):
             break  # With exit code 2 another daemon was faster: it will answer.
         time.sleep(START_POLL_S)
-    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why")
+    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why: `syncd logs`")
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -58,13 +59,13 @@ def no_state(directory: Path, error: OSError) -> CannotStartError:
     )
 
 
-def _hand_over(roots: Sequence[str], wishes: Wishes, directory: Path, disk: Disk) -> bool:
+def _hand_over(roots: Sequence[str], config: Config, directory: Path, disk: Disk) -> bool:
     answer = ask_daemon(directory, {"command": "status"}, disk=disk)
     if answer is None:
         return False
-    is_named = wishes.targets is not None or "hub" in read_settings(os.environ, disk=disk)
+    is_named = config.targets or "hub" in read_settings(os.environ, disk=disk)
     held = [target["target"] for target in answer["targets"]]
-    wanted = find_addresses(wishes.targets or (), os.environ, disk) if is_named else []
+    wanted = find_addresses(config.targets, os.environ, disk) if is_named else []
     for address in wanted:
         if address.url not in held:
             pid = answer["pid"]
@@ -83,13 +84,14 @@ def _detach(
 ) -> "subprocess.Popen[bytes]":
     disk.make_directory(directory, mode=0o700)
     path = directory / LOG_NAME
-    if disk.is_file(path) and disk.stat(path).st_size > LOG_BYTES_MAX:
-        disk.rename(path, directory / f"{LOG_NAME}.1")
-    log = disk.open_append(path, mode=0o600)
+    log = disk.open_append(path, mode=0o600)  # For what goes wrong before the daemon opens it itself.
     try:
         arguments = [part for root in roots for part in ("--root", root)]
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tidelog.syncd", "start", *_flags(wishes), *arguments],
+            [
+                *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--log-file", str(path)),
+                *(*_flags(wishes), *arguments),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

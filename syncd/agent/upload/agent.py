@@ -4,13 +4,15 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
-from tidelog.datastore.text import counted
+from tidelog.datastore.text import counted, size_text
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -98,6 +100,9 @@ class Agent:
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
+        self._gone: set[Run] = set()
+        self._acknowledged: OrderedDict[Task, None] = OrderedDict()
+        self._has_told_loss = False
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -119,18 +124,45 @@ class Agent:
     def found(self, logs: Iterable[FoundLog]) -> None:
         """Note logs on the disk, and want what the target was not seen to hold of them."""
         for log in logs:
+            self._gone.discard(log.run)
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
             acknowledged = 0 if cursor is None else cursor.offset
             self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
-            if cursor is not None and cursor.offset == log.size:
+            if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
                     self._on_final(log.run, log.name)
             else:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
+
+    def gone(self, run: Run) -> None:
+        """Forget a run that is no longer on the disk; tell what of it the target will never have."""
+        if self._is_under_way(run):
+            self._gone.add(run)
+        unsent = [log for task, log in self.lag.behind.items() if task.run == run]
+        self.lag.forget(run)
+        self.planner.forget(run)
+        for task in [task for task in self._acknowledged if task.run == run]:
+            del self._acknowledged[task]
+        files = self._state.forget(self.target.name, run)
+        if unsent or files:
+            lost = size_text(sum(log.lag_bytes for log in unsent))
+            self._say(
+                f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
+                f"and {counted(len(files), 'file')} were not",
+                run=run,
+            )
+
+    def held_back(self) -> list[FileEntry]:
+        """Return the files that are known and do not travel, for the filter stops them."""
+        if self._files.is_open:
+            return []
+        runs = self._state.runs_with_files(self.target.name)
+        files = (entry for run in runs for entry in self._state.files(self.target.name, run))
+        return [entry for entry in files if not self._files.passes(entry.path)]
 
     def retry(self, *, parked: bool) -> int:
         """Try again now what waits, and with `parked` also what is parked; return how many."""
@@ -201,7 +233,15 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        if task.run in self._gone:
+            # It was under way when its run was found to be gone.
+            self.planner.forget(task.run)
+            if not self._is_under_way(task.run):
+                self._gone.discard(task.run)
         self._wake.set()
+
+    def _is_under_way(self, run: Run) -> bool:
+        return any(task.run == run for task in self.planner.under_way)
 
     def _finish(self, task: Task, done: Done) -> None:
         self.last_acknowledged = self._clock.monotonic()
@@ -209,6 +249,7 @@ class Agent:
         self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
             self._report(task, done)
+            self._note_acknowledged(task)
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
@@ -216,7 +257,8 @@ class Agent:
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
-        self.progress.found_files(task.run, done.entries)
+        wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
+        self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
         if task.kind == LARGE_FILE and done.has_more and not done.delivered:
             self.progress.holds_file(task.run, task.name, done.offset)
@@ -229,17 +271,38 @@ class Agent:
         outage = self.planner.outage
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
-            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+            self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
+            self._ask_again()
+
+    def _note_acknowledged(self, task: Task) -> None:
+        self._acknowledged[task] = None
+        self._acknowledged.move_to_end(task)
+        if len(self._acknowledged) > self._settings.asked_again_max:
+            self._acknowledged.popitem(last=False)
+
+    def _ask_again(self) -> None:
+        """A target that was away may be back from an older copy: ask whether it lost anything."""
+        for task in self._acknowledged:
+            self._uploader.doubt(task)
+            if not self.planner.is_wanted(task):
+                self.planner.want(task, Stage.LOG)
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
         known = self.losses.damage.get(task, {})
         news = [damage for damage in done.damage if damage.offset not in known]
         self.losses.note(task, done)
+        if done.has_lost and not self._has_told_loss:
+            self._has_told_loss = True
+            self._say(
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
+                "older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+            )
         for damage in news:
-            self._tell(
+            self._say(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
-                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels"
+                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
+                run=task.run,
             )
 
     def _fail(self, task: Task, setback: Setback) -> None:
@@ -252,15 +315,16 @@ class Agent:
         self.planner.failed(task, setback, self._clock.monotonic())
         if self.planner.outage is not None:
             if was_up:
+                self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
-                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
+                self._say(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
-            self._tell(f"{task}: {setback.reason}; trying again")
+            self._say(f"{task}: {setback.reason}; trying again", run=task.run)
 
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
-        self._tell(f"{task} is parked: {reason}")
+        self._say(f"{task} is parked: {reason}", run=task.run)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
@@ -272,7 +336,12 @@ class Agent:
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
+            text = f"{task}: the state cannot be written: {type(error).__name__}: {error}"
+            self._say(text, run=task.run)
+
+    def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
+        about = {} if run is None else {"run": str(run)}
+        self._tell(Notice(text, is_good_news=is_good_news, target=self.target.name, **about))
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:

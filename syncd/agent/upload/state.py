@@ -24,7 +24,13 @@ from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
-_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
+_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = (
+    b"acknowledged",
+    b"files",
+    b"parked tasks",
+    b"roots",
+    b"begun",
+)
 _PAUSE = b"pause"
 _TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
 _KEY_BYTES = 20
@@ -58,6 +64,9 @@ class State(Protocol):
 
     def runs_with_files(self, target: str) -> list[Run]:
         """Return the runs that have files to send."""
+
+    def forget(self, target: str, run: Run) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
@@ -149,6 +158,18 @@ class _Book:
         with self._tables() as tables:
             values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
         return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
+
+    def forget(self, target: str, run: Run) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
+        entries = self.files(target, run)
+        prefix = _key(target, run.path)
+        with self._tables(write=True) as tables:
+            for name in (_CURSORS, _FILES, _PARKED):
+                with closing(tables[name].items(prefix)) as items:
+                    keys = [key for key, _ in items]
+                for key in keys:
+                    tables[name].delete(key)
+        return entries
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
@@ -258,6 +279,25 @@ class LmdbState(_Book):
         return _LmdbTables(self._environment, self._handles, write=write)
 
 
+def roots_in(directory: Path) -> list[str]:
+    """Return the roots that a state names, also beside a daemon that has it; none without a state."""
+    try:
+        with (
+            lmdb.open(
+                str(directory / "state"),
+                readonly=True,
+                create=False,
+                max_dbs=len(_TABLES),
+                lib_version=0,
+            ) as environment,
+            environment.begin() as transaction,
+        ):
+            table = environment.open_db(_ROOTS, transaction, create=False)
+            return [os.fsdecode(value) for _, value in _LmdbTable(transaction, table).items(b"")]
+    except (OSError, lmdb.Error):
+        return []
+
+
 class _LmdbTables:
     def __init__(self, environment: Any, handles: Mapping[bytes, Any], *, write: bool) -> None:
         self._transaction = environment.begin(write=write)
@@ -344,7 +384,7 @@ def _key(*parts: str) -> bytes:
 
 
 def _task_key(target: str, task: Task) -> bytes:
-    return _key(target, task.run.path, task.kind, task.name)
+    return _key(target, task.run.path) + _key(task.kind, task.name)
 
 
 def _file_key(target: str, run: Run, path: str) -> bytes:
