@@ -52,14 +52,14 @@ class Watch:
     ) -> None:
         disk, clock = disk or Disk(), MovedClock()
         self.told: list[str] = []
-        self.gone: list[tuple[str, list[str]]] = []
+        self.gone: list[str] = []
         self.found: dict[str, list[float]] = {}
         self.inventory = Inventory(disk=disk, clock=clock, settings=settings)
         self.inventory.add_root(str(root))
         self.lookout = Lookout(
             self.inventory,
             self._found,
-            lambda run, logs: self.gone.append((str(run), logs)),
+            lambda run: self.gone.append(str(run)),
             disk=disk,
             clock=clock,
             settings=settings,

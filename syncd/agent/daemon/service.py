@@ -17,6 +17,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
 from tidelog.syncd.agent.daemon.report import in_one_line, report
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
@@ -127,7 +128,8 @@ class Service:
             self._tell(f"the configuration stays as it was: {error}")
             return
         self.config, self._targets = config, targets
-        self._tell(f"the configuration was read again; uploading to {', '.join(self.target_names)}")
+        text = f"the configuration was read again; uploading to {', '.join(self.target_names)}"
+        self._tell(Notice(text, is_good_news=True))
         self._ending.set()
 
     def pause(self, until: float) -> None:
@@ -208,9 +210,9 @@ class Service:
         for agent in self._agents:
             agent.found(logs)
 
-    def _gone(self, run: Run, logs: list[str]) -> None:
+    def _gone(self, run: Run) -> None:
         for agent in self._agents:
-            agent.gone(run, logs)
+            agent.gone(run)
 
     def _in_one_line(self) -> str:
         return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
@@ -232,6 +234,8 @@ class Service:
         if command == "resume":
             self.pause(0.0)
             return {"type": "resume"}
+        if command == "pending" and isinstance(request.get("run"), str):
+            return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
 
     def _handle_root(self, command: str, text: str) -> dict[str, Any]:
@@ -246,6 +250,14 @@ class Service:
             "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
             "roots": list(self._inventory.roots),
         }
+
+    def _pending(self, path: str) -> list[str]:
+        """Name what of a run is still to be sent, and to which target."""
+        return [
+            f"{task} to {agent.target.name}"
+            for agent in self._agents
+            for task in agent.planner.pending(path)
+        ]
 
     def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document."""

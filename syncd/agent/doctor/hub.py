@@ -92,7 +92,8 @@ def _reach(host: str, port: int, clock: Clock, *, is_tls: bool) -> Generator[Fin
         )
         return False
     addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
-    yield ok("dns", f"{host} is {addresses}")
+    if addresses != host:
+        yield ok("dns", f"{host} is {addresses}")
     try:
         connection = socket.create_connection((host, port), timeout=STEP_TIMEOUT_S)
     except OSError as error:

@@ -62,7 +62,7 @@ class Inventory:
         self._settings = settings
         self._tree = Tree(disk=disk, clock=clock, settings=settings)
         self._awake: dict[str, _Awake] = {}
-        self._gone: list[tuple[Run, list[str]]] = []
+        self._gone: list[Run] = []
         self.is_behind = False
         """Whether there are more new runs than a look at the tails took in: a look at all runs does."""
         # Notes come from the loop's thread while `look` may run in another: `look` alone takes them in.
@@ -118,8 +118,8 @@ class Inventory:
         changed, self._tree.changed = self._tree.changed, set()
         return changed
 
-    def take_gone(self) -> list[tuple[Run, list[str]]]:
-        """Return the runs that were deleted since the last call, with the logs of those that were awake.
+    def take_gone(self) -> list[Run]:
+        """Return the runs that were deleted since the last call.
 
         What lay on a disk that is not mounted any more was not deleted.
         """
@@ -271,5 +271,5 @@ class Inventory:
             self.problems[path] = error.strerror or str(error)
 
     def _let_go(self, run: Run) -> None:
-        awake = self._awake.pop(run.path, None)
-        self._gone.append((run, [] if awake is None else list(awake.logs)))
+        self._awake.pop(run.path, None)
+        self._gone.append(run)

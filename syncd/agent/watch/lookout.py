@@ -18,16 +18,13 @@ from tidelog.syncd.agent.watch.tree import Place
 
 
 class Lookout:
-    """Calls `found` with what is new, from the loop's thread, until `stop`.
-
-    `gone` is called with a run that was deleted, and the names of its logs as far as they are known.
-    """
+    """Calls `found` with logs that are new and `gone` with each run that was deleted, until `stop`."""
 
     def __init__(
         self,
         inventory: Inventory,
         found: Callable[[list[FoundLog]], None],
-        gone: Callable[[Run, list[str]], None],
+        gone: Callable[[Run], None],
         *,
         disk: Disk,
         clock: Clock,
@@ -153,8 +150,8 @@ class Lookout:
 
     async def _tell_gone(self) -> None:
         """Tell of runs that were deleted, one at a time: each may take a write to the disk."""
-        for run, logs in self._inventory.take_gone():
-            self._gone(run, logs)
+        for run in self._inventory.take_gone():
+            self._gone(run)
             await asyncio.sleep(0)
 
     async def _look_at_runs(self) -> None:

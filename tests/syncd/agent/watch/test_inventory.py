@@ -144,3 +144,29 @@ def test_a_run_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
     found_by(found, Look.SWEEP)
     assert 0 == found.run_count
     assert {} == found.problems
+
+
+@pytest.mark.parametrize("what", ["mnist/r1", "mnist"])
+def test_a_run_that_is_gone_is_told_once(tmp_path: Path, what: str) -> None:
+    """Whether it sleeps or is awake, by itself or with its project."""
+    root = tmp_path / "root"
+    RunSpec(root, "mnist", "r1").rows(1)
+    RunSpec(root, "cifar", "r1").rows(1)
+    found = inventory_of(root)
+    found_by(found, Look.SWEEP)
+    (root / what).rename(tmp_path / "elsewhere")
+    found_by(found, Look.RUNS)
+    assert [(str(root / "mnist/r1"), "mnist", "r1")] == found.take_gone()
+    found_by(found, Look.SWEEP)
+    assert [] == found.take_gone()
+
+
+def test_a_root_that_is_gone_takes_no_run_with_it(tmp_path: Path) -> None:
+    """Its disk may not be mounted; what is remembered of its runs is wanted when it is back."""
+    root = tmp_path / "root"
+    RunSpec(root, "mnist", "r1").rows(1)
+    found = inventory_of(root)
+    found_by(found, Look.SWEEP)
+    root.rename(tmp_path / "elsewhere")
+    found_by(found, Look.SWEEP)
+    assert [] == found.take_gone()
