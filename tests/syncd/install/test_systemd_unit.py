@@ -17,8 +17,8 @@ AGENT = Service(
     writable=("/home/ada/.local/state/tidelog", "/media/my stick"),
     environment=(("HTTPS_PROXY", "http://proxy:3128/%20"),),
 )
-EXPOSURE_MAX = {"system": 2.5, "user": 6.1}
-"""`systemd-analyze security` of systemd 252: from 0 (nothing can be reached) to 10."""
+EXPOSURE_MAX = {"system": 3.0, "user": 6.5}
+"""`systemd-analyze security`, from 0 to 10; systemd 252 says 2.3 and 6.1, others may ask more."""
 
 
 def lines_of(service: Service) -> dict[str, list[str]]:
