@@ -19,6 +19,8 @@ class LazyGroup(click.Group):
     SUMMARIES: ClassVar[dict[str, str]] = {
         "login": "Save the hub's address and an API key.",
         "start": "Watch folders of runs and upload what is new, until SIGTERM.",
+        "watch": "Watch more folders, or a pattern of folders.",
+        "unwatch": "Watch folders no more.",
         "sync": "Upload runs once, until all of it is acknowledged.",
         "status": "Show what is uploaded, waiting and parked.",
         "verify": "Compare runs on the disk with what the hub holds.",

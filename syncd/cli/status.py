@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.text import counted, duration_text, size_text
+from tidelog.datastore.text import counted, duration_text, on_one_line, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
@@ -44,9 +44,9 @@ def _print(status: dict[str, Any]) -> None:
     if status["held"]:
         click.echo(f"nothing is sent: {status['held']['reason']}")
     for root in status["roots"]:
-        click.echo(f"watches {root}")
+        click.echo(f"watches {on_one_line(root)}")
     for path, reason in status["problems"].items():
-        click.echo(f"  {path}: {reason}")
+        click.echo(f"  {on_one_line(path)}: {reason}")
     click.echo(counted(status["runs"], "run"))
     for target in targets:
         _print_target(target)

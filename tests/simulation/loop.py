@@ -14,10 +14,15 @@ from tidelog.datastore.clock import Clock
 EPOCH_S = 1_795_000_000.0
 # Time must always move: a float of some months in seconds knows no nanoseconds.
 RESOLUTION_S = 1e-6
+STILL_STEPS_MAX = 5_000
 
 
 class StuckError(Exception):
     """Everybody waits and nothing is due: the program would wait for ever."""
+
+
+class BusyError(Exception):
+    """Something goes on and on, and no time passes."""
 
 
 class Killed(BaseException):
@@ -33,7 +38,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, random: Random) -> None:
         super().__init__()
         self.thread_delay_s = 0.0
-        self.steps = 0
+        self._still = 0
         self.unhandled: list[str] = []
         self._random = random
         self._virtual_s = 0.0
@@ -47,10 +52,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def select(self, timeout: float | None) -> list[Any]:
         """Stand in for the selector: nothing ever comes from outside, so jump to what is due."""
-        self.steps += 1
         if timeout is None:
             raise StuckError("everybody waits, and nothing is due")
-        self._virtual_s += timeout
+        if timeout:
+            self._virtual_s += timeout
+            self._still = 0
+        else:
+            self._still += 1
+            if self._still > STILL_STEPS_MAX:
+                raise BusyError(f"{STILL_STEPS_MAX} steps, and no time has passed")
         return []
 
     def run_in_executor(  # type: ignore[override]

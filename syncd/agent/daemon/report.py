@@ -10,12 +10,17 @@ from tidelog.syncd.agent.plan.planner import Outage
 from tidelog.syncd.agent.task import Task
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.watch.inventory import Inventory
+from tidelog.syncd.agent.watch.lookout import Lookout
 
 LISTED_MAX = 1000
 
 
 def report(
-    inventory: Inventory, agents: Sequence[Agent], closed: Closed | None, now: float
+    inventory: Inventory,
+    lookout: Lookout,
+    agents: Sequence[Agent],
+    closed: Closed | None,
+    now: float,
 ) -> dict[str, Any]:
     """Return roots, runs, and for each target what is under way, behind, waiting and parked.
 
@@ -23,22 +28,38 @@ def report(
     """
     return {
         "held": None if closed is None else _held(closed),
-        "roots": inventory.roots,
+        "roots": list(inventory.roots),
+        "folders": _folders(inventory, lookout),
         "problems": dict(list(inventory.problems.items())[:LISTED_MAX]),
-        "runs": len(inventory.runs),
+        "runs": inventory.run_count,
+        "runs_awake": inventory.awake_count,
+        "event_overflows": lookout.overflows,
+        "sweeps": lookout.sweeps,
+        "sweep_s": round(lookout.sweep_s, 3),
         "targets": [_target(agent, now) for agent in agents],
     }
 
 
 def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | None) -> str:
     """Return what a service manager shows beside the daemon's name."""
-    facts = [counted(len(inventory.roots), "root"), counted(len(inventory.runs), "run")]
+    facts = [counted(len(inventory.roots), "root"), counted(inventory.run_count, "run")]
     if closed is not None:
         facts.append(closed.reason)
     for agent in agents:
         outage = agent.planner.outage
         facts.append(f"{agent.target.name} {'works' if outage is None else 'does not work'}")
     return ", ".join(facts)
+
+
+def _folders(inventory: Inventory, lookout: Lookout) -> list[dict[str, str]]:
+    """List the folders that the roots mean, and how a change in each is noticed."""
+    places = inventory.folders
+    meant = [(root, folder) for root, found in inventory.roots.items() for folder in found]
+    return [
+        {"folder": folder, "root": root, "way": lookout.way_to(places[folder])}
+        for root, folder in meant[:LISTED_MAX]
+        if folder in places
+    ]
 
 
 def _held(closed: Closed) -> dict[str, Any]:

@@ -17,14 +17,17 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
 from tidelog.syncd.agent.daemon.report import in_one_line, report
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
 from tidelog.syncd.notify import Notifier
 
@@ -70,7 +73,13 @@ class Service:
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
         self._lookout = Lookout(
-            self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=tell
+            self._inventory,
+            self._found,
+            self._gone,
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=tell,
         )
         self._ending = asyncio.Event()
         self._is_stopping = False
@@ -80,13 +89,21 @@ class Service:
         """The addresses that are uploaded to."""
         return [target.name for target in self._targets]
 
-    def add_root(self, path: str) -> bool:
+    def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
-        is_new = self._inventory.add_root(path)
+        is_new = self._inventory.add_root(root)
         if is_new:
-            self._state.add_root(path)
+            self._state.add_root(root)
         self._lookout.look_now()
         return is_new
+
+    def remove_root(self, root: str) -> bool:
+        """Watch a root no more, nor after the next start. Returns False where it was not watched."""
+        was_watched = self._inventory.remove_root(root)
+        if was_watched:
+            self._state.remove_root(root)
+        self._lookout.look_now()
+        return was_watched
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
@@ -111,7 +128,8 @@ class Service:
             self._tell(f"the configuration stays as it was: {error}")
             return
         self.config, self._targets = config, targets
-        self._tell(f"the configuration was read again; uploading to {', '.join(self.target_names)}")
+        text = f"the configuration was read again; uploading to {', '.join(self.target_names)}"
+        self._tell(Notice(text, is_good_news=True))
         self._ending.set()
 
     def pause(self, until: float) -> None:
@@ -140,8 +158,12 @@ class Service:
     # -- targets ---------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
-        for root in (*self.config.roots, *self._state.roots()):
-            self._inventory.add_root(os.path.realpath(root))
+        meant = {absolute_root(root, self._disk) for root in self.config.roots}
+        meant.update(self._state.roots())
+        for root in self._inventory.roots.keys() - meant:
+            self._inventory.remove_root(root)
+        for root in sorted(meant):
+            self._inventory.add_root(root)
 
     async def _upload(self) -> None:
         """Upload to every target until the daemon ends or has another configuration."""
@@ -188,6 +210,10 @@ class Service:
         for agent in self._agents:
             agent.found(logs)
 
+    def _gone(self, run: Run) -> None:
+        for agent in self._agents:
+            agent.gone(run)
+
     def _in_one_line(self) -> str:
         return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
 
@@ -200,9 +226,8 @@ class Service:
         if command == "retry":
             is_parked_too = bool(request.get("parked", True))
             return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
-        if command == "watch" and isinstance(request.get("root"), str):
-            root = os.path.realpath(request["root"])
-            return {"type": "watch", "root": root, "is_new": self.add_root(root)}
+        if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
+            return self._handle_root(command, request["root"])
         if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
             self.pause(self._clock.now() + request.get("for_s", math.inf))
             return {"type": "pause"}
@@ -212,6 +237,19 @@ class Service:
         if command == "pending" and isinstance(request.get("run"), str):
             return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+
+    def _handle_root(self, command: str, text: str) -> dict[str, Any]:
+        """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
+        known = self._inventory.roots
+        root = text if text in known else absolute_root(text, self._disk)
+        changed = self.add_root(root) if command == "watch" else self.remove_root(root)
+        return {
+            "type": command,
+            "root": root,
+            "is_new" if command == "watch" else "was_watched": changed,
+            "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
+            "roots": list(self._inventory.roots),
+        }
 
     def _pending(self, path: str) -> list[str]:
         """Name what of a run is still to be sent, and to which target."""
@@ -230,5 +268,11 @@ class Service:
             "pid": os.getpid(),
             "uptime_s": round(now - self._started, 3),
             **self._about,
-            **report(self._inventory, self._agents, self._gate.closed(self._clock.now()), now),
+            **report(
+                self._inventory,
+                self._lookout,
+                self._agents,
+                self._gate.closed(self._clock.now()),
+                now,
+            ),
         }

@@ -160,6 +160,10 @@ class Planner:
         self._setbacks[task] = setback
         if setback.course in (Course.OUTAGE, Course.REFUSED):
             self._note_outage(setback, now)
+        elif self.outage is not None and attempt > 1:
+            # Of the target this says nothing, and the next probe would come at once, without end.
+            self._note_outage(self.outage.setback, now)
+        if setback.course in (Course.OUTAGE, Course.REFUSED):
             # An item that fails again and again may be the cause: let the others probe before it.
             wait = 0.0 if attempt == 1 else self._wait_s(replace(setback, retry_after_s=None), attempt)
         elif setback.course is Course.ASK and attempt == 1:

@@ -130,7 +130,7 @@ class Agent:
             self.progress.found_log(task, log.size)
             acknowledged = 0 if cursor is None else cursor.offset
             self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
-            if cursor is not None and cursor.offset == log.size:
+            if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
                     self._on_final(log.run, log.name)
@@ -138,7 +138,7 @@ class Agent:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
 
-    def gone(self, run: Run, logs: Iterable[str]) -> None:
+    def gone(self, run: Run) -> None:
         """Forget a run that is no longer on the disk; tell what of it the target will never have."""
         if self._is_under_way(run):
             self._gone.add(run)
@@ -147,7 +147,7 @@ class Agent:
         self.planner.forget(run)
         for task in [task for task in self._acknowledged if task.run == run]:
             del self._acknowledged[task]
-        files = self._state.forget(self.target.name, run, logs)
+        files = self._state.forget(self.target.name, run)
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
             self._say(
@@ -295,8 +295,8 @@ class Agent:
         if done.has_lost and not self._has_told_loss:
             self._has_told_loss = True
             self._say(
-                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an older "
-                "copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
+                "older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
             )
         for damage in news:
             self._say(

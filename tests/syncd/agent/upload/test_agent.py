@@ -427,7 +427,7 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
         (tmp_path / "a.png").rename(spec.path / "media/images/a.png")
         root.rename(kept)
 
-        agent.gone(run, [spec.name])
+        agent.gone(run)
         lost = "500 B of its logs and 1 file were not"
         assert told == [f"mnist/r1 is gone from here before {target.name} had all of it: {lost}"]
         assert agent.planner.is_idle
@@ -449,7 +449,7 @@ def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
 
     class Vanishing(RootTarget):
         async def held_log(self, run: Run, log: str) -> HeldLog | None:
-            agent.gone(run, [log])
+            agent.gone(run)
             raise outage("the cable is out")
 
     async def work() -> None:
@@ -460,3 +460,24 @@ def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
     agent = make_agent(Vanishing(f"file://{data}", str(data), disk=Disk()), told=told)
     asyncio.run(work())
     assert {} == {**agent.planner.waiting, **agent.planner.parked, **agent.lag.behind}
+
+
+def test_a_header_that_was_damaged_after_the_upload_makes_no_second_log(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Under an id of its own every row would be at the target twice."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).rows(10)
+
+    async def work(target: Target) -> None:
+        await sync(target, root)
+        log = run.path / run.name
+        log.write_bytes(bytes(40) + log.read_bytes()[40:])
+        run.rows(3)
+        ending, agent = await sync(target, root)
+        [reason] = agent.planner.parked.values()
+        assert Ending.PARKED is ending
+        assert "header" in reason
+
+    on_target(open_any, data, work)
+    assert ["main.0001.tlog"] == [path.name for path in data.rglob("*.tlog")]
