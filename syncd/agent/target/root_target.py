@@ -212,26 +212,50 @@ class RootTarget:
         if not self._disk.is_directory(parent):
             raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
         lock = os.path.join(self.path, LOCK_NAME)
-        if self._is_begun and not self._disk.is_file(lock):
-            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
-            reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
-            raise FileNotFoundError(errno.ENOENT, reason)
-        self._disk.make_directory(self.path)
-        self._refuse_own(run)
-        fd = self._disk.open_update(lock)
+        fd = self._open_lock(lock)
         try:
+            self._refuse_own(run)
             self._lock(fd)
             if not self._is_met:
                 self._meet(lock, fd)
             yield
+            if not self._is_still(lock, fd):
+                # Pulled out in the middle: what was written last may lie in the folder below the mount.
+                raise self._gone(lock)
         finally:
             self._disk.close(fd)
+
+    def _open_lock(self, lock: str) -> int:
+        if not self._is_begun:
+            self._disk.make_directory(self.path)
+            return self._disk.open_update(lock)
+        try:
+            return self._disk.open(lock)
+        except FileNotFoundError as error:
+            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
+            raise self._gone(lock) from error
+
+    def _gone(self, lock: str) -> FileNotFoundError:
+        reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
+        return FileNotFoundError(errno.ENOENT, reason)
+
+    def _is_still(self, lock: str, fd: int) -> bool:
+        """Tell whether the root is still the one whose lock is held."""
+        try:
+            status = self._disk.stat(lock)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._disk.identity(fd)
 
     def _meet(self, lock: str, fd: int) -> None:
         """Name the root where nobody did, and remember that it was there."""
         if self._disk.size(fd) == 0:
-            self._disk.pwrite(fd, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
-            self._disk.fdatasync(fd)
+            writing = self._disk.open_update(lock)
+            try:
+                self._disk.pwrite(writing, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
+                self._disk.fdatasync(writing)
+            finally:
+                self._disk.close(writing)
         self._names.learn(lock)
         if not self._is_begun and self._begun is not None:
             self._begun.begin(self.name)

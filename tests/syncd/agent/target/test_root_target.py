@@ -134,6 +134,36 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path) -> None
         asyncio.run(target(tmp_path, Failing("lock", errno.ENOLCK)).append(RUN, NAME, PIECE))
 
 
+class PulledOut(Disk):
+    """A disk that is pulled out when something is written, and leaves the folder that it was mounted on."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def fdatasync(self, fd: int) -> None:
+        super().fdatasync(fd)
+        if not self._root.with_name("away").exists() and (self._root / "mnist").exists():
+            self._root.rename(self._root.with_name("away"))
+            self._root.mkdir()
+
+
+def test_what_was_written_while_a_disk_was_pulled_out_is_not_acknowledged(tmp_path: Path) -> None:
+    """Part of it may lie in the folder below the mount; once the disk is back, all of it is sent."""
+    root = tmp_path / "usb"
+    asyncio.run(target(root).append(RUN, NAME, Piece(LOG_ID, 0, LOG.data[: LOG.ends[2]])))
+    held = target(root, PulledOut(root))
+    with pytest.raises(SetbackError, match="what was uploaded is gone") as caught:
+        asyncio.run(held.append(RUN, NAME, PIECE))
+    assert Course.OUTAGE is caught.value.setback.course
+    with pytest.raises(SetbackError, match="what was uploaded is gone"):
+        asyncio.run(held.append(RUN, NAME, PIECE))
+    assert [] == list(root.iterdir())
+    root.rmdir()
+    root.with_name("away").rename(root)
+    assert len(LOG.data) == asyncio.run(held.append(RUN, NAME, PIECE))
+    assert LOG.data == (root / "mnist/r1" / NAME).read_bytes()
+
+
 class Caseless(Disk):
     """A disk that takes names that differ in case alone for one, as FAT does."""
 
