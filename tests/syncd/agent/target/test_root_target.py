@@ -140,10 +140,12 @@ class PulledOut(Disk):
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._is_in = True
 
     def fdatasync(self, fd: int) -> None:
         super().fdatasync(fd)
-        if not self._root.with_name("away").exists() and (self._root / "mnist").exists():
+        if self._is_in:
+            self._is_in = False
             self._root.rename(self._root.with_name("away"))
             self._root.mkdir()
 
