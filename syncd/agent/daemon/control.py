@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 ASK_TIMEOUT_S = 10.0
 OWNER_ONLY = 0o177
 
-Handle = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Handle = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 def socket_path(directory: Path, environ: Mapping[str, str]) -> Path:
@@ -45,6 +45,7 @@ class ControlServer:
         self._disk = disk
         self._line_bytes_max = line_bytes_max
         self._server: asyncio.Server | None = None
+        self._answering: set[asyncio.Task[None] | None] = set()
 
     async def start(self) -> None:
         """Listen. The socket of a daemon that died is replaced; the lock tells that it did."""
@@ -58,31 +59,35 @@ class ControlServer:
             os.umask(before)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and return once nobody is being answered: an answer may read the state."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        while answering := {task for task in self._answering if task is not None}:
+            await asyncio.wait(answering)
         self._disk.remove(self._path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._answering.add(task := asyncio.current_task())
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                answer = self._answer(await reader.readline())
+                answer = await self._answer(await reader.readline())
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError, TimeoutError):
             pass  # Whoever asked has gone, or never spoke our language.
         finally:
+            self._answering.discard(task)
             writer.close()
 
-    def _answer(self, line: bytes) -> Mapping[str, Any]:
+    async def _answer(self, line: bytes) -> Mapping[str, Any]:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
             return {"type": "error", "detail": "a request is one JSON object on one line"}
-        return self._handle(request)
+        return await self._handle(request)
 
 
 def ask_daemon(

@@ -8,6 +8,7 @@ import asyncio
 import math
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
-from tidelog.syncd.agent.daemon.report import report
+from tidelog.syncd.agent.daemon.depth import sound_out
+from tidelog.syncd.agent.daemon.report import held, report
+from tidelog.syncd.agent.daemon.seen import Seen, see
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
@@ -26,6 +29,9 @@ from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.errors import SyncdError
+
+EVENTS_MAX = 50
+"""So many of the last lines that were told are in a status."""
 
 
 class Service:
@@ -49,7 +55,8 @@ class Service:
         self._state = state
         self._disk = disk
         self._clock = clock
-        self._tell = tell
+        self._tell_person = tell
+        self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._chance = chance
         self._started = clock.monotonic()
         self.config = read_config()
@@ -62,7 +69,7 @@ class Service:
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
         self._lookout = Lookout(
-            self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=tell
+            self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=self._tell
         )
         self._ending = asyncio.Event()
         self._is_stopping = False
@@ -171,31 +178,66 @@ class Service:
 
     # -- control ---------------------------------------------------------------------------------
 
-    def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         command = request.get("command")
         if command == "status":
-            return self.status()
+            return await self.status()
         if command == "retry":
             is_parked_too = bool(request.get("parked", True))
             return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
         if command == "watch" and isinstance(request.get("root"), str):
-            root = os.path.realpath(request["root"])
+            root = await asyncio.to_thread(os.path.realpath, request["root"])
             return {"type": "watch", "root": root, "is_new": self.add_root(root)}
         if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
             self.pause(self._clock.now() + request.get("for_s", math.inf))
-            return {"type": "pause"}
+            return {"type": "pause", **self._held()}
         if command == "resume":
+            was_paused = self._clock.now() < self._gate.paused_until
             self.pause(0.0)
-            return {"type": "resume"}
+            return {"type": "resume", "was_paused": was_paused, **self._held()}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
 
-    def status(self) -> dict[str, Any]:
-        """Return what the daemon does, as one JSON document."""
-        now = self._clock.monotonic()
+    def _held(self) -> dict[str, Any]:
+        """Return whether anything is sent now, and what waits for that and what goes on to its end."""
+        closed = self._gate.closed(self._clock.now())
+        return {
+            "held": None if closed is None else held(closed),
+            "wanted": sum(agent.planner.wanted for agent in self._agents),
+            "under_way": sum(len(agent.planner.under_way) for agent in self._agents),
+        }
+
+    async def status(self) -> dict[str, Any]:
+        """Return what the daemon does, as one JSON document; the disk is read beside the loop."""
+        seen = self._see()
         return {
             "type": "status",
             "running": True,
             "pid": os.getpid(),
-            "uptime_s": round(now - self._started, 3),
-            **report(self._inventory, self._agents, self._gate.closed(self._clock.now()), now),
+            "uptime_s": round(seen.now - self._started, 3),
+            **await asyncio.to_thread(self._report, seen),
         }
+
+    def _see(self) -> Seen:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        return Seen(
+            now=now,
+            wall=wall,
+            closed=self._gate.closed(wall),
+            files=self.config.files,
+            limit_rate_bytes=self.config.limit_rate_bytes,
+            roots=self._inventory.roots,
+            problems=dict(self._inventory.problems),
+            runs=len(self._inventory.runs),
+            live=self._inventory.live,
+            targets=[see(agent, now) for agent in self._agents],
+            events=list(self._events),
+        )
+
+    def _report(self, seen: Seen) -> dict[str, Any]:
+        settings = self.config.settings
+        depth = sound_out(seen, self._state, disk=self._disk, settings=settings)
+        return report(seen, depth, entries_max=settings.status_entries_max)
+
+    def _tell(self, line: str) -> None:
+        self._events.append((self._clock.now(), line))
+        self._tell_person(line)

@@ -6,6 +6,7 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -21,6 +22,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
+from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
 from tidelog.syncd.agent.watch.inventory import FoundLog
@@ -58,6 +60,14 @@ class Losses:
         return [(task, tail) for task, tail in self.tails.items() if isinstance(tail, TornTail)]
 
 
+class LastError(NamedTuple):
+    """What failed last: when (seconds since the epoch), why, and of which item; None for all of them."""
+
+    at: float
+    reason: str
+    item: str | None
+
+
 class Agent:
     """Uploads what it is told of to one target. `tell` gets a line where a person should know."""
 
@@ -83,6 +93,9 @@ class Agent:
         self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
+        self.rate = Rate()
+        self.twins: dict[Task, str] = {}
+        self.last_error: LastError | None = None
         self.last_acknowledged = clock.monotonic()
         self._state = state
         self._clock = clock
@@ -123,6 +136,8 @@ class Agent:
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
             acknowledged = 0 if cursor is None else cursor.offset
+            if cursor is not None and cursor.twin:
+                self.twins[task] = cursor.twin
             self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
             if cursor is not None and cursor.offset == log.size:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
@@ -200,8 +215,9 @@ class Agent:
             pass
 
     async def _try(self, task: Task) -> None:
+        began = self._clock.monotonic()
         try:
-            self._finish(task, await self._uploader.upload(task))
+            self._finish(task, await self._uploader.upload(task), began)
         except SetbackError as error:
             self._fail(task, error.setback)
         except asyncio.CancelledError:
@@ -211,12 +227,15 @@ class Agent:
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
         self._wake.set()
 
-    def _finish(self, task: Task, done: Done) -> None:
+    def _finish(self, task: Task, done: Done, began: float) -> None:
         self.last_acknowledged = self._clock.monotonic()
+        self.rate.note(done.bytes_sent, since=began, now=self.last_acknowledged)
         self.progress.bytes_sent += done.bytes_sent
         self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
             self._report(task, done)
+            if done.twin:
+                self.twins[task] = done.twin
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
@@ -259,15 +278,22 @@ class Agent:
             return
         is_new = task not in self.planner.waiting
         self.planner.failed(task, setback, self._clock.monotonic())
-        if self.planner.outage is not None:
+        is_outage = self.planner.outage is not None
+        if setback.course is not Course.ASK:
+            self._note_error(setback.reason, None if is_outage else task)
+        if is_outage:
             if was_up:
                 is_refused = setback.course is Course.REFUSED
                 self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
             self._tell(f"{task}: {setback.reason}; trying again")
 
+    def _note_error(self, reason: str, task: Task | None) -> None:
+        self.last_error = LastError(self._clock.now(), reason, None if task is None else str(task))
+
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
+        self._note_error(reason, task)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
         self._tell(f"{task} is parked: {reason}")
 

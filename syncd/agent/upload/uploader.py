@@ -36,7 +36,8 @@ class Done:
     """What one try achieved, for the planner and for those who watch.
 
     `has_more` says that the task has more to send; `entries` are files that became known; `parked` are
-    tasks (of files) that only a person can help; `delivered` the files that the target holds now.
+    tasks (of files) that only a person can help; `delivered` the files that the target holds now; `twin`
+    the log's name at the target where that differs.
     """
 
     has_more: bool = False
@@ -49,6 +50,7 @@ class Done:
     delivered: Sequence[FileEntry] = ()
     damage: Sequence[Damage] = ()
     tail: Damage | TornTail | None = None
+    twin: str = ""
 
 
 def file_task(run: Run, path: str) -> Task:
@@ -144,7 +146,7 @@ class Uploader:
         done.is_final = found.after.is_final and found.is_last
         done.chunks, done.offset = found.chunks, found.end
         done.bytes_sent = max(0, found.end - start)
-        done.damage, done.tail = found.damage, found.tail
+        done.damage, done.tail, done.twin = found.damage, found.tail, found.after.twin
         if done.is_final:
             self._sources.pop(task, None)
         return done

@@ -91,6 +91,11 @@ class Inventory:
         """The runs that are known."""
         return list(self._runs)
 
+    @property
+    def live(self) -> list[tuple[Run, str]]:
+        """The logs that may be growing. A copy: looking goes on meanwhile."""
+        return list(self._live)
+
     def add_root(self, path: str) -> bool:
         """Watch a root from the next look on. Returns False where it is watched already."""
         if path in self._roots:
