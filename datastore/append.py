@@ -17,7 +17,8 @@ from tidelog.datastore.errors import (
     UnsupportedVersionError,
 )
 from tidelog.datastore.format import FILE_HEADER_BYTES, LOG_ID_BYTES
-from tidelog.datastore.scan import Identity, ReadAt, Scanner, identify, walk_sound
+from tidelog.datastore.scan import Identity, ReadAt, Scanner, identify
+from tidelog.datastore.walk import walk_sound
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tidelog.datastore.append import Append, Held, judge_append, log_id_of
@@ -18,6 +18,7 @@ from tidelog.datastore.errors import NotALogError
 from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.places import Places, taken
 from tidelog.datastore.scan import Scanner, identify
+from tidelog.datastore.walk import find_sound_end
 
 COPY_BYTES = 1024 * 1024
 REMEMBERED_LOGS_MAX = 1024
@@ -35,6 +36,7 @@ class HeldLog(NamedTuple):
 class _Remembered:
     """What was learnt of a log by scanning it, carried on with each append.
 
+    `sha256` is that of the first `digested` bytes: nobody who only appends asks for more of it.
     `size` is the file's, with an unfinished rest: while it stays, the file needs no other scan.
     `is_rest_suspect` is set while bytes behind `held.offset` may be in the file that no fsync vouched
     for. They are cut off before anything else, since a second fsync would call them safe.
@@ -42,8 +44,9 @@ class _Remembered:
     """
 
     held: Held
-    sha256: "hashlib._Hash"
     size: int
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    digested: int = 0
     is_rest_suspect: bool = False
     left: tuple[int, int] | None = None
 
@@ -74,11 +77,15 @@ class ReplicaLogs:
 
         What is told is on the disk: a crash may have left bytes that were never synced. A log that was
         not looked at before is scanned whole; an unfinished rest is not counted, and left alone.
+        No byte is hashed twice, however often it is asked.
         """
         path = self._places.log(project, run, log)
         known = self._recall(path)
         if known is None:
             return None
+        for block in _blocks(self._disk, path, known.digested, known.held.offset):
+            known.sha256.update(block)
+            known.digested += len(block)
         return HeldLog(known.held.offset, known.held.log_id, known.sha256.digest())
 
     def append(
@@ -155,21 +162,19 @@ class ReplicaLogs:
             # Not one whole chunk: nothing was ever acknowledged, the first append may replace it.
             return None
         log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
-        scanner = Scanner(read_at, identity.tag, log=path)
+        offset, seq = find_sound_end(read_at, FILE_HEADER_BYTES, 0, identity.tag)
+        scanner = Scanner(read_at, identity.tag, log=path, offset=offset, seq=seq)
         for _chunk in scanner:
             pass
-        sha256 = hashlib.sha256()
-        for block in _blocks(self._disk, path, 0, scanner.offset):
-            sha256.update(block)
         self._disk.fdatasync(fd)
         self._places.sync_above(path)
-        return _Remembered(Held(log_id, identity.tag, scanner.offset, scanner.seq), sha256, size)
+        return _Remembered(Held(log_id, identity.tag, scanner.offset, scanner.seq), size)
 
     def _create(self, path: str, held: Held, data: bytes) -> _Remembered:
         self._places.make_parent(path)
         with self._failing_disk(), taken(path):
             self._disk.replace(path, data)
-        return _Remembered(held, hashlib.sha256(data), len(data))
+        return _Remembered(held, len(data))
 
     def _extend(self, path: str, known: _Remembered, held: Held, rest: memoryview) -> None:
         fd = self._disk.open_update(path)
@@ -189,7 +194,6 @@ class ReplicaLogs:
                     with contextlib.suppress(OSError):
                         self._truncate(fd, known)
                     raise
-            known.sha256.update(rest)
             known.held = held
             known.size = held.offset
             known.is_rest_suspect = False

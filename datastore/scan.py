@@ -10,14 +10,10 @@ from typing import NamedTuple
 from tidelog.datastore.errors import NotALogError, UnsupportedVersionError
 from tidelog.datastore.format import (
     CHUNK_BYTES_MAX,
-    CHUNK_HEADER,
     CHUNK_HEADER_BYTES,
     FILE_HEADER_BYTES,
-    FINAL,
     IDENT,
-    MARKER,
     MARKER_BYTES,
-    PAYLOAD_BYTES_MAX,
     RECORDS,
     VERSION,
     Chunk,
@@ -233,31 +229,6 @@ class Scanner:
         return (
             header is not None and header.seq >= self.seq and CHUNK_HEADER_BYTES + header.length > size
         )
-
-
-def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
-    """Return where the sound chunks in their order end, and the number of the chunk behind them.
-
-    It accepts what `Scanner` accepts, several times as fast, because it hands out no chunk; what it
-    stops at, a final chunk among them, is left to `Scanner`.
-    """
-    unpack, last = CHUNK_HEADER.unpack_from, len(data) - CHUNK_HEADER_BYTES
-    while at <= last:
-        marker, kind, _flags, length, found, payload_crc, header_crc = unpack(data, at)
-        body = at + CHUNK_HEADER_BYTES
-        end = body + length
-        if (
-            found != seq
-            or end > len(data)
-            or crc32(data[at : body - 4], tag) != header_crc
-            or crc32(data[body:end], tag) != payload_crc
-            or marker != MARKER
-            or kind == FINAL
-            or length > PAYLOAD_BYTES_MAX
-        ):
-            break
-        at, seq = end, seq + 1
-    return at, seq
 
 
 def _mend_one_bit(start: bytes) -> Identity | None:

@@ -18,18 +18,10 @@ from tidelog.datastore.format import (
 )
 from tidelog.datastore.row_chunks import Schemas, says_nothing_new
 from tidelog.datastore.row_layout import Bytes, RowLayout, count_true, row_layout
+from tidelog.datastore.walk import ALIKE_BYTES, PAYLOAD_CRC_AT, SEQ_AT, shift_of
 
 SCAN_CHUNKS = 1024
 """So many headers are compared at once: a checkpoint comes soon, and lies not where a row would."""
-
-SEQ_AT, PAYLOAD_CRC_AT = 8, 12
-"""In a chunk header, as docs/format.md has it."""
-
-ALIKE_BYTES = 8
-"""Marker, type, flags and length: the bytes of a header that the chunks of a stretch have in common."""
-
-RESIDUE = 0x2144DF1C
-"""What CRC-32 gives for any message with its own CRC behind it, whatever it started from."""
 
 
 class Stretch(NamedTuple):
@@ -161,23 +153,9 @@ def _behind(segments: list[_Segment], chunks: int, size: int) -> tuple[int, int]
 def _count_sound(chunks: Bytes, tag: int) -> int:
     """Return how many chunks are whole before the first that is not; overwrites their first bytes.
 
-    One CRC-32 over all of them, instead of two for each. CRC-32 is linear over GF(2) (Stigge et al.,
-    "Reversing CRC", HU Berlin 2006): started from another value it differs by what that difference
-    alone becomes, and to start from `a ^ b` is to start from `a` with `b` XORed onto the first four
-    bytes. Hence, run on through header and payload:
-
-    - Behind a header whose CRC is right it stands at the residue, whatever the header says.
-    - Behind a payload of `n` bytes whose CRC is right it stands at that CRC, as the header gives it,
-      XORed with what the difference of residue and tag becomes over `n` zeros.
-    - XORed onto the next chunk's first bytes, the difference of that and the tag brings it back to
-      the tag: each chunk is checked as if it were the only one.
-
-    A chunk that is damaged leaves a difference. What follows carries it on and never makes it zero,
-    since a step of a CRC is a bijection; several damaged chunks cancel each other with 2**-32, which
-    is how often a CRC-32 misses any damage.
+    One CRC-32 over all of them, instead of two for each; `walk.py` says why that is as good.
     """
-    zeros = bytes(chunks.shape[1] - CHUNK_HEADER_BYTES)
-    shift = np.uint32(crc32(zeros, RESIDUE) ^ crc32(zeros, tag))
+    shift = np.uint32(shift_of(chunks.shape[1] - CHUNK_HEADER_BYTES, tag))
     ends = chunks[:, PAYLOAD_CRC_AT : PAYLOAD_CRC_AT + 4].view("<u4")[:, 0] ^ shift
     chunks[1:, :4].view("<u4")[:, 0] ^= ends[:-1] ^ np.uint32(tag)
     if crc32(chunks.data, tag) == ends[-1]:

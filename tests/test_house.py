@@ -74,6 +74,7 @@ PURE = (
     "tidelog.datastore.typed_column",
     "tidelog.datastore.unsynced",
     "tidelog.datastore.variables",
+    "tidelog.datastore.walk",
     "tidelog.sdk.as_map",
     "tidelog.sdk.console.allowance",
     "tidelog.sdk.console.screen",

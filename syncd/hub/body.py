@@ -33,15 +33,16 @@ from tidelog.syncd.protocol import (
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as it came, and what was said about it."""
+    """A body as it came, and what was said about it; `found` is its SHA-256, where that is known."""
 
     sent: bytes
     digest: bytes
     is_compressed: bool
+    found: bytes | None = None
 
     def decode(self, limits: WireLimits) -> bytes:
         """Return the bytes that are meant. Slow: call it where nobody waits for the event loop."""
-        found = hashlib.sha256(self.sent).digest()
+        found = self.found or hashlib.sha256(self.sent).digest()
         if found != self.digest:
             raise ProblemError(
                 DIGEST_MISMATCH,
@@ -125,13 +126,15 @@ async def receive(request: web.Request, memory: BodyMemory, limits: HubLimits) -
     if length is not None and length > bytes_max:
         raise _too_large(bytes_max, f"{CONTENT_ENCODING} aside, it has {length} bytes")
     async with memory.hold(bytes_max if length is None else length):
-        yield Body(await _read(request, limits), digest, encoding == ZSTD)
+        sent, found = await _read(request, limits)
+        yield Body(sent, digest, encoding == ZSTD, found)
 
 
-async def _read(request: web.Request, limits: HubLimits) -> bytes:
+async def _read(request: web.Request, limits: HubLimits) -> tuple[bytes, bytes]:
+    """Return a body and its SHA-256, for which there is time while its next block is on the way."""
     bytes_max = limits.wire.body_bytes_max
     # BytesIO gives its buffer away without a copy; a list of blocks would take the body's size twice.
-    body, size = io.BytesIO(), 0
+    body, size, sha256 = io.BytesIO(), 0, hashlib.sha256()
     try:
         async with asyncio.timeout(limits.body_deadline_s):
             async for block in request.content.iter_any():
@@ -139,12 +142,13 @@ async def _read(request: web.Request, limits: HubLimits) -> bytes:
                 if size > bytes_max:
                     raise _too_large(bytes_max, "more than that came")
                 body.write(block)
+                sha256.update(block)
     except TimeoutError as error:
         raise ProblemError(
             BODY_TIMEOUT,
             f"{size} bytes of the body came in {limits.body_deadline_s:g} s; send shorter bodies",
         ) from error
-    return body.getvalue()
+    return body.getvalue(), sha256.digest()
 
 
 def _too_large(bytes_max: int, detail: str) -> ProblemError:

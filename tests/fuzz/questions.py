@@ -21,7 +21,8 @@ from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.log_reader import RECOVERIES
 from tidelog.datastore.payload import decode_map, decode_records
 from tidelog.datastore.records import Record
-from tidelog.datastore.scan import Scanner, identify, walk_sound
+from tidelog.datastore.scan import Scanner, identify
+from tidelog.datastore.walk import walk_sound
 
 BLOCKS_BYTES = (64, 1 << 20)
 COLUMNS_MAX, METRICS_MAX = 64, 4

@@ -189,6 +189,16 @@ class Planner:
         """Let a parked task be wanted again."""
         self.parked.pop(task, None)
 
+    def forget(self, run: Run) -> list[Task]:
+        """Drop what is to do of a run and not under way; return it."""
+        wanted = [task for task in self._stages if task.run == run and task not in self._under_way]
+        for task in wanted:
+            self.park(task, "the run is gone")
+        tasks = [task for task in self.parked if task.run == run]
+        for task in tasks:
+            del self.parked[task]
+        return tasks
+
     def retry_now(self) -> None:
         """Let everything that waits be due at once, the probe of an outage included."""
         self._waiting = [entry._replace(due=0.0) for entry in self._waiting]

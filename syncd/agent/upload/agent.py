@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
-from tidelog.datastore.text import counted
+from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -111,6 +111,7 @@ class Agent:
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
+        self._gone: set[Run] = set()
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -132,6 +133,7 @@ class Agent:
     def found(self, logs: Iterable[FoundLog]) -> None:
         """Note logs on the disk, and want what the target was not seen to hold of them."""
         for log in logs:
+            self._gone.discard(log.run)
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
@@ -146,6 +148,21 @@ class Agent:
             else:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
+
+    def gone(self, run: Run, logs: Iterable[str]) -> None:
+        """Forget a run that is no longer on the disk; tell what of it the target will never have."""
+        if self._is_under_way(run):
+            self._gone.add(run)
+        unsent = [log for task, log in self.lag.behind.items() if task.run == run]
+        self.lag.forget(run)
+        self.planner.forget(run)
+        files = self._state.forget(self.target.name, run, logs)
+        if unsent or files:
+            lost = size_text(sum(log.lag_bytes for log in unsent))
+            self._tell(
+                f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
+                f"and {counted(len(files), 'file')} were not"
+            )
 
     def held_back(self) -> list[FileEntry]:
         """Return the files that are known and do not travel, for the filter stops them."""
@@ -225,7 +242,15 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        if task.run in self._gone:
+            # It was under way when its run was found to be gone.
+            self.planner.forget(task.run)
+            if not self._is_under_way(task.run):
+                self._gone.discard(task.run)
         self._wake.set()
+
+    def _is_under_way(self, run: Run) -> bool:
+        return any(task.run == run for task in self.planner.under_way)
 
     def _finish(self, task: Task, done: Done, began: float) -> None:
         self.last_acknowledged = self._clock.monotonic()

@@ -5,7 +5,7 @@ Only logs that are behind take memory.
 
 from dataclasses import dataclass
 
-from tidelog.syncd.agent.task import Task
+from tidelog.syncd.agent.task import Run, Task
 
 
 @dataclass(slots=True)
@@ -48,3 +48,7 @@ class Lag:
     def reached_end(self, task: Task) -> None:
         """Note that the target holds every whole chunk: what is left is a tail that stays at home."""
         self.behind.pop(task, None)
+
+    def forget(self, run: Run) -> None:
+        """Forget a run that is gone."""
+        self.behind = {task: log for task, log in self.behind.items() if task.run != run}

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from tidelog.datastore.format import FILE_HEADER_BYTES, FINAL
-from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail, walk_sound
+from tidelog.datastore.scan import Damage, ReadAt, Scanner, TornTail
+from tidelog.datastore.walk import walk_sound
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.ledger import DIGEST_WORD, entries_of
@@ -13,14 +14,20 @@ BLOCK_BYTES = 256 * 1024
 """Chunks are looked at one by one only in blocks that may name a file."""
 
 
+WINDOW_MORE_BYTES = 64 * 1024
+"""A range ends with a whole chunk: so much more is read than it aims at."""
+
+
 class LogRange(NamedTuple):
     """Bytes of a log from one cursor to the next, and what stands in them.
 
-    `is_last` says that no whole chunk follows; `tail` is then what lies behind, and stays at home.
+    `data` is the very bytes that were looked at, none where they are more than may travel. `is_last`
+    says that no whole chunk follows; `tail` is then what lies behind, and stays at home.
     """
 
     start: int
     after: Cursor
+    data: bytes
     chunks: int
     damage: tuple[Damage, ...]
     entries: tuple[FileEntry, ...]
@@ -31,6 +38,10 @@ class LogRange(NamedTuple):
     def end(self) -> int:
         """The offset of the first byte behind the range."""
         return self.after.offset
+
+    def data_from(self, offset: int) -> bytes:
+        """Return the bytes of the range from `offset` on."""
+        return self.data[offset - self.start :] if offset > self.start else self.data
 
     def damage_from(self, offset: int) -> list[tuple[int, int]]:
         """Return the damaged places behind `offset` as the wire declares them."""
@@ -47,6 +58,7 @@ def next_range(
     is_header_damaged: bool = False,
 ) -> LogRange:
     """Return what follows a cursor, cut at the end of a chunk."""
+    read_at = _Window(read_at, cursor.offset, settings.append_bytes + WINDOW_MORE_BYTES)
     scanner = Scanner(read_at, tag, log=log, offset=cursor.scan_offset, seq=cursor.seq)
     start, chunks = cursor.offset, 0
     entries: list[FileEntry] = []
@@ -72,7 +84,25 @@ def next_range(
     after = cursor._replace(
         offset=max(scanner.offset, FILE_HEADER_BYTES), seq=scanner.seq, is_final=is_final
     )
-    return LogRange(start, after, chunks, tuple(damage), tuple(entries), is_last, scanner.tail)
+    size = after.offset - start
+    data = read_at(start, size) if size <= settings.append_bytes_max else b""
+    return LogRange(start, after, data, chunks, tuple(damage), tuple(entries), is_last, scanner.tail)
+
+
+class _Window:
+    """Gives the bytes of a log like the `ReadAt` it was made from, but reads those of a window once."""
+
+    def __init__(self, read_at: ReadAt, start: int, size: int) -> None:
+        self._read_at = read_at
+        self._start = start
+        self._data = read_at(start, size)
+        self._holds_end = len(self._data) < size
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        at = offset - self._start
+        if self._holds_end or at + size <= len(self._data):
+            return self._data[at : at + size]
+        return self._read_at(offset, size)
 
 
 def _is_enough(scanner: Scanner, start: int, settings: AgentSettings) -> bool:

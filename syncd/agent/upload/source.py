@@ -35,7 +35,6 @@ class LogSource:
         self.damage: list[Damage] = []
         self._disk = disk
         self._settings = settings
-        self._ahead: tuple[Cursor, LogRange] | None = None
         self._digest = hashlib.sha256()
         self._digested = 0
         with self._reading() as read_at:
@@ -72,27 +71,9 @@ class LogSource:
             self.tail = found.tail
         return found
 
-    def look_ahead(self, found: LogRange) -> None:
-        """Find the range that follows `found`, where there is one, for `take_ahead`."""
-        if found.is_last:
-            return
-        ahead = self.next_range(found.after)
-        # The last range may have grown by the time that it is sent.
-        self._ahead = None if ahead.is_last else (found.after, ahead)
-
-    def take_ahead(self, cursor: Cursor) -> LogRange | None:
-        """Return what `look_ahead` found behind this cursor, None where it did not look there."""
-        known, self._ahead = self._ahead, None
-        return known[1] if known is not None and known[0] == cursor else None
-
     def size(self) -> int:
         """Return the file's length in bytes."""
         return self._disk.stat(self.path).st_size
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes from `start` to `end`."""
-        with self._reading() as read_at:
-            return read_at(start, end - start)
 
     def sha256_up_to(self, end: int) -> bytes | None:
         """Return the SHA-256 of the first `end` bytes, None where there are fewer.

@@ -19,7 +19,7 @@ import msgpack
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
-from tidelog.syncd.agent.task import Run, Task
+from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
@@ -58,6 +58,9 @@ class State(Protocol):
 
     def runs_with_files(self, target: str) -> list[Run]:
         """Return the runs that have files to send."""
+
+    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
@@ -157,6 +160,19 @@ class _Book:
             queued = [_unpack(value) for _, value in islice(items, limit)]
             count = tables[_FILES].count()
         return [(target, Run(*run), FileEntry(*entry)) for target, run, entry in queued], count
+
+    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+        """Forget a run that is gone, and return its files that were still to send."""
+        entries = self.files(target, run)
+        with self._tables(write=True) as tables:
+            for log in logs:
+                key = _task_key(target, Task(run, LOG, log))
+                tables[_CURSORS].delete(key)
+                tables[_PARKED].delete(key)
+            for entry in entries:
+                tables[_FILES].delete(_file_key(target, run, entry.path))
+                tables[_PARKED].delete(_task_key(target, Task(run, LARGE_FILE, entry.path)))
+        return entries
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""

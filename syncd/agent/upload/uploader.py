@@ -76,6 +76,7 @@ class Uploader:
         self._settings = settings
         self._is_set_aside = is_set_aside
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
+        self._ahead: dict[Task, tuple[Cursor, LogRange]] = {}
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
 
     async def upload(self, task: Task) -> Done:
@@ -118,8 +119,9 @@ class Uploader:
                 return self._pass_over_beginning(task)
             self._remember(task, source)
         cursor = self._cursor(task, source)
-        ahead = source.take_ahead(cursor)
-        found = ahead if ahead is not None else await asyncio.to_thread(source.next_range, cursor)
+        found = self._take_ahead(task, cursor)
+        if found is None:
+            found = await asyncio.to_thread(source.next_range, cursor)
         if source.held is None:
             if found.after == cursor and 0 < cursor.offset <= source.size():
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
@@ -132,7 +134,7 @@ class Uploader:
         if found.end > start:
             # While the target checks these bytes, this machine looks at the next ones.
             held, _ = await asyncio.gather(
-                self._append(source, found, start), asyncio.to_thread(source.look_ahead, found)
+                self._append(source, found, start), self._look_ahead(task, source, found)
             )
         source.held = held
         if held < found.end:
@@ -204,10 +206,23 @@ class Uploader:
                 f"a damaged stretch of {source.task.name} makes a range of {size} bytes; the limit is "
                 f"{self._settings.append_bytes_max}"
             )
-        data = await asyncio.to_thread(source.read, start, found.end)
-        piece = Piece(source.log_id, start, data, found.damage_from(start))
+        piece = Piece(source.log_id, start, found.data_from(start), found.damage_from(start))
         name = found.after.twin or source.task.name
         return await self._target.append(source.task.run, name, piece)
+
+    async def _look_ahead(self, task: Task, source: LogSource, found: LogRange) -> None:
+        """Find the range behind `found`, unless as many are kept as uploads may run at a time."""
+        if found.is_last or len(self._ahead) >= self._settings.tasks_max:
+            return
+        ahead = await asyncio.to_thread(source.next_range, found.after)
+        # The last range may have grown by the time that it is sent.
+        if not ahead.is_last:
+            self._ahead[task] = (found.after, ahead)
+
+    def _take_ahead(self, task: Task, cursor: Cursor) -> LogRange | None:
+        """Return what was found behind this cursor, None where nobody looked there."""
+        behind, ahead = self._ahead.pop(task, (None, None))
+        return ahead if behind == cursor else None
 
     def _remember(self, task: Task, source: LogSource) -> None:
         self._sources[task] = source
@@ -216,6 +231,7 @@ class Uploader:
 
     def _forget(self, task: Task) -> None:
         """After an error the target is asked again."""
+        self._ahead.pop(task, None)
         source = self._sources.get(task)
         if source is not None:
             source.held = None

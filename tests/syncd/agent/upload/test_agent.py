@@ -9,8 +9,10 @@ from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.plan.retry import outage
 from tidelog.syncd.agent.proof.verify import Verdict, logs_by_run, verify_run
-from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.contract import HeldLog, Target
+from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.once import Ending, upload_once
@@ -406,3 +408,55 @@ def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp
 
 def _run(run: RunSpec) -> Run:
     return Run(str(run.path), run.path.parent.name, run.path.name)
+
+
+def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Nothing of it waits or is parked for ever; where it comes back, it arrives whole."""
+    root, kept, told, state = tmp_path / "root", tmp_path / "kept", [], MemoryState()
+    spec = RunSpec(root).rows(20).media("a.png").saved("big", 9000)
+    (spec.path / "media/images/a.png").rename(tmp_path / "a.png")
+    run = Run(str(spec.path), "mnist", "r1")
+
+    async def work(target: Target) -> None:
+        await sync(target, root, state)
+        agent = make_agent(target, state, told)
+        agent.resume()
+        assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
+        size = (spec.path / spec.name).stat().st_size
+        agent.found([FoundLog(run, spec.name, size + 500, is_live=True)])
+        (tmp_path / "a.png").rename(spec.path / "media/images/a.png")
+        root.rename(kept)
+
+        agent.gone(run, [spec.name])
+        lost = "500 B of its logs and 1 file were not"
+        assert told == [f"mnist/r1 is gone from here before {target.name} had all of it: {lost}"]
+        assert agent.planner.is_idle
+        assert {} == {**agent.planner.parked, **state.parked(target.name)}
+        assert None is state.cursor(target.name, Task(run, LOG, spec.name))
+
+        kept.rename(root)
+        assert Ending.WHOLE is (await sync(target, root, state))[0]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert tree(root) == tree(tmp_path / "data")
+
+
+def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
+    """The try under way ends as it may; nothing of the run is tried after it."""
+    root, told = tmp_path / "root", []
+    spec = RunSpec(root).rows(20)
+    run = Run(str(spec.path), "mnist", "r1")
+
+    class Vanishing(RootTarget):
+        async def held_log(self, run: Run, log: str) -> HeldLog | None:
+            agent.gone(run, [log])
+            raise outage("the cable is out")
+
+    async def work() -> None:
+        agent.found([FoundLog(run, spec.name, 1000, is_live=True)])
+        await agent.run(until_idle=True)
+
+    data = tmp_path / "data"
+    agent = make_agent(Vanishing(f"file://{data}", str(data), disk=Disk()), told=told)
+    asyncio.run(work())
+    assert {} == {**agent.planner.waiting, **agent.planner.parked, **agent.lag.behind}
