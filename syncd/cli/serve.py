@@ -7,6 +7,7 @@ import signal
 import click
 
 from tidelog.datastore.settings import read_settings
+from tidelog.syncd.listen import Listen
 from tidelog.syncd.protocol import DEFAULT_LISTEN
 
 EPILOG = """\b
@@ -44,7 +45,7 @@ def command(data: str, listen: str | None) -> None:
 
 async def _serve(data: str, listen: str) -> None:
     # The other subcommands need no web server: they must not wait for its import.
-    from tidelog.syncd.hub.server import HubServer, Listen
+    from tidelog.syncd.hub.server import HubServer
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

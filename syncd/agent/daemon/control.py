@@ -45,7 +45,6 @@ class ControlServer:
         self._disk = disk
         self._line_bytes_max = line_bytes_max
         self._server: asyncio.Server | None = None
-        self._answering: set[asyncio.Task[None] | None] = set()
 
     async def start(self) -> None:
         """Listen. The socket of a daemon that died is replaced; the lock tells that it did."""
@@ -59,16 +58,13 @@ class ControlServer:
             os.umask(before)
 
     async def close(self) -> None:
-        """Stop listening, and return once nobody is being answered: an answer may read the state."""
+        """Stop listening."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        while answering := {task for task in self._answering if task is not None}:
-            await asyncio.wait(answering)
         self._disk.remove(self._path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._answering.add(task := asyncio.current_task())
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 answer = await self._answer(await reader.readline())
@@ -77,7 +73,6 @@ class ControlServer:
         except (OSError, ValueError, TimeoutError):
             pass  # Whoever asked has gone, or never spoke our language.
         finally:
-            self._answering.discard(task)
             writer.close()
 
     async def _answer(self, line: bytes) -> Mapping[str, Any]:

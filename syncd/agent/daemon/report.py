@@ -28,6 +28,9 @@ def report(seen: Seen, depth: Depth, *, entries_max: int) -> dict[str, Any]:
         "limit_rate_bytes": seen.limit_rate_bytes,
         "roots": list(seen.roots),
         "problems": dict(islice(seen.problems.items(), entries_max)),
+        "problem_count": len(seen.problems),
+        "scan_s": {look: round(seconds, 4) for look, seconds in seen.scan_s.items()},
+        "metrics": seen.metrics,
         "runs": seen.runs,
         "live_runs": len({run for run, _ in seen.live}),
         "targets": [_target(target, seen, depth, entries_max) for target in seen.targets],
@@ -38,7 +41,7 @@ def report(seen: Seen, depth: Depth, *, entries_max: int) -> dict[str, Any]:
 def held(closed: Closed) -> dict[str, Any]:
     """Return why nothing is sent, and until when (seconds since the epoch, None until told)."""
     until = None if math.isinf(closed.until) else closed.until
-    return {"reason": closed.reason, "until": until}
+    return {"reason": closed.reason, "until": until, "is_pause": closed.is_pause}
 
 
 def _filter(files: FileFilter) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Seen(NamedTuple):
     limit_rate_bytes: float | None
     roots: Sequence[str]
     problems: Mapping[str, str]
+    scan_s: Mapping[str, float]
+    metrics: str | None
     runs: int
     live: Sequence[tuple[Run, str]]
     targets: Sequence[SeenTarget]

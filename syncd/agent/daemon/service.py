@@ -18,11 +18,13 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
 from tidelog.syncd.agent.daemon.depth import sound_out
+from tidelog.syncd.agent.daemon.metrics_server import MetricsServer
 from tidelog.syncd.agent.daemon.report import held, report
 from tidelog.syncd.agent.daemon.seen import Seen, see
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.task import Task
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
@@ -56,6 +58,9 @@ class Service:
         self._disk = disk
         self._clock = clock
         self._tell_person = tell
+        self._told_damage: set[tuple[Task, int]] = set()
+        self._progress: dict[str, Progress] = {}
+        self._reporting: set[asyncio.Future[dict[str, Any]]] = set()
         self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._chance = chance
         self._started = clock.monotonic()
@@ -71,6 +76,7 @@ class Service:
         self._lookout = Lookout(
             self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=self._tell
         )
+        self._metrics = MetricsServer(self.status, clock=clock, tell=self._tell)
         self._ending = asyncio.Event()
         self._is_stopping = False
 
@@ -123,7 +129,10 @@ class Service:
                     await self._upload()
                 await looking
         finally:
+            await self._metrics.close()
             await self._control.close()
+            if self._reporting:
+                await asyncio.wait(self._reporting)  # They read the state, which is closed after us.
 
     # -- targets ---------------------------------------------------------------------------------
 
@@ -142,6 +151,7 @@ class Service:
             agent.resume()
         self._watch_all()
         self._lookout.tell_all()
+        await self._metrics.listen(config.metrics)
         try:
             async with asyncio.TaskGroup() as group:
                 uploading = [group.create_task(agent.run()) for agent in self._agents]
@@ -169,7 +179,8 @@ class Service:
             pace=pace,
             files=config.files,
             on_final=self._inventory.note_final,
-            progress=Progress(keeps_items=False),
+            progress=self._progress.setdefault(target.name, Progress(keeps_items=False)),
+            told_damage=self._told_damage,
         )
 
     def _found(self, logs: list[FoundLog]) -> None:
@@ -184,12 +195,13 @@ class Service:
             return await self.status()
         if command == "retry":
             is_parked_too = bool(request.get("parked", True))
-            return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
+            tasks = sum(agent.retry(parked=is_parked_too) for agent in self._agents)
+            return {"type": "retry", "tasks": tasks, **self._held()}
         if command == "watch" and isinstance(request.get("root"), str):
             root = await asyncio.to_thread(os.path.realpath, request["root"])
             return {"type": "watch", "root": root, "is_new": self.add_root(root)}
-        if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
-            self.pause(self._clock.now() + request.get("for_s", math.inf))
+        if command == "pause" and (for_s := _span_of(request)) is not None:
+            self.pause(self._clock.now() + for_s)
             return {"type": "pause", **self._held()}
         if command == "resume":
             was_paused = self._clock.now() < self._gate.paused_until
@@ -209,12 +221,16 @@ class Service:
     async def status(self) -> dict[str, Any]:
         """Return what the daemon does, as one JSON document; the disk is read beside the loop."""
         seen = self._see()
+        # Whoever asked may go away; a thread cannot be called back.
+        writing = asyncio.ensure_future(asyncio.to_thread(self._report, seen))
+        self._reporting.add(writing)
+        writing.add_done_callback(self._reporting.discard)
         return {
             "type": "status",
             "running": True,
             "pid": os.getpid(),
             "uptime_s": round(seen.now - self._started, 3),
-            **await asyncio.to_thread(self._report, seen),
+            **await asyncio.shield(writing),
         }
 
     def _see(self) -> Seen:
@@ -227,6 +243,8 @@ class Service:
             limit_rate_bytes=self.config.limit_rate_bytes,
             roots=self._inventory.roots,
             problems=dict(self._inventory.problems),
+            scan_s=dict(self._lookout.took_s),
+            metrics=self._metrics.url,
             runs=len(self._inventory.runs),
             live=self._inventory.live,
             targets=[see(agent, now) for agent in self._agents],
@@ -241,3 +259,9 @@ class Service:
     def _tell(self, line: str) -> None:
         self._events.append((self._clock.now(), line))
         self._tell_person(line)
+
+
+def _span_of(request: Mapping[str, Any]) -> float | None:
+    """Return for how many seconds a pause is asked, without end unless it is said; None for nonsense."""
+    for_s = request.get("for_s", math.inf)
+    return float(for_s) if isinstance(for_s, (int, float)) and for_s > 0 else None

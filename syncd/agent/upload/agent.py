@@ -86,13 +86,16 @@ class Agent:
         files: FileFilter = EVERY_FILE,
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
+        told_damage: set[tuple[Task, int]] | None = None,
     ) -> None:
+        """`told_damage` is shared by agents that read the same logs: each place is told once."""
         self.target = target
         self._pace = pace or Pace()
         self.planner = Planner(settings, chance=chance, pace=self._pace)
         self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
+        self._told_damage = set() if told_damage is None else told_damage
         self.rate = Rate()
         self.twins: dict[Task, str] = {}
         self.last_error: LastError | None = None
@@ -156,6 +159,7 @@ class Agent:
         unsent = [log for task, log in self.lag.behind.items() if task.run == run]
         self.lag.forget(run)
         self.planner.forget(run)
+        self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
         files = self._state.forget(self.target.name, run, logs)
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
@@ -286,10 +290,11 @@ class Agent:
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
-        known = self.losses.damage.get(task, {})
-        news = [damage for damage in done.damage if damage.offset not in known]
         self.losses.note(task, done)
-        for damage in news:
+        for damage in done.damage:
+            if (task, damage.offset) in self._told_damage:
+                continue
+            self._told_damage.add((task, damage.offset))
             self._tell(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
                 f"({counted(damage.chunks, 'chunk')} lost); all else of it travels"
@@ -309,7 +314,9 @@ class Agent:
         if is_outage:
             if was_up:
                 is_refused = setback.course is Course.REFUSED
-                self._tell(setback.reason + ("" if is_refused else "; trying again until it works"))
+                is_named = self.target.name in setback.reason
+                reason = setback.reason if is_named else f"{self.target.name}: {setback.reason}"
+                self._tell(reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
             self._tell(f"{task}: {setback.reason}; trying again")
 

@@ -36,6 +36,7 @@ class Lookout:
         self._dirty = asyncio.Event()
         self._is_stopping = False
         self._next_runs = self._next_sweep = 0.0
+        self.took_s: dict[str, float] = {}
         self._told = ""
         self._is_all_told = True
 
@@ -79,8 +80,10 @@ class Lookout:
         return look
 
     async def _look(self, look: Look, hints: Hints) -> None:
+        began = self._clock.monotonic()
         try:
             self._found(await asyncio.to_thread(self._inventory.look, look))
+            self.took_s[look.name.lower()] = self._clock.monotonic() - began
             hints.watch([*self._inventory.roots, *self._inventory.projects])
             self._told = ""
         except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
