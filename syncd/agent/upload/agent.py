@@ -268,7 +268,8 @@ class Agent:
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
-                self.lag.reached_end(task)
+                end = done.offset if done.tail is None else done.tail.offset + done.tail.length
+                self.lag.reached_end(task, done.offset, end, self.last_acknowledged)
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
