@@ -25,6 +25,18 @@ class Entry(NamedTuple):
     is_file: bool
 
 
+class Room(NamedTuple):
+    """The room of a file system, and what of it an ordinary account may still take.
+
+    `files` is 0 where the file system has no table of them that could be full.
+    """
+
+    size_bytes: int
+    free_bytes: int
+    files: int
+    free_files: int
+
+
 class Disk:
     """The real file system. Every method raises `OSError` as the system gives it."""
 
@@ -105,6 +117,12 @@ class Disk:
         except BlockingIOError:
             return False
         return True
+
+    def lock(self, fd: int) -> None:
+        """Lock an open file once nobody else has it. The lock goes with its last descriptor."""
+        import fcntl  # Windows has none, and most who open files lock nothing.
+
+        fcntl.flock(fd, fcntl.LOCK_EX)
 
     # -- whole files -----------------------------------------------------------------------------
 
@@ -215,14 +233,14 @@ class Disk:
         """Make a directory and those above it, and fsync the folder of each one that is new."""
         path = os.path.abspath(path)
         missing = []
-        while not os.path.isdir(path):
+        while not self.is_directory(path):
             missing.append(path)
             path = os.path.dirname(path)
         for new in reversed(missing):
             try:
                 self.mkdir(new, mode=mode)
             except FileExistsError:
-                if not os.path.isdir(new):
+                if not self.is_directory(new):
                     raise
             self.sync_directory(os.path.dirname(new))
 
@@ -275,6 +293,20 @@ class Disk:
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
+
+    def room(self, path: StrPath) -> Room:
+        """Return how much there is, and is left, of the file system under a path."""
+        status = os.statvfs(path)
+        return Room(
+            status.f_blocks * status.f_frsize,
+            status.f_bavail * status.f_frsize,
+            status.f_files,
+            status.f_favail,
+        )
+
+    def link_target(self, path: StrPath) -> str:
+        """Return what a symbolic link holds."""
+        return os.readlink(path)
 
     def real_path(self, path: StrPath) -> str:
         """Return the absolute path behind all symbolic links; it need not be there."""

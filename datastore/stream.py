@@ -45,11 +45,12 @@ class Stream:
         on_problem: Callable[[str], None],
         limits: WriterLimits,
         forked_from: str | None = None,
+        facts: Callable[[Disk], dict[str, Any]] = process_facts,
     ) -> None:
         """Prepare a stream without a log: `open` begins it, or the first `try_reopen` does.
 
         `on_problem` is told what a person should know. `forked_from` is the id of the log that
-        the parent process was writing, for its child.
+        the parent process was writing, for its child. `facts` says which process writes.
         """
         self.log: LogWriter | None = None
         self.log_name = ""
@@ -62,6 +63,7 @@ class Stream:
         """Called, with the lock held, when a file has failed."""
         self._directory = directory
         self._name = name
+        self._facts = facts
         self._encoder = encoder
         self._lock = lock
         self._disk = disk
@@ -312,7 +314,7 @@ class Stream:
 
     def _begin(self, log: LogWriter, now: float, notes: list[int]) -> None:
         """Write what a log begins with; add the offsets of its chunks, each of which holds notes."""
-        facts = process_facts(self._disk)
+        facts = self._facts(self._disk)
         with self._lock:
             if self.forked_from is not None:
                 facts["forked_from"] = self.forked_from

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from tidelog.syncd.errors import ProtocolError
 
@@ -30,6 +30,8 @@ UPLOAD_COMPLETE: Final = "Upload-Complete"
 RETRY_AFTER: Final = "Retry-After"
 LOG_ID: Final = "Tidelog-Log-Id"
 DAMAGE: Final = "Tidelog-Damage"
+CHECKSUM: Final = "Tidelog-Checksum"
+PROBLEM: Final = "Tidelog-Problem"
 
 ZSTD: Final = "zstd"
 OCTETS: Final = "application/octet-stream"
@@ -45,6 +47,9 @@ SHA256_BYTES: Final = 32
 APPEND_BYTES_AIM: Final = 8 * 1024 * 1024
 BATCH_BYTES_AIM: Final = 8 * 1024 * 1024
 SMALL_FILE_BYTES_MAX: Final = 1024 * 1024
+
+SENTENCE_SAFE: Final = " !\"'()*,/:;<=>?@[]`{|}"
+SENTENCE_CHARS_MAX: Final = 1000
 
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):(?:;[^,]*)?\s*")
 _INTEGER = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -203,6 +208,17 @@ def decode_damage(value: str | None, *, ranges_max: int) -> tuple[Range, ...]:
             raise _bad(DAMAGE, value, "ranges like 4096+512, 9000+20")
         ranges.append(Range(int(match[1]), int(match[2])))
     return tuple(ranges)
+
+
+def encode_problem(slug: str, detail: str) -> str:
+    """Return the value of `Tidelog-Problem`: the code, and the sentence as a header can have it."""
+    return f"{slug} {quote(detail, safe=SENTENCE_SAFE, errors='replace')[:SENTENCE_CHARS_MAX]}"
+
+
+def decode_problem(value: str | None) -> tuple[str, str]:
+    """Return code and sentence of a `Tidelog-Problem`, both empty without the header."""
+    slug, _, sentence = (value or "").partition(" ")
+    return slug, unquote(sentence, errors="replace")
 
 
 def _given(name: str, value: str | None) -> str:

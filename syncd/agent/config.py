@@ -58,14 +58,18 @@ class Config:
 
 def read_config(overrides: Wishes, environ: Mapping[str, str], disk: Disk) -> Config:
     """Return what holds now. Raises CannotStartError with the setting, its value and the remedy."""
-    path = config_directory(environ) / CONFIG_NAME
+    written = written_wishes(config_directory(environ) / CONFIG_NAME, disk)
+    said = {name: value for name, value in structs.asdict(overrides).items() if value is not None}
+    return _understand(structs.replace(written, **said))
+
+
+def written_wishes(path: Path, disk: Disk) -> Wishes:
+    """Return the table [sync] of a settings file. Raises CannotStartError where it is not sound."""
     try:
-        written = msgspec.convert(_read_table(path, disk), Wishes)
+        return msgspec.convert(_read_table(path, disk), Wishes)
     except msgspec.ValidationError as error:
         names = ", ".join(Wishes.__struct_fields__)
         raise CannotStartError(f"{path}, [{SYNC_TABLE}]: {error}; it may set {names}") from error
-    said = {name: value for name, value in structs.asdict(overrides).items() if value is not None}
-    return _understand(structs.replace(written, **said))
 
 
 def _read_table(path: Path, disk: Disk) -> Any:

@@ -18,9 +18,8 @@ from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import find_addresses
 from tidelog.syncd.cli.console import BAD_USAGE
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.log_file import LOG_NAME
 
-LOG_NAME = "daemon.log"
-LOG_BYTES_MAX = 1024 * 1024
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
 
@@ -49,7 +48,7 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
         if process.poll() not in (None, BAD_USAGE):
             break  # With exit code 2 another daemon was faster: it will answer.
         time.sleep(START_POLL_S)
-    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why")
+    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why: `syncd logs`")
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -85,13 +84,14 @@ def _detach(
 ) -> "subprocess.Popen[bytes]":
     disk.make_directory(directory, mode=0o700)
     path = directory / LOG_NAME
-    if disk.is_file(path) and disk.stat(path).st_size > LOG_BYTES_MAX:
-        disk.rename(path, directory / f"{LOG_NAME}.1")
-    log = disk.open_append(path, mode=0o600)
+    log = disk.open_append(path, mode=0o600)  # For what goes wrong before the daemon opens it itself.
     try:
         arguments = [part for root in roots for part in ("--root", root)]
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tidelog.syncd", "start", *_flags(wishes), *arguments],
+            [
+                *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--log-file", str(path)),
+                *(*_flags(wishes), *arguments),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

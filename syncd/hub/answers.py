@@ -42,7 +42,7 @@ from tidelog.syncd.errors import (
     ProblemError,
     ProtocolError,
 )
-from tidelog.syncd.protocol import LOG_ID, RETRY_AFTER, UPLOAD_OFFSET
+from tidelog.syncd.protocol import LOG_ID, PROBLEM, RETRY_AFTER, UPLOAD_OFFSET, encode_problem
 
 logger = logging.getLogger("tidelog.hub")
 
@@ -73,7 +73,8 @@ def json_answer(
 
 def problem_answer(problem: ProblemError) -> web.Response:
     """Return a refusal; what can be tried again says when."""
-    headers = {**INERT, **problem.headers}
+    sentence = encode_problem(problem.problem.slug, problem.detail)
+    headers = {**INERT, PROBLEM: sentence, **problem.headers}
     if problem.problem.status in (429, 503, 507):
         headers.setdefault(RETRY_AFTER, str(RETRY_AFTER_S))
     return web.Response(

@@ -5,6 +5,7 @@ from aiohttp import web
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.hub.answers import refuse_in_words
 from tidelog.syncd.hub.body import BodyMemory
+from tidelog.syncd.hub.checksums import check_requests, sign_answers
 from tidelog.syncd.hub.file_calls import FileCalls
 from tidelog.syncd.hub.guard import guard
 from tidelog.syncd.hub.key_file import KeyFile
@@ -18,7 +19,7 @@ def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) ->
     """Return the application that serves `store` to those who hold one of `keys`."""
     memory = BodyMemory(limits)
     app = web.Application(
-        middlewares=[refuse_in_words, guard(keys, clock=clock)],
+        middlewares=[sign_answers, refuse_in_words, check_requests, guard(keys, clock=clock)],
         client_max_size=limits.wire.body_bytes_max,
     )
     for calls in (RunCalls(store), LogCalls(store, memory, limits), FileCalls(store, memory, limits)):

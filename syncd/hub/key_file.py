@@ -4,7 +4,6 @@ It appears whole or not at all (0600), under a lock between those who change it.
 with each request, so that a key counts, and stops counting, at once.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -110,7 +109,7 @@ class KeyFile:
         self._disk.make_directory(self._directory, mode=0o700)
         fd = self._disk.open_update(os.path.join(self._directory, KEYS_LOCK), mode=0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            self._disk.lock(fd)
             yield
         finally:
             self._disk.close(fd)

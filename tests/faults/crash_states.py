@@ -86,6 +86,23 @@ def build(changes: Iterable[Change]) -> State:
     return State(files, frozenset(directories[1:]))
 
 
+def leftovers(change: Change) -> list[Change | None]:
+    """Return what may be left of a change: nothing, all, and then what is odd."""
+    if isinstance(change, Named):
+        return [None, change]
+    data, end = change.data, change.offset + len(change.data)
+    first_sector = change.offset // SECTOR_BYTES + 1
+    boundaries = [at - change.offset for at in range(first_sector * SECTOR_BYTES, end, SECTOR_BYTES)]
+    odd = [bytes(len(data)), data[: len(data) // 2]]
+    for boundary in (boundaries[0], boundaries[-1]) if boundaries else ():
+        odd.append(data[:boundary])
+        odd.append(data[:boundary] + bytes(len(data) - boundary))
+        odd.append(bytes(boundary) + data[boundary:])
+    if change.offset:
+        odd.append(_stale(len(data)))
+    return [None, change, *(replace(change, data=each) for each in dict.fromkeys(odd))]
+
+
 # -- the death of a process: the kernel has what it took --------------------------------------------
 
 
@@ -132,7 +149,7 @@ def moments(calls: Sequence[Call]) -> Iterator[Moment]:
 
 def power_cuts(moment: Moment, *, limit: int, random: Random) -> Iterator[State]:
     """Yield states that a power cut at a moment may leave: all of them, or about `limit` picked ones."""
-    options = [_options(change) for _, change in moment.loose]
+    options = [leftovers(change) for _, change in moment.loose]
     for picks in _picks([len(each) for each in options], limit=limit, random=random):
         picked = [each[pick] for each, pick in zip(options, picks, strict=True)]
         if _may_be(picked, moment.loose):
@@ -168,23 +185,6 @@ def _moment(calls: Sequence[Call], end: int, sure: set[int]) -> Moment:
         loose=tuple(each for each in changes if each[0] not in sure),
         promises=tuple(c for c in calls[:end] if isinstance(c, Promise) and c.level == "power"),
     )
-
-
-def _options(change: Change) -> list[Change | None]:
-    """Return what may be left of a change: nothing, all, and then what is odd."""
-    if isinstance(change, Named):
-        return [None, change]
-    data, end = change.data, change.offset + len(change.data)
-    first_sector = change.offset // SECTOR_BYTES + 1
-    boundaries = [at - change.offset for at in range(first_sector * SECTOR_BYTES, end, SECTOR_BYTES)]
-    odd = [bytes(len(data)), data[: len(data) // 2]]
-    for boundary in (boundaries[0], boundaries[-1]) if boundaries else ():
-        odd.append(data[:boundary])
-        odd.append(data[:boundary] + bytes(len(data) - boundary))
-        odd.append(bytes(boundary) + data[boundary:])
-    if change.offset:
-        odd.append(_stale(len(data)))
-    return [None, change, *(replace(change, data=each) for each in dict.fromkeys(odd))]
 
 
 def _picks(counts: list[int], *, limit: int, random: Random) -> Iterator[tuple[int, ...]]:

@@ -39,6 +39,7 @@ _OF_DAEMON: list[tuple[str, str, Callable[[Document], float]]] = [
     ("uptime_seconds", "How long the daemon has run", lambda status: status["uptime_s"]),
     ("runs", "Run directories below the roots", lambda status: status["runs"]),
     ("live_runs", "Runs that may be growing", lambda status: status["live_runs"]),
+    ("scan_seconds", "How long the last full scan of the roots took", lambda status: status["sweep_s"]),
     ("root_problems", "Paths that cannot be watched", lambda status: status["problem_count"]),
     ("held", "1 while it is paused or in quiet hours", lambda status: float(status["held"] is not None)),
 ]
@@ -57,8 +58,7 @@ class _Collector:
         yield InfoMetricFamily("tidelog_build", "The version", value={"version": self._version})
         for name, text, value_of in _OF_DAEMON:
             yield GaugeMetricFamily(f"tidelog_{name}", text, value=value_of(status))
-        looks = [((look,), seconds) for look, seconds in status["scan_s"].items()]
-        yield _gauge("scan_seconds", "How long the last look at the roots took", ["look"], looks)
+        yield CounterMetricFamily("tidelog_scans", "Full scans of the roots", value=status["sweeps"])
         for name, text, value_of in _OF_TARGET:
             samples = [((target["target"],), value_of(target)) for target in targets]
             yield _gauge(name, text, ["target"], samples)

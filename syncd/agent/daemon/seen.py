@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tidelog.datastore.scan import Damage, TornTail
+from tidelog.datastore.text import counted
 from tidelog.syncd.agent.plan.file_filter import FileFilter
 from tidelog.syncd.agent.plan.gate import Closed
 from tidelog.syncd.agent.plan.planner import Outage
@@ -11,6 +12,8 @@ from tidelog.syncd.agent.plan.retry import Setback
 from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.agent import Agent, LastError
 from tidelog.syncd.agent.upload.lag import Behind
+from tidelog.syncd.agent.watch.inventory import Inventory
+from tidelog.syncd.agent.watch.lookout import Lookout
 
 
 class SeenTarget(NamedTuple):
@@ -44,9 +47,12 @@ class Seen(NamedTuple):
     limit_rate_bytes: float | None
     roots: Sequence[str]
     problems: Mapping[str, str]
-    scan_s: Mapping[str, float]
+    folders: Sequence[dict[str, str]]
+    sweeps: int
+    sweep_s: float
     metrics: str | None
     runs: int
+    runs_awake: int
     live: Sequence[tuple[Run, str]]
     targets: Sequence[SeenTarget]
     events: Sequence[tuple[float, str]]
@@ -73,3 +79,25 @@ def see(agent: Agent, now: float) -> SeenTarget:
         chunks_sent=agent.progress.chunks,
         bytes_sent=agent.progress.bytes_sent,
     )
+
+
+def see_folders(inventory: Inventory, lookout: Lookout, entries_max: int) -> list[dict[str, str]]:
+    """List the folders that the roots mean, and how a change in each is noticed."""
+    places = inventory.folders
+    meant = [(root, folder) for root, found in inventory.roots.items() for folder in found]
+    return [
+        {"folder": folder, "root": root, "way": lookout.way_to(places[folder])}
+        for root, folder in meant[:entries_max]
+        if folder in places
+    ]
+
+
+def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | None) -> str:
+    """Return what a service manager shows beside the daemon's name."""
+    facts = [counted(len(inventory.roots), "root"), counted(inventory.run_count, "run")]
+    if closed is not None:
+        facts.append(closed.reason)
+    for agent in agents:
+        outage = agent.planner.outage
+        facts.append(f"{agent.target.name} {'works' if outage is None else 'does not work'}")
+    return ", ".join(facts)

@@ -20,17 +20,20 @@ from tidelog.syncd.agent.daemon.control import ControlServer
 from tidelog.syncd.agent.daemon.depth import sound_out
 from tidelog.syncd.agent.daemon.metrics_server import MetricsServer
 from tidelog.syncd.agent.daemon.report import held, report
-from tidelog.syncd.agent.daemon.seen import Seen, see
+from tidelog.syncd.agent.daemon.seen import Seen, in_one_line, see, see_folders
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.task import Task
+from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
+from tidelog.syncd.notify import Notifier
 
 EVENTS_MAX = 50
 """So many of the last lines that were told are in a status."""
@@ -50,8 +53,13 @@ class Service:
         clock: Clock,
         tell: Tell,
         chance: Callable[[], float] = random.random,
+        notifier: Notifier | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Raises what `read_config` and `open_targets` raise."""
+        """Raises what `read_config` and `open_targets` raise.
+
+        `about` are members of `status` that stay the same while it runs.
+        """
         self._open_targets = open_targets
         self._read_config = read_config
         self._state = state
@@ -63,6 +71,8 @@ class Service:
         self._reporting: set[asyncio.Future[dict[str, Any]]] = set()
         self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._chance = chance
+        self._notifier = notifier or Notifier("")
+        self._about = dict(about or {})
         self._started = clock.monotonic()
         self.config = read_config()
         self._targets = open_targets(self.config)
@@ -74,7 +84,13 @@ class Service:
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
         self._lookout = Lookout(
-            self._inventory, self._found, disk=disk, clock=clock, settings=settings, tell=self._tell
+            self._inventory,
+            self._found,
+            self._gone,
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=self._tell,
         )
         self._metrics = MetricsServer(self.status, clock=clock, tell=self._tell)
         self._ending = asyncio.Event()
@@ -85,22 +101,38 @@ class Service:
         """The addresses that are uploaded to."""
         return [target.name for target in self._targets]
 
-    def add_root(self, path: str) -> bool:
+    def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
-        is_new = self._inventory.add_root(path)
+        is_new = self._inventory.add_root(root)
         if is_new:
-            self._state.add_root(path)
+            self._state.add_root(root)
         self._lookout.look_now()
         return is_new
 
+    def remove_root(self, root: str) -> bool:
+        """Watch a root no more, nor after the next start. Returns False where it was not watched."""
+        was_watched = self._inventory.remove_root(root)
+        if was_watched:
+            self._state.remove_root(root)
+        self._lookout.look_now()
+        return was_watched
+
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
+        self._notifier.stopping()
         self._is_stopping = True
         self._lookout.stop()
         self._ending.set()
 
     def reload(self) -> None:
         """Read the configuration again, and go on with that; the old one stays where it is not sound."""
+        self._notifier.reloading()
+        try:
+            self._read_again()
+        finally:
+            self._notifier.ready()
+
+    def _read_again(self) -> None:
         try:
             config = self._read_config()
             targets = self._open_targets(config)
@@ -108,7 +140,8 @@ class Service:
             self._tell(f"the configuration stays as it was: {error}")
             return
         self.config, self._targets = config, targets
-        self._tell(f"the configuration was read again; uploading to {', '.join(self.target_names)}")
+        text = f"the configuration was read again; uploading to {', '.join(self.target_names)}"
+        self._tell(Notice(text, is_good_news=True))
         self._ending.set()
 
     def pause(self, until: float) -> None:
@@ -122,12 +155,15 @@ class Service:
         """Watch and upload until `stop`."""
         self._watch_all()
         await self._control.start()
+        self._notifier.ready()
         try:
             async with asyncio.TaskGroup() as group:
+                beating = group.create_task(self._notifier.beat(self._in_one_line))
                 looking = group.create_task(self._lookout.run())
                 while not self._is_stopping:
                     await self._upload()
                 await looking
+                beating.cancel()
         finally:
             await self._metrics.close()
             await self._control.close()
@@ -137,8 +173,12 @@ class Service:
     # -- targets ---------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
-        for root in (*self.config.roots, *self._state.roots()):
-            self._inventory.add_root(os.path.realpath(root))
+        meant = {absolute_root(root, self._disk) for root in self.config.roots}
+        meant.update(self._state.roots())
+        for root in self._inventory.roots.keys() - meant:
+            self._inventory.remove_root(root)
+        for root in sorted(meant):
+            self._inventory.add_root(root)
 
     async def _upload(self) -> None:
         """Upload to every target until the daemon ends or has another configuration."""
@@ -187,6 +227,13 @@ class Service:
         for agent in self._agents:
             agent.found(logs)
 
+    def _gone(self, run: Run) -> None:
+        for agent in self._agents:
+            agent.gone(run)
+
+    def _in_one_line(self) -> str:
+        return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
+
     # -- control ---------------------------------------------------------------------------------
 
     async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -197,9 +244,8 @@ class Service:
             is_parked_too = bool(request.get("parked", True))
             tasks = sum(agent.retry(parked=is_parked_too) for agent in self._agents)
             return {"type": "retry", "tasks": tasks, **self._held()}
-        if command == "watch" and isinstance(request.get("root"), str):
-            root = await asyncio.to_thread(os.path.realpath, request["root"])
-            return {"type": "watch", "root": root, "is_new": self.add_root(root)}
+        if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
+            return self._handle_root(command, request["root"])
         if command == "pause" and (for_s := _span_of(request)) is not None:
             self.pause(self._clock.now() + for_s)
             return {"type": "pause", **self._held()}
@@ -207,7 +253,30 @@ class Service:
             was_paused = self._clock.now() < self._gate.paused_until
             self.pause(0.0)
             return {"type": "resume", "was_paused": was_paused, **self._held()}
+        if command == "pending" and isinstance(request.get("run"), str):
+            return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+
+    def _handle_root(self, command: str, text: str) -> dict[str, Any]:
+        """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
+        known = self._inventory.roots
+        root = text if text in known else absolute_root(text, self._disk)
+        changed = self.add_root(root) if command == "watch" else self.remove_root(root)
+        return {
+            "type": command,
+            "root": root,
+            "is_new" if command == "watch" else "was_watched": changed,
+            "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
+            "roots": list(self._inventory.roots),
+        }
+
+    def _pending(self, path: str) -> list[str]:
+        """Name what of a run is still to be sent, and to which target."""
+        return [
+            f"{task} to {agent.target.name}"
+            for agent in self._agents
+            for task in agent.planner.pending(path)
+        ]
 
     def _held(self) -> dict[str, Any]:
         """Return whether anything is sent now, and what waits for that and what goes on to its end."""
@@ -230,6 +299,7 @@ class Service:
             "running": True,
             "pid": os.getpid(),
             "uptime_s": round(seen.now - self._started, 3),
+            **self._about,
             **await asyncio.shield(writing),
         }
 
@@ -241,11 +311,14 @@ class Service:
             closed=self._gate.closed(wall),
             files=self.config.files,
             limit_rate_bytes=self.config.limit_rate_bytes,
-            roots=self._inventory.roots,
+            roots=list(self._inventory.roots),
+            folders=see_folders(self._inventory, self._lookout, self.config.settings.status_entries_max),
             problems=dict(self._inventory.problems),
-            scan_s=dict(self._lookout.took_s),
+            sweeps=self._lookout.sweeps,
+            sweep_s=self._lookout.sweep_s,
             metrics=self._metrics.url,
-            runs=len(self._inventory.runs),
+            runs=self._inventory.run_count,
+            runs_awake=self._inventory.awake_count,
             live=self._inventory.live,
             targets=[see(agent, now) for agent in self._agents],
             events=list(self._events),

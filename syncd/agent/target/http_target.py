@@ -7,11 +7,10 @@ pass for a hub, and a key must not travel to where nobody sent it.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.settings import SettingsError
@@ -25,6 +24,7 @@ from tidelog.syncd.agent.plan.retry import (
     outage,
 )
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.target.plain_words import why_unreachable
 from tidelog.syncd.agent.task import Run
@@ -35,6 +35,7 @@ from tidelog.syncd.bodies import (
     encode_batch,
     encode_missing,
 )
+from tidelog.syncd.checksum import answer_checksum, request_checksum
 from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     PROBLEM_TYPE_PREFIX,
@@ -46,6 +47,7 @@ from tidelog.syncd.errors import (
 from tidelog.syncd.protocol import (
     AUTHORIZATION,
     BEARER,
+    CHECKSUM,
     CONTENT_DIGEST,
     CONTENT_ENCODING,
     DAMAGE,
@@ -53,6 +55,7 @@ from tidelog.syncd.protocol import (
     LOG_ID,
     MSGPACK,
     OCTETS,
+    PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
     RUNS_PATH,
@@ -64,6 +67,7 @@ from tidelog.syncd.protocol import (
     decode_digest,
     decode_integer,
     decode_log_id,
+    decode_problem,
     digest_header,
     encode_boolean,
     encode_damage,
@@ -73,19 +77,9 @@ from tidelog.syncd.protocol import (
     run_path,
 )
 
-ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
-FAILURE_BYTES_MAX: Final = 64 * 1024
 COMPRESSED_BYTES_MIN: Final = 1024
 WORTH_RATIO: Final = 0.9
 LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
-
-
-class Answer(NamedTuple):
-    """A hub's answer that is no refusal, or the 404 of a question."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class HttpTarget:
@@ -98,6 +92,7 @@ class HttpTarget:
         read_key: Callable[[], str],
         settings: AgentSettings,
         clock: Clock,
+        connections: Connections | None = None,
     ) -> None:
         """`read_key` is asked again after a 401: the person may have logged in anew."""
         self.name = url
@@ -108,7 +103,9 @@ class HttpTarget:
         self._host = urlsplit(url).hostname or url
         # On the machine itself bytes are cheaper than the time it takes to squeeze them.
         self._is_far = self._host not in LOOPBACK
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections = connections or HttpConnections(
+            is_proxied=self._is_far, settings=settings
+        )
 
     def __repr__(self) -> str:
         return f"<HttpTarget {self.name}>"
@@ -213,9 +210,7 @@ class HttpTarget:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.close()
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -271,20 +266,23 @@ class HttpTarget:
                 self._key = self._read_key()
             except (CannotStartError, SettingsError) as error:
                 raise refused(str(error)) from error
-        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key}
+        # A proxy on the way must not squeeze the answer: nothing here would unpack it.
+        sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key, "Accept-Encoding": "identity"}
         if body is not None:
             # Of an empty body too: a large file may lack nothing but its last word.
             sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
+        sent[CHECKSUM] = request_checksum(method, address, sent)
         deadline_s = settings.answer_timeout_s + len(body or b"") / settings.rate_bytes_min
         try:
             async with asyncio.timeout(deadline_s):
-                answer = await self._exchange(method, address, body, sent)
+                answer = await self._connections.exchange(method, self.name + address, body, sent)
         except TimeoutError as error:
             raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise outage(
                 f"{self.name} cannot be reached: {why_unreachable(error, self._host)}"
             ) from error
+        self._check(answer)
         if answer.status // 100 == 2:
             return answer
         if answer.status == 401 and method == "HEAD":
@@ -292,28 +290,12 @@ class HttpTarget:
             await self.check()
         raise self._refusal(method, answer)
 
-    async def _exchange(
-        self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                auto_decompress=False,
-                trust_env=self._is_far,
-                connector=aiohttp.TCPConnector(limit=self._settings.tasks_max + 1),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout_s),
-            )
-        # The address is encoded already; encoding it again would name something else.
-        url = URL(self.name + address, encoded=True)
-        async with self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            limit = ANSWER_BYTES_MAX if response.status // 100 == 2 else FAILURE_BYTES_MAX
-            taken = bytearray()
-            async for block in response.content.iter_any():
-                taken += block
-                if len(taken) > limit:
-                    raise ProtocolError(f"an answer of more than {limit} bytes")
-            return Answer(response.status, response.headers, bytes(taken))
+    def _check(self, answer: Answer) -> None:
+        """Refuse an answer whose checksum does not hold; a proxy's page has none."""
+        said = answer.headers.get(CHECKSUM)
+        if said is not None and said != answer_checksum(*answer):
+            reason = f"an answer of {self.name} was garbled on the way; `https://` would tell by whom"
+            raise SetbackError(Setback(Course.AGAIN, reason))
 
     def _refusal(self, method: str, answer: Answer) -> Exception:
         problem = _problem(method, answer)
@@ -331,14 +313,15 @@ class _NotHeldError(SetbackError):
 
 
 def _problem(method: str, answer: Answer) -> ProblemError:
-    """Rebuild the hub's problem; an answer to HEAD has no body, there its status must do."""
+    """Rebuild the hub's problem; an answer to HEAD has no body, there a header or the status must do."""
     is_problem = answer.headers.get("Content-Type", "").startswith(PROBLEM_CONTENT_TYPE)
     if not is_problem:
         return ProblemError.from_document(answer.status, None)
     if method == "HEAD":
+        slug, detail = decode_problem(answer.headers.get(PROBLEM))
         known = {problem.status: slug for slug, problem in reversed(PROBLEMS.items())}
-        slug = known.get(answer.status, "")
-        return ProblemError.from_document(answer.status, {"type": PROBLEM_TYPE_PREFIX + slug})
+        kind = PROBLEM_TYPE_PREFIX + (slug or known.get(answer.status, ""))
+        return ProblemError.from_document(answer.status, {"type": kind, "detail": detail})
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -4,6 +4,7 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.scan import Damage, TornTail
 from tidelog.datastore.text import counted, size_text
+from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -115,6 +117,8 @@ class Agent:
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
         self._gone: set[Run] = set()
+        self._acknowledged: OrderedDict[Task, None] = OrderedDict()
+        self._has_told_loss = False
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -144,7 +148,7 @@ class Agent:
             if cursor is not None and cursor.twin:
                 self.twins[task] = cursor.twin
             self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
-            if cursor is not None and cursor.offset == log.size:
+            if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
                 if cursor.is_final and self._on_final is not None:
                     self._on_final(log.run, log.name)
@@ -152,7 +156,7 @@ class Agent:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
 
-    def gone(self, run: Run, logs: Iterable[str]) -> None:
+    def gone(self, run: Run) -> None:
         """Forget a run that is no longer on the disk; tell what of it the target will never have."""
         if self._is_under_way(run):
             self._gone.add(run)
@@ -160,12 +164,15 @@ class Agent:
         self.lag.forget(run)
         self.planner.forget(run)
         self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
-        files = self._state.forget(self.target.name, run, logs)
+        for task in [task for task in self._acknowledged if task.run == run]:
+            del self._acknowledged[task]
+        files = self._state.forget(self.target.name, run)
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
-            self._tell(
+            self._say(
                 f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
-                f"and {counted(len(files), 'file')} were not"
+                f"and {counted(len(files), 'file')} were not",
+                run=run,
             )
 
     def held_back(self) -> list[FileEntry]:
@@ -265,6 +272,7 @@ class Agent:
             self._report(task, done)
             if done.twin:
                 self.twins[task] = done.twin
+            self._note_acknowledged(task)
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
@@ -287,18 +295,39 @@ class Agent:
         outage = self.planner.outage
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
-            self._tell(f"{self.target.name} works again after {lasted_s:.0f} s")
+            self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
+            self._ask_again()
+
+    def _note_acknowledged(self, task: Task) -> None:
+        self._acknowledged[task] = None
+        self._acknowledged.move_to_end(task)
+        if len(self._acknowledged) > self._settings.asked_again_max:
+            self._acknowledged.popitem(last=False)
+
+    def _ask_again(self) -> None:
+        """A target that was away may be back from an older copy: ask whether it lost anything."""
+        for task in self._acknowledged:
+            self._uploader.doubt(task)
+            if not self.planner.is_wanted(task):
+                self.planner.want(task, Stage.LOG)
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
         self.losses.note(task, done)
+        if done.has_lost and not self._has_told_loss:
+            self._has_told_loss = True
+            self._say(
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
+                "older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+            )
         for damage in done.damage:
             if (task, damage.offset) in self._told_damage:
                 continue
             self._told_damage.add((task, damage.offset))
-            self._tell(
+            self._say(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
-                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels"
+                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
+                run=task.run,
             )
 
     def _fail(self, task: Task, setback: Setback) -> None:
@@ -314,12 +343,13 @@ class Agent:
             self._note_error(setback.reason, None if is_outage else task)
         if is_outage:
             if was_up:
+                self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
                 is_named = self.target.name in setback.reason
                 reason = setback.reason if is_named else f"{self.target.name}: {setback.reason}"
-                self._tell(reason + ("" if is_refused else "; trying again until it works"))
+                self._say(reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
-            self._tell(f"{task}: {setback.reason}; trying again")
+            self._say(f"{task}: {setback.reason}; trying again", run=task.run)
 
     def _note_error(self, reason: str, task: Task | None) -> None:
         self.last_error = LastError(self._clock.now(), reason, None if task is None else str(task))
@@ -328,7 +358,7 @@ class Agent:
         self.planner.park(task, reason)
         self._note_error(reason, task)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
-        self._tell(f"{task} is parked: {reason}")
+        self._say(f"{task} is parked: {reason}", run=task.run)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
@@ -340,7 +370,12 @@ class Agent:
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            self._tell(f"{task}: the state cannot be written: {type(error).__name__}: {error}")
+            text = f"{task}: the state cannot be written: {type(error).__name__}: {error}"
+            self._say(text, run=task.run)
+
+    def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
+        about = {} if run is None else {"run": str(run)}
+        self._tell(Notice(text, is_good_news=is_good_news, target=self.target.name, **about))
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:

@@ -37,11 +37,13 @@ class Done:
 
     `has_more` says that the task has more to send; `entries` are files that became known; `parked` are
     tasks (of files) that only a person can help; `delivered` the files that the target holds now; `twin`
-    the log's name at the target where that differs.
+    the log's name at the target where that differs; `has_lost` says that the target held less than it
+    had acknowledged, and that it gets it again.
     """
 
     has_more: bool = False
     is_final: bool = False
+    has_lost: bool = False
     chunks: int = 0
     offset: int = 0
     bytes_sent: int = 0
@@ -78,6 +80,12 @@ class Uploader:
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
         self._ahead: dict[Task, tuple[Cursor, LogRange]] = {}
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
+        self._doubted: set[Task] = set()
+        self._lost: set[Task] = set()
+
+    def doubt(self, task: Task) -> None:
+        """Let the next try ask whether the target still holds what it had acknowledged of a log."""
+        self._doubted.add(task)
 
     async def upload(self, task: Task) -> Done:
         """Send the next piece of a task. Raises SetbackError where nothing was acknowledged."""
@@ -105,6 +113,8 @@ class Uploader:
     # -- logs ------------------------------------------------------------------------------------
 
     async def _upload_log(self, task: Task) -> Done:
+        if task in self._doubted:
+            return await self._ask_again(task)
         source = self._sources.get(task)
         if source is not None:
             self._sources.move_to_end(task)
@@ -127,6 +137,8 @@ class Uploader:
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
             asked = await self._ask(source, cursor)
             if asked != cursor:
+                if asked.twin == cursor.twin:
+                    self._lost.add(task)
                 cursor = asked
                 found = await asyncio.to_thread(source.next_range, cursor)
         held = source.held or 0
@@ -136,7 +148,8 @@ class Uploader:
             held, _ = await asyncio.gather(
                 self._append(source, found, start), self._look_ahead(task, source, found)
             )
-        source.held = held
+            # Behind these bytes another agent may have put some that nobody compared with ours.
+            source.held = held if held <= found.end else None
         if held < found.end:
             message = f"the target holds {held} bytes of {task}, although it took {found.end}"
             raise SetbackError(Setback(Course.ASK, message))
@@ -149,9 +162,31 @@ class Uploader:
         done.chunks, done.offset = found.chunks, found.end
         done.bytes_sent = max(0, found.end - start)
         done.damage, done.tail, done.twin = found.damage, found.tail, found.after.twin
+        done.has_lost = task in self._lost
+        self._lost.discard(task)
         if done.is_final:
             self._sources.pop(task, None)
         return done
+
+    async def _ask_again(self, task: Task) -> Done:
+        """Ask with an append of nothing whether what was acknowledged is held; else start over."""
+        cursor = self._state.cursor(self._target.name, task)
+        if cursor is None:
+            self._doubted.discard(task)
+            return Done(has_more=True)
+        nothing = Piece(bytes.fromhex(cursor.log_id), cursor.offset, b"")
+        try:
+            await self._target.append(task.run, cursor.twin or task.name, nothing)
+        except SetbackError as error:
+            if error.setback.course is not Course.ASK:
+                raise
+            self._lost.add(task)
+            self._forget(task)
+            cursor = cursor._replace(offset=0, seq=0, is_final=False)
+            self._state.advance(self._target.name, task, cursor, [])
+        self._doubted.discard(task)
+        path = os.path.join(task.run.path, task.name)
+        return Done(has_more=await asyncio.to_thread(self._disk.is_file, path), offset=cursor.offset)
 
     def _pass_over_beginning(self, task: Task) -> Done:
         """A file shorter than a header is a log that has just been made, or one torn at its start."""
@@ -171,6 +206,12 @@ class Uploader:
         """Ask the target how far it holds this log, and compare its bytes with ours."""
         run, name = source.task.run, source.task.name
         held = await self._target.held_log(run, cursor.twin or name)
+        if held is not None and source.was_once(held.log_id):
+            # As a log of its own its rows would be there twice.
+            raise park(
+                f"the header of {name} was damaged here after {held.offset} bytes of it were uploaded: "
+                "compare the two with `syncd verify`"
+            )
         if held is not None and held.log_id != source.log_id and not cursor.twin:
             cursor = cursor._replace(twin=_twin_name(name, source.log_id), offset=0, seq=0)
             held = await self._target.held_log(run, cursor.twin)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tidelog.syncd.bodies import FileEntry, SmallFile, compress, encode_batch, encode_missing
-from tidelog.syncd.protocol import batch_path, file_path, missing_path
+from tidelog.syncd.protocol import batch_path, digest_header, file_path, missing_path
 
 RUN = ("mnist", "r1")
 PATH = "media/images/ü 1.png"
@@ -238,3 +238,11 @@ def test_a_file_beside_a_link_stays_beneath_the_root(hub, tmp_path: Path) -> Non
     answer = put(hub, DATA, length=len(DATA), complete=True)
     assert (409, "path-conflict") == (answer.status, answer.slug)
     assert [] == list((tmp_path / "outside").iterdir())
+
+
+def test_a_part_that_was_cut_on_the_way_is_asked_for_again(hub) -> None:
+    """Its digest is looked at before its length: else a bad proxy would get it parked for good."""
+    answer = put(
+        hub, DATA[:-1], length=len(DATA), complete=True, **{"Content-Digest": digest_header(DATA)}
+    )
+    assert (400, "tag:tidelog,2026:digest-mismatch") == (answer.status, answer.json["type"])

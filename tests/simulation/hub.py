@@ -1,0 +1,189 @@
+"""A hub in the simulation: the real guard, handlers, store and replica on a simulated disk.
+
+Only aiohttp's server is left out: what it hands to a handler, `Asked` stands in for.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from multidict import CIMultiDict
+from simulation.disk import Faults, SimulatedDisk
+from simulation.loop import Killed, VirtualClock, VirtualLoop
+from simulation.medium import Medium
+from yarl import URL
+
+from tidelog.syncd.agent.target.connections import Answer
+from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.hub.address import file_of, log_of, run_of
+from tidelog.syncd.hub.app import make_app
+from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.store import Store
+from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
+
+DATA = "/hub"
+LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Request:
+    """What travels: a request as the network has it. `cut_at` is where the connection breaks."""
+
+    __slots__ = ("body", "cut_at", "headers", "method", "path")
+
+    def __init__(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> None:
+        self.method = method
+        self.path = path
+        self.body = body or b""
+        self.headers = CIMultiDict(headers)
+        self.cut_at: int | None = None
+
+
+class Asked(dict[Any, Any]):
+    """A request as a handler sees it."""
+
+    def __init__(self, request: Request, match: Mapping[str, str]) -> None:
+        super().__init__()
+        self.method = request.method
+        self.rel_url = URL(request.path, encoded=True)
+        self.query = self.rel_url.query
+        self.headers = request.headers
+        self.match_info = match
+        self.content_length = len(request.body)
+        self.content = self
+        self._request = request
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        """Yield the body, or as much as comes before the connection breaks."""
+        request = self._request
+        if request.cut_at is None:
+            yield request.body
+            return
+        yield request.body[: request.cut_at]
+        await asyncio.sleep(0)
+        raise ConnectionResetError("the other end went away")
+
+
+class Routes:
+    """The application's own routes and middlewares, without aiohttp's server around them."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._middlewares = [cast("Middleware", each) for each in app.middlewares]
+        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+        for route in app.router.routes():
+            info = route.resource.get_info() if route.resource is not None else {}
+            pattern = info.get("pattern") or re.compile(re.escape(info.get("path", "")))
+            self._routes.append((route.method, pattern, cast("Handler", route.handler)))
+
+    async def answer(self, request: Request) -> web.StreamResponse:
+        """Answer as the application does."""
+        path = request.path.partition("?")[0]
+        handler, match = self._find(request.method, path)
+        for middleware in reversed(self._middlewares):
+            handler = partial(middleware, handler=handler)
+        return await handler(cast("web.Request", Asked(request, match)))
+
+    def _find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
+        for known, pattern, handler in self._routes:
+            if known == method and (match := pattern.fullmatch(path)):
+                return handler, match.groupdict()
+        return _not_found, {}
+
+
+async def _not_found(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
+
+
+class SimulatedHub:
+    """A hub that can be killed at any call of its disk and started again."""
+
+    def __init__(self, medium: Medium, *, loop: VirtualLoop, clock: VirtualClock) -> None:
+        self.medium = medium
+        self.faults = Faults()
+        self.is_up = False
+        self.generation = 0
+        self.held_logs: dict[str, int] = {}
+        self.held_files: dict[str, set[str]] = {}
+        self._loop = loop
+        self._clock = clock
+        self._tasks: dict[asyncio.Task[Answer], None] = {}
+        self.disk = SimulatedDisk(medium, Faults())
+        self.disk.make_directory(DATA)
+        self.keys = KeyFile(DATA, disk=self.disk, clock=clock, entropy=medium.random.randbytes)
+
+    def start(self) -> None:
+        """Begin to answer, with nothing in memory."""
+        self.generation += 1
+        self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
+        store = Store(DATA, disk=self.disk, limits=LIMITS)
+        keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
+        self._routes = Routes(make_app(store, keys, clock=self._clock, limits=LIMITS))
+        self.is_up = True
+
+    def kill(self) -> None:
+        """Die now: what is under way goes no further, nobody gets an answer."""
+        self.disk.kill()
+        self._die()
+
+    def _die(self) -> None:
+        self.is_up = False
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def serve(self, request: Request) -> Answer:
+        """Answer a request; ConnectionResetError where the hub dies meanwhile, or is not there."""
+        if not self.is_up:
+            raise ConnectionRefusedError(111, "Connection refused")
+        task = self._loop.create_task(self._answer(request))
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise ConnectionResetError(104, "Connection reset by peer")
+        error = task.exception()
+        if isinstance(error, Killed):
+            raise ConnectionResetError(104, "Connection reset by peer")
+        if error is not None:
+            raise error
+        return task.result()
+
+    def _ended(self, task: "asyncio.Task[Answer]") -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _answer(self, request: Request) -> Answer:
+        response = await self._routes.answer(request)
+        assert isinstance(response, web.Response)
+        body = b"" if request.method == "HEAD" else response.body or b""
+        assert isinstance(body, bytes)
+        if response.status == 200:
+            self._note_acknowledged(request, response.headers, body)
+        return Answer(response.status, response.headers, body)
+
+    def _note_acknowledged(self, request: Request, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep what this answer promises, for the oracle."""
+        path = request.path.partition("?")[0]
+        if request.method == "PATCH" and "/logs/" in path:
+            place = "/".join((DATA, *log_of(path)))
+            self.held_logs[place] = max(self.held_logs.get(place, 0), int(headers[UPLOAD_OFFSET]))
+        elif request.method == "PATCH" and headers[UPLOAD_COMPLETE] == "?1":
+            sha256 = request.path.partition("?sha256=")[2]
+            self.held_files.setdefault("/".join((DATA, *file_of(path))), set()).add(sha256)
+        elif path.endswith("/files:batch"):
+            for file in decode_batch(request.body, files_max=1000):
+                place = "/".join((DATA, *run_of(path), file.path))
+                self.held_files.setdefault(place, set()).add(file.sha256)
+        elif path.endswith("/files:missing"):
+            missing = json.loads(body)["missing"]
+            for entry in decode_missing(request.body, files_max=1000):
+                if entry.path not in missing:
+                    place = "/".join((DATA, *run_of(path), entry.path))
+                    self.held_files.setdefault(place, set()).add(entry.sha256)

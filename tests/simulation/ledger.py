@@ -1,0 +1,50 @@
+"""The ledger outside: what was logged, what is owed, and every version that a log or a file ever had.
+
+Kept by the scenario at the moment when a call returned; no code under test is asked.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class LogHistory:
+    """One life of a log, by its id: all bytes that were written, and what damage made of them."""
+
+    run: str
+    name: str
+    written: bytearray = field(default_factory=bytearray)
+    damaged: list[bytes] = field(default_factory=list)
+
+    def may_hold(self, data: bytes) -> bool:
+        """Tell whether each byte is one that this log once had at that place."""
+        versions = [bytes(self.written), *self.damaged]
+        if any(version.startswith(data) for version in versions):
+            return True
+        return all(
+            any(at < len(version) and version[at] == byte for version in versions)
+            for at, byte in enumerate(data)
+        )
+
+
+class Ledger:
+    """What the world knows beside the programs."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.row_runs: dict[int, str] = {}
+        self.logs: dict[bytes, LogHistory] = {}
+        self.files: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.stored: dict[str, int] = {}
+
+    def next_row(self, run: str) -> int:
+        """Return the number of a new row; it is in no other."""
+        self.rows += 1
+        self.row_runs[self.rows] = run
+        return self.rows
+
+    def note_file(self, run: str, path: str, data: bytes) -> str:
+        """Note a version of a file; return its SHA-256."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.files.setdefault((run, path), {})[sha256] = data
+        return sha256
