@@ -19,9 +19,9 @@ Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
 def parse(text: str) -> Samples:
-    """Return values by name and values of labels."""
+    """Return values by name and labels, the labels in the order of their names."""
     return {
-        (sample.name, tuple(sample.labels.values())): sample.value
+        (sample.name, tuple(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -63,8 +63,8 @@ def test_what_a_daemon_does_is_measured_by_target(tmp_path: Path) -> None:
         ("tidelog_lag_bytes", (AWAY,)): size,
         ("tidelog_parked_tasks", (usb,)): 1,
         ("tidelog_queue_tasks", (AWAY,)): 1,
-        ("tidelog_queue_items", (AWAY, "logs")): 1,
-        ("tidelog_queue_bytes", (AWAY, "logs")): size,
+        ("tidelog_queue_items", ("logs", AWAY)): 1,
+        ("tidelog_queue_bytes", ("logs", AWAY)): size,
         ("tidelog_sent_bytes_total", (usb,)): size,
         ("tidelog_sent_bytes_total", (AWAY,)): 0,
         ("tidelog_sent_chunks_total", (usb,)): 32,
