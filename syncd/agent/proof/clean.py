@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.layout import LATEST
 from tidelog.datastore.reader import Reader
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.proof.departure import delete, put_back, set_aside
@@ -140,6 +141,7 @@ class Cleaner:
         self._write_down(finding, "deleting")
         await self._take_away(finding)
         finding.is_deleted = True
+        self._forget_latest(run)
         self._write_down(finding, "deleted")
 
     # -- the proof -------------------------------------------------------------------------------
@@ -223,6 +225,12 @@ class Cleaner:
             is_there = await witness.held_log(run, held.logs[0].name) is not None
         if not is_there:
             raise ChangedError(f"{witness.name} holds no other copy: it lies on this very folder")
+
+    def _forget_latest(self, run: Run) -> None:
+        """Remove the root's link to its latest run where it led to the one that is gone."""
+        link = os.path.join(os.path.dirname(os.path.dirname(run.path)), LATEST)
+        if self._disk.is_link(link) and self._disk.real_path(link) == self._disk.real_path(run.path):
+            self._disk.remove(link)
 
     def _look(self, path: str) -> Sight:
         """Return everything below a run directory, following nothing."""

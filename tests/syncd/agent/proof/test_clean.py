@@ -110,6 +110,20 @@ def test_a_run_that_is_proven_is_deleted_and_written_down(lab: Lab) -> None:
     assert 0o600 == (lab.state / "cleaned.jsonl").stat().st_mode & 0o777
 
 
+def test_the_link_to_the_latest_run_goes_with_it(lab: Lab) -> None:
+    """And stays where it leads to another."""
+    RunSpec(lab.root, run="later", seed=3)
+    (lab.root / "latest").symlink_to("mnist/later")
+    lab.clean()
+    assert "later" == (lab.root / "latest").resolve().name
+    (lab.root / "mnist/later").rename(lab.run.path)
+    lab.run = RunSpec(lab.root, run="later", seed=4).finish()
+    (lab.root / "mnist/r1").rename(lab.root / "mnist/earlier")
+    lab.arrive()
+    lab.clean()
+    assert not (lab.root / "latest").is_symlink()
+
+
 def test_a_hub_proves_as_well_as_a_root(tmp_path: Path) -> None:
     """Asked now, over HTTP."""
     lab = Lab(tmp_path)
@@ -277,8 +291,7 @@ def test_what_was_set_aside_is_passed_over_by_everybody(lab: Lab) -> None:
         assert ["other"] == [run.run for run in Replica(lab.root).runs()]
         inventory = Inventory(disk=Disk(), clock=Clock(), settings=AgentSettings())
         inventory.add_root(str(lab.root))
-        inventory.look(Look.SWEEP)
-        assert ["other"] == [run.name for run in inventory.runs]
+        assert ["other"] == [found.run.name for found in inventory.look(Look.SWEEP)]
         aside.rename(lab.run.path)
         delete(set_aside(str(lab.root / "mnist/other"), Disk()), Disk())
 
