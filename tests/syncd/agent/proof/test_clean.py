@@ -291,7 +291,8 @@ def test_what_was_set_aside_is_passed_over_by_everybody(lab: Lab) -> None:
         assert ["other"] == [run.run for run in Replica(lab.root).runs()]
         inventory = Inventory(disk=Disk(), clock=Clock(), settings=AgentSettings())
         inventory.add_root(str(lab.root))
-        assert ["other"] == [found.run.name for found in inventory.look(Look.SWEEP)]
+        found = [log for logs in inventory.look(Look.SWEEP) for log in logs]
+        assert ["other"] == [log.run.name for log in found]
         aside.rename(lab.run.path)
         delete(set_aside(str(lab.root / "mnist/other"), Disk()), Disk())
 
