@@ -13,6 +13,7 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotARunError
+from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
@@ -281,10 +282,14 @@ def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run
 
 
 def _folders(path: str, disk: Disk) -> list[str]:
-    """Return the folders in which runs that were set aside may lie: projects, and the path's own."""
+    """Return the folders in which runs of a path may lie set aside; never one above its root."""
     path = disk.real_path(path)
-    above = os.path.dirname(path)
     if not disk.is_directory(path):
+        # A run that was named may be gone from its place, and nothing else.
+        above = os.path.dirname(path)
         return [above] if disk.is_directory(above) else []
-    below = [os.path.join(path, entry.name) for entry in disk.list(path) if entry.is_directory]
-    return [above, path, *(folder for folder in below if not os.path.basename(folder).startswith("."))]
+    entries = disk.list(path)
+    if sorted_logs([entry.name for entry in entries if entry.is_file]):
+        return [os.path.dirname(path)]
+    below = [entry.name for entry in entries if entry.is_directory and not entry.name.startswith(".")]
+    return [path, *(os.path.join(path, name) for name in below)]

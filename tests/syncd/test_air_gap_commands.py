@@ -209,6 +209,21 @@ def test_a_doubt_is_exit_code_1_and_named(tmp_path: Path) -> None:
     assert ["odd", "unsent"] == sorted(path.name for path in (root / "mnist").iterdir())
 
 
+def test_what_an_earlier_command_left_is_finished_and_nothing_outside_is_touched(tmp_path: Path) -> None:
+    """By the name of a root, a project or a run; a folder above the root is not looked into."""
+    root, to = tmp_path / "root", ("--to", f"file://{tmp_path}/usb")
+    RunSpec(root, run="kept").rows(3)
+    outside = tmp_path / ".r1.0123abcd.deleted"
+    outside.mkdir()
+    for path in (root, root / "mnist", root / "mnist/kept", root / "mnist/gone"):
+        left = root / "mnist/.gone.0123abcd.deleted"
+        left.mkdir()
+        (left / "main.0001.tlog").write_bytes(b"x")
+        assert str(left) in document("clean", path, *to, "--yes")["swept"]
+        assert ["kept"] == [each.name for each in (root / "mnist").iterdir()]
+    assert outside.exists()
+
+
 def test_a_target_that_is_away_deletes_nothing(tmp_path: Path) -> None:
     """Exit code 3."""
     RunSpec(tmp_path / "root").finish()

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
-from tidelog.datastore.replica import Replica
+from tidelog.datastore.replica import Replica, RunListing
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
@@ -172,7 +172,14 @@ class RootTarget:
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run."""
-        listing = await self._do(lambda: self._replica.listing(run.project, run.name))
+
+        def look() -> RunListing | None:
+            # A disk that does not answer holds nothing, too, as far as a look into its folders tells.
+            if not self._disk.is_directory(self.path):
+                self._refuse_away()
+            return self._replica.listing(run.project, run.name)
+
+        listing = await self._do(look)
         if listing is None:
             return None
         return RunContents(
@@ -205,12 +212,18 @@ class RootTarget:
             else Setback(Course.PARK, f"{reason}: {known}")
         )
 
-    @contextmanager
-    def _locked(self, run: Run) -> Iterator[None]:
-        """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
+    def _refuse_away(self) -> None:
+        """Raise OSError where the folder above the root is not there, or the root does not answer."""
         parent = os.path.dirname(self.path)
         if not self._disk.is_directory(parent):
             raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
+        if self._disk.is_there(self.path):
+            self._disk.stat(self.path)
+
+    @contextmanager
+    def _locked(self, run: Run) -> Iterator[None]:
+        """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
+        self._refuse_away()
         lock = os.path.join(self.path, LOCK_NAME)
         fd = self._open_lock(lock)
         try:

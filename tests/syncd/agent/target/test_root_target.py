@@ -135,6 +135,18 @@ def test_a_file_system_without_locks_names_the_other_way(tmp_path: Path) -> None
         asyncio.run(target(tmp_path, Failing("lock", errno.ENOLCK)).append(RUN, NAME, PIECE))
 
 
+def test_a_root_that_does_not_answer_is_away_and_not_empty(tmp_path: Path) -> None:
+    """A question is no answer: nor is the folder above it, where that is not there."""
+    disk = Failing("stat", errno.ENOTCONN)
+    disk.is_directory = lambda path: os.fspath(path) == str(tmp_path)  # type: ignore[method-assign]
+    (tmp_path / "usb").mkdir()
+    for held in (target(tmp_path / "usb", disk), target(tmp_path / "no/usb")):
+        with pytest.raises(SetbackError) as caught:
+            asyncio.run(held.contents(RUN))
+        assert Course.OUTAGE is caught.value.setback.course
+    assert asyncio.run(target(tmp_path / "new").contents(RUN)) is None
+
+
 class PulledOut(Disk):
     """A disk that is pulled out when something is written; the folder it was mounted on stays."""
 
