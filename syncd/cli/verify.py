@@ -81,9 +81,9 @@ class _Tally:
 
     def summary(self, runs: int) -> str:
         """Say in a line how many runs are what."""
-        words = [f"{self.words['equal']} of {counted(runs, 'run')} equal to {self.target}"]
+        words = [f"{self.words['equal']:,} of {counted(runs, 'run')} equal to {self.target}"]
         others = sorted((word, count) for word, count in self.words.items() if word != "equal")
-        return ", ".join([*words, *(f"{count} {word}" for word, count in others)])
+        return ", ".join([*words, *(f"{count:,} {word}" for word, count in others)])
 
     def add(self, verdict: Verdict) -> None:
         """Take a verdict into account, and show it."""

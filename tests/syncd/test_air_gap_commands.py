@@ -215,7 +215,7 @@ def test_what_an_earlier_command_left_is_finished_and_nothing_outside_is_touched
     RunSpec(root, run="kept").rows(3)
     outside = tmp_path / ".r1.0123abcd.deleted"
     outside.mkdir()
-    for path in (root, root / "mnist", root / "mnist/kept", root / "mnist/gone"):
+    for path in (root, root / "mnist", root / "mnist/gone"):
         left = root / "mnist/.gone.0123abcd.deleted"
         left.mkdir()
         (left / "main.0001.tlog").write_bytes(b"x")

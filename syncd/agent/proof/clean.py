@@ -65,6 +65,10 @@ class Finding:
         """Tell whether it may be deleted."""
         return not self.kept and not self.doubts
 
+    def forget(self) -> None:
+        """Let go of what only a deletion needs: the run's names and its whole ledger."""
+        self.sight, self.verdict = {}, None
+
     @property
     def word(self) -> str:
         """Say it in a word."""
