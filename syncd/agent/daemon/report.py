@@ -33,6 +33,7 @@ def report(
         "problems": dict(list(inventory.problems.items())[:LISTED_MAX]),
         "runs": inventory.run_count,
         "runs_awake": inventory.awake_count,
+        "event_overflows": lookout.overflows,
         "sweeps": lookout.sweeps,
         "sweep_s": round(lookout.sweep_s, 3),
         "targets": [_target(agent, now) for agent in agents],
