@@ -110,6 +110,7 @@ def _flags(wishes: Wishes) -> Iterator[str]:
         "--quiet-hours": wishes.quiet_hours,
         "--only": wishes.only,
         "--retry-max": wishes.retry_max,
+        "--metrics": wishes.metrics,
     }
     for flag, value in flags.items():
         for one in value if isinstance(value, list) else [] if value is None else [value]:
