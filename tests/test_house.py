@@ -62,6 +62,7 @@ PURE = (
     "tidelog.datastore.run_outline",
     "tidelog.datastore.sampler",
     "tidelog.datastore.sampling",
+    "tidelog.datastore.same_content",
     "tidelog.datastore.scan",
     "tidelog.datastore.selection",
     "tidelog.datastore.shell",
