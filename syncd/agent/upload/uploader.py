@@ -9,6 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError, NotALogError
@@ -53,6 +54,14 @@ class Done:
     tail: Damage | TornTail | None = None
 
 
+class Ahead(NamedTuple):
+    """A range that was found behind a cursor while the one before it travelled; `size` was the log's."""
+
+    cursor: Cursor
+    found: LogRange
+    size: int
+
+
 def file_task(run: Run, path: str) -> Task:
     """Return the task that stands for one file."""
     return Task(run, LARGE_FILE, path)
@@ -76,7 +85,7 @@ class Uploader:
         self._settings = settings
         self._is_set_aside = is_set_aside
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
-        self._ahead: dict[Task, tuple[Cursor, LogRange]] = {}
+        self._ahead: dict[Task, Ahead] = {}
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
         self._doubted: set[Task] = set()
         self._lost: set[Task] = set()
@@ -127,7 +136,7 @@ class Uploader:
                 return self._pass_over_beginning(task)
             self._remember(task, source)
         cursor = self._cursor(task, source)
-        found = self._take_ahead(task, cursor)
+        found = self._take_ahead(task, source, cursor)
         if found is None:
             found = await asyncio.to_thread(source.next_range, cursor)
         if source.held is None:
@@ -253,15 +262,18 @@ class Uploader:
         """Find the range behind `found`, unless as many are kept as uploads may run at a time."""
         if found.is_last or len(self._ahead) >= self._settings.tasks_max:
             return
+        size = source.size()
         ahead = await asyncio.to_thread(source.next_range, found.after)
-        # The last range may have grown by the time that it is sent.
-        if not ahead.is_last:
-            self._ahead[task] = (found.after, ahead)
+        self._ahead[task] = Ahead(found.after, ahead, size)
 
-    def _take_ahead(self, task: Task, cursor: Cursor) -> LogRange | None:
+    def _take_ahead(self, task: Task, source: LogSource, cursor: Cursor) -> LogRange | None:
         """Return what was found behind this cursor, None where nobody looked there."""
-        behind, ahead = self._ahead.pop(task, (None, None))
-        return ahead if behind == cursor else None
+        ahead = self._ahead.pop(task, None)
+        if ahead is None or ahead.cursor != cursor:
+            return None
+        # The last range may have grown meanwhile.
+        has_grown = ahead.found.is_last and source.size() != ahead.size
+        return None if has_grown else ahead.found
 
     def _remember(self, task: Task, source: LogSource) -> None:
         self._sources[task] = source
