@@ -109,7 +109,7 @@ PURE = (
     "tidelog.syncd.agent.watch.trust",
     "tidelog.syncd.checksum",
     "tidelog.syncd.errors",
-    "tidelog.syncd.hub.keys",
+    "tidelog.syncd.hub.guard.keys",
     "tidelog.syncd.protocol",
     "tidelog.syncd.quantities",
 )

@@ -77,6 +77,13 @@ class Planner:
         return dict(self._setbacks)
 
     @property
+    def next_try(self) -> float | None:
+        """When something that failed is due again (monotonic), None where nothing waits for that."""
+        if self.outage is not None:
+            return self.outage.until
+        return self._waiting[0].due if self._waiting else None
+
+    @property
     def wanted(self) -> int:
         """How many tasks are not done."""
         return len(self._stages)
