@@ -36,8 +36,8 @@ class Done:
     """What one try achieved, for the planner and for those who watch.
 
     `has_more` says that the task has more to send; `entries` are files that became known; `parked` are
-    tasks (of files) that only a person can help; `delivered` the files that the target holds now. `has_lost`
-    says that the target held less than it had acknowledged, and that it gets it again.
+    tasks (of files) that only a person can help; `delivered` the files that the target holds now.
+    `has_lost` says that the target held less than it had acknowledged; it was sent again.
     """
 
     has_more: bool = False
