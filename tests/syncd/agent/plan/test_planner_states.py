@@ -4,6 +4,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -248,7 +249,16 @@ class AnySequence(RuleBasedStateMachine):
         self._forget_turns(stage, run)
 
 
-AnySequence.TestCase.settings = hypothesis_settings(
-    max_examples=120, stateful_step_count=60, deadline=None, database=None
+class ManySequences(AnySequence):
+    """The same, for as long as there is patience."""
+
+
+QUICK = hypothesis_settings(
+    max_examples=250, stateful_step_count=80, deadline=None, database=None, derandomize=True
+)
+AnySequence.TestCase.settings = QUICK
+ManySequences.TestCase.settings = hypothesis_settings(
+    QUICK, max_examples=5000, derandomize=False, print_blob=True
 )
 TestAnySequence: Any = AnySequence.TestCase
+TestManySequences: Any = pytest.mark.proof(ManySequences.TestCase)
