@@ -139,6 +139,13 @@ class AnySequence(RuleBasedStateMachine):
             if retry_after_s is not None and (before is None or self.now >= before.until):
                 assert after.until >= self.now + min(retry_after_s, SETTINGS.retry_after_max_s)
 
+    @rule(course=st.sampled_from([Course.OUTAGE, Course.REFUSED]))
+    def target_is_down(self, course: Course) -> None:
+        for _ in range(4):
+            self.sleep_until_something_is_due()
+            while self.again:
+                self.failed(0, course, None)
+
     @precondition(lambda self: self.again)
     @rule(index=some_index)
     def abandoned(self, index: int) -> None:
