@@ -261,7 +261,7 @@ class ManySequences(AnySequence):
 
 
 QUICK = hypothesis_settings(
-    max_examples=250, stateful_step_count=80, deadline=None, database=None, derandomize=True
+    max_examples=120, stateful_step_count=80, deadline=None, database=None, derandomize=True
 )
 AnySequence.TestCase.settings = QUICK
 ManySequences.TestCase.settings = hypothesis_settings(
