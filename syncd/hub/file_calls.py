@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from tidelog.datastore.replica_files import HeldFile
-from tidelog.syncd.errors import BAD_REQUEST, NOT_FOUND, TOO_LARGE, ProblemError
+from tidelog.syncd.errors import NOT_FOUND, TOO_LARGE, ProblemError
 from tidelog.syncd.hub.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
 from tidelog.syncd.hub.answers import INERT, json_answer
-from tidelog.syncd.hub.body import Body, BodyMemory, receive
+from tidelog.syncd.hub.body import BodyMemory, receive
 from tidelog.syncd.hub.download import send
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.store import FilePart, Store
@@ -88,7 +88,6 @@ class FileCalls:
             decode_boolean(UPLOAD_COMPLETE, request.headers.get(UPLOAD_COMPLETE)),
         )
         async with receive(request, self._memory, self._limits) as body:
-            _check_part(part, body)
             held = await self._store.put_part(address, body, part)
         document = {"upload_offset": held.offset, "upload_complete": held.is_complete}
         return json_answer(document, headers=_headers(held))
@@ -99,19 +98,6 @@ class FileCalls:
         if length > limit:
             raise ProblemError(TOO_LARGE, f"the file has {length} bytes; this hub takes up to {limit}")
         return length
-
-
-def _check_part(part: FilePart, body: Body) -> None:
-    """Refuse a part that says of itself what cannot be; a compressed one is judged by its digest."""
-    if body.is_compressed:
-        return
-    end = part.offset + len(body.sent)
-    if end > part.length or part.is_last != (end == part.length):
-        raise ProblemError(
-            BAD_REQUEST,
-            f"the part ends at {end} of {part.length} bytes, and {UPLOAD_COMPLETE} says "
-            f"{encode_boolean(value=part.is_last)}",
-        )
 
 
 def _sha256(request: web.Request) -> str:

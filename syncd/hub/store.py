@@ -16,11 +16,12 @@ from tidelog.datastore.replica import Replica, RunListing, RunName
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.errors import BAD_REQUEST, ProblemError
 from tidelog.syncd.hub.address import FileAddress, LogAddress, RunAddress
 from tidelog.syncd.hub.body import Body
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.locks import Locks
-from tidelog.syncd.protocol import Range
+from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
 
@@ -131,6 +132,7 @@ class Store:
 
     def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         data = body.decode(self._limits.wire)
+        _check_part(part, len(data))
         files = self._replica.files
         held = files.held(*address, sha256=part.sha256)
         if held is not None and held.is_complete:
@@ -176,3 +178,14 @@ class Store:
     async def _each(self, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while block := await self._read(lambda: next(blocks, b"")):
             yield block
+
+
+def _check_part(part: FilePart, size: int) -> None:
+    """Refuse a part that says of itself what cannot be; its digest held, so nobody has cut it short."""
+    end = part.offset + size
+    if end > part.length or part.is_last != (end == part.length):
+        raise ProblemError(
+            BAD_REQUEST,
+            f"the part ends at {end} of {part.length} bytes, and {UPLOAD_COMPLETE} says "
+            f"{encode_boolean(value=part.is_last)}",
+        )

@@ -293,7 +293,7 @@ class Agent:
         if done.has_lost and not self._has_told_loss:
             self._has_told_loss = True
             self._tell(
-                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as if it came from "
+                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as if it were "
                 "an older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
             )
         for damage in news:
