@@ -109,7 +109,7 @@ def test_a_request_that_fails_as_a_whole(call: Call, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_each_class_of_bytes_breaks_in_each_way(call: Call, tmp_path: Path) -> None:
-    """Cut, reset, closed by half, altered, doubled, left out; a byte that is altered is never accepted."""
+    """Cut, reset, closed by half, altered, doubled, left out: what arrives is what was sent."""
     actions = [action for action in Action if action is not Action.STALL]
     breaks = [Break(*each, seed=1) for each in product(actions, places_of(call))]
     breaks += [Break(Action.STALL, place) for place in (Place.REQUEST_GAP, Place.STATUS_LINE)]
