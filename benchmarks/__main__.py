@@ -13,6 +13,7 @@ from benchmarks.reading.roster import ROWS as READ_ROWS
 from benchmarks.roster import ROWS
 
 ROUNDS = 5
+CHECKPOINT_MIB = 2048
 HERE = Path(__file__).parent
 
 EXAMPLES = """\
@@ -23,12 +24,12 @@ parts:
   large      the summary and one metric of a log of over 1 GB; only where it is named
   listing    a root of 10,000 runs
   follow     from log() in one process to follow() in another
-  upload     agent to hub
+  upload     agent to hub: rows, many runs, many images, a checkpoint; beside wandb sync, rsync, rclone
 
 examples:
   python -m benchmarks                                        all but `large`, 15 minutes on 2 cores
   python -m benchmarks --only tidelog,bare --rounds 3 --rows 20000    a quick look
-  python -m benchmarks --only upload --rounds 1               agent to hub alone
+  python -m benchmarks --only upload --rounds 1 --checkpoint-mib 64   agent to hub alone, 4 minutes
   python -m benchmarks --only reading,large,listing,follow --read-rows 100000,10000000
                                          what `make bench-read` runs: 20 minutes, 4 GB in --dir
   python -m benchmarks --rounds 1 --output /tmp/look          leave the checked-in results alone
@@ -54,7 +55,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="tidelog-bench-", dir=chosen.dir) as name:
             folder = Path(name)
-            choices = Choices(names, chosen.rows, chosen.read_rows, chosen.rounds, folder, _tell)
+            choices = Choices(
+                names, chosen.rows, chosen.read_rows, chosen.rounds, chosen.checkpoint_mib, folder, _tell
+            )
             found = _measure(parts, choices, chosen.output)
     except KeyboardInterrupt:
         print("interrupted: the parts that were measured to their end are written", file=sys.stderr)
@@ -103,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[READ_ROWS],
         metavar="N,...",
         help=f"rows in the files that are read (default: {READ_ROWS})",
+    )
+    parser.add_argument(
+        "--checkpoint-mib",
+        type=_positive,
+        default=CHECKPOINT_MIB,
+        metavar="N",
+        help="size of the one large file that is uploaded (default: %(default)s)",
     )
     parser.add_argument(
         "--dir", type=Path, help="where the peers write; a disk that you mean to measure"

@@ -1,12 +1,13 @@
-"""The floor of an upload: aiohttp moves a file in PUTs of 1 MiB, one after the other. No checks at all.
+"""The limit of an upload: aiohttp moves bytes in PUTs of 1 MiB, one after the other. No checks at all.
 
 python benchmarks/bare_http.py serve PORT FOLDER (no-fsync|fsync)     until SIGTERM
-python benchmarks/bare_http.py put PORT FILE                          all of FILE, then ends
+python benchmarks/bare_http.py put PORT FOLDER                        all files below it, then ends
 """
 
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 
 import aiohttp
 from aiohttp import web
@@ -32,21 +33,34 @@ def serve(port: int, folder: str, *, is_synced: bool) -> None:
     web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
-async def put(port: int, path: str) -> None:
-    """Send a file over one connection, each body after the answer to the one before."""
-    fd = os.open(path, os.O_RDONLY)
+async def put(port: int, folder: str) -> None:
+    """Send what lies below a folder over one connection, a body after the answer to the one before."""
     async with aiohttp.ClientSession(raise_for_status=True) as session:
-        offset = 0
-        while body := os.pread(fd, BODY_BYTES, offset):
+        for body in bodies(folder):
             async with session.put(f"http://127.0.0.1:{port}/file", data=body):
-                offset += len(body)
+                pass
+
+
+def bodies(folder: str) -> Iterator[bytes]:
+    """Yield the bytes of all files, one behind the other, cut into bodies."""
+    body = b""
+    for directory, _folders, names in os.walk(folder):
+        for name in sorted(names):
+            with open(os.path.join(directory, name), "rb", buffering=0) as file:
+                while more := file.read(BODY_BYTES - len(body)):
+                    body = body + more if body else more
+                    if len(body) == BODY_BYTES:
+                        yield body
+                        body = b""
+    if body:
+        yield body
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", port, folder, ("fsync" | "no-fsync") as mode]:
             serve(int(port), folder, is_synced=mode == "fsync")
-        case ["put", port, path]:
-            asyncio.run(put(int(port), path))
+        case ["put", port, folder]:
+            asyncio.run(put(int(port), folder))
         case _:
             sys.exit(__doc__)

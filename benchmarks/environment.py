@@ -51,7 +51,7 @@ class Environment:
 
         InstallError where it cannot be had; the other peers go on without it.
         """
-        pinned = self._pinned(package)
+        pinned = self.pinned(package)
         stamp = self.folder / ".venv" / "installed" / pinned
         if stamp.exists():
             return
@@ -69,7 +69,8 @@ class Environment:
     def _requirements(self) -> Path:
         return self.folder / "requirements.txt"
 
-    def _pinned(self, package: str) -> str:
+    def pinned(self, package: str) -> str:
+        """Return a package with its version, as `requirements.txt` has it. Raises InstallError."""
         for line in self._requirements.read_text().splitlines():
             if line.startswith(f"{package}=="):
                 return line.strip()

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import follow, large_log, listing, monitor, rounds, tables, training, upload
+from benchmarks import follow, large_log, listing, monitor, rounds, tables, training
 from benchmarks.reading import rounds as reading_rounds
 from benchmarks.reading import tables as reading_tables
 from benchmarks.roster import ROSTER, choose
+from benchmarks.uploading import jobs
+from benchmarks.uploading import rounds as uploading_rounds
+from benchmarks.uploading import tables as uploading_tables
 
 Results = Sequence[Any]
 
@@ -21,6 +24,7 @@ class Choices:
     rows: int
     read_rows: Sequence[int]
     rounds: int
+    checkpoint_mib: int
     folder: Path
     tell: Callable[[str], None]
 
@@ -53,7 +57,10 @@ def _train(chosen: Choices) -> Results:
 
 
 def _upload(chosen: Choices) -> Results:
-    return upload.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
+    sizes = jobs.Sizes(checkpoint_bytes=chosen.checkpoint_mib * jobs.MIB)
+    return uploading_rounds.run(
+        rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell, sizes=sizes
+    )
 
 
 def _read(chosen: Choices) -> Results:
@@ -78,16 +85,6 @@ def _ask_a_large_log(chosen: Choices) -> Results:
     return large_log.run(rounds=chosen.rounds, folder=chosen.folder, tell=chosen.tell)
 
 
-def _carried_before(told: dict[str, Any]) -> upload.Way:
-    """Return a way as `as_json` told it: it can be shown, not gone again."""
-
-    def carry(_log: Path, _folder: Path) -> upload.Carried:
-        raise upload.UploadError(f"{told['name']} was carried by another command")
-
-    carried = [upload.Carried(**each) for each in told["carried"]]
-    return upload.Way(**{**told, "carried": carried}, carry=carry, rows_of="")
-
-
 PARTS = (
     Part("logging", _log, rounds.Result.from_json, tables.logging_section, tables.logged),
     Part("training", _train, training.Result.from_json, training.section, training.terminal),
@@ -109,7 +106,13 @@ PARTS = (
     Part("listing", _list, listing.Result.from_json, listing.section, listing.terminal),
     Part("follow", _follow, follow.Result.from_json, follow.section, follow.terminal),
     Part("monitor", _monitor, monitor.Result.from_json, monitor.section, monitor.terminal),
-    Part("upload", _upload, _carried_before, tables.upload_section, tables.uploads),
+    Part(
+        "upload",
+        _upload,
+        uploading_rounds.Result.from_json,
+        uploading_tables.section,
+        uploading_tables.terminal,
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""Logging and uploading as Markdown: ratios to the bare loop first, then absolute numbers. No I/O."""
+"""Logging as Markdown: ratios to the bare loop first, then absolute numbers. No I/O."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,7 +7,6 @@ from benchmarks import markdown
 from benchmarks.markdown import table
 from benchmarks.roster import FLOOR, OWN
 from benchmarks.rounds import CPU_ROWS, Result
-from benchmarks.upload import LARGE_BYTES, MIB, SMALL_BYTES, Way
 
 
 class Quantity(NamedTuple):
@@ -51,14 +50,6 @@ INTRODUCTION = """\
 The same work for all: rows of 5 floats and 1 int, logged back to back; medians of {rounds} rounds, in
 each of which every peer had its turn."""
 
-UPLOAD = """\
-## Agent to hub, over loopback
-
-One log, from a process that starts for it to a hub on the same machine. The rate is that of the
-bytes by which a log of {large_mib} MiB is longer than one of {small_mib} MiB. The bare ends move
-bodies of 1 MiB in PUTs, one after the other, and check nothing; tidelog's hub checks every chunk and
-answers after its fsync. What arrived is compared byte for byte. Memory is the largest resident size."""
-
 METHOD = """\
 ### How logging was measured
 
@@ -95,14 +86,6 @@ def logging_section(results: Sequence[Result], rounds: int) -> str:
     return "\n\n".join(parts)
 
 
-def upload_section(ways: Sequence[Way], _rounds: int) -> str:
-    """Return the section of the page on uploading; there is none where nothing arrived."""
-    small_mib, large_mib = SMALL_BYTES // MIB, LARGE_BYTES // MIB
-    introduction = UPLOAD.format(small_mib=small_mib, large_mib=large_mib)
-    shown = uploads(ways)
-    return f"{introduction}\n\n{shown}" if shown else ""
-
-
 def logged(results: Sequence[Result]) -> str:
     """Return the absolute table of logging, for the screen."""
     measured = [result for result in results if not result.failure]
@@ -125,28 +108,6 @@ def _absolute(measured: Sequence[Result], *, with_rows: bool) -> str:
     if with_rows:
         titles += ["rows logged", "when `log()` has returned, the row is"]
         lines = [[*line, f"{r.rows:,}", r.returned] for line, r in zip(lines, measured, strict=True)]
-    return table(titles, lines)
-
-
-def uploads(ways: Sequence[Way]) -> str:
-    """Return the table of uploading, of the ways that arrived."""
-    ways = [way for way in ways if not way.failure]
-    if not ways:
-        return ""
-    floor = ways[0].rate_mb_s
-    lines = [
-        [
-            way.name,
-            f"{way.rate_mb_s / floor:.2f}",
-            f"{way.rate_mb_s:.0f}",
-            f"{way.start_s:.2f}",
-            f"{way.peak_mb('agent'):.0f}",
-            f"{way.peak_mb('hub'):.0f}",
-        ]
-        for way in ways
-    ]
-    small = f"{SMALL_BYTES // MIB} MiB from start to end, s"
-    titles = ["", "times the first", "MB/s", small, "agent, MB", "hub, MB"]
     return table(titles, lines)
 
 

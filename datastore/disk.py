@@ -6,7 +6,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 import builtins
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -23,6 +23,18 @@ class Entry(NamedTuple):
     name: str
     is_directory: bool
     is_file: bool
+
+
+class Room(NamedTuple):
+    """The room of a file system, and what of it an ordinary account may still take.
+
+    `files` is 0 where the file system has no table of them that could be full.
+    """
+
+    size_bytes: int
+    free_bytes: int
+    files: int
+    free_files: int
 
 
 class Disk:
@@ -79,6 +91,12 @@ class Disk:
         """Return once the file's bytes and length are on the disk."""
         _fdatasync(fd)
 
+    def start_writing(self, fd: int) -> None:
+        """Let the system begin to bring a file's bytes to the disk; a hint that promises nothing."""
+        if hasattr(os, "posix_fadvise"):
+            # What is not on the disk cannot be forgotten: Linux starts to write it, and keeps it.
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def close(self, fd: int) -> None:
         """Close a descriptor."""
         os.close(fd)
@@ -134,6 +152,34 @@ class Disk:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""
         self._appear(path, (data,), mode=mode)
 
+    def replace_all(self, files: Sequence[tuple[StrPath, bytes]], *, mode: int = 0o666) -> None:
+        """Let files appear, each whole or not at all; all are on the disk on return.
+
+        None appears before the bytes of all are safe. Each has a descriptor until then.
+        """
+        staged: list[tuple[int, str, StrPath]] = []
+        try:
+            for path, data in files:
+                temporary = self.temporary_beside(path)
+                staged.append((self.create(temporary, mode=mode), temporary, path))
+                self._write_whole(staged[-1][0], data)
+                # Once all bytes are on their way, a file system syncs many files at little more than
+                # the price of one.
+                self.start_writing(staged[-1][0])
+            for fd, _temporary, _path in staged:
+                self.fdatasync(fd)
+            for _fd, temporary, path in staged:
+                self.move(temporary, path)
+            for folder in dict.fromkeys(os.path.dirname(os.fspath(path)) for path, _data in files):
+                self.sync_directory(folder or ".")
+        except BaseException:
+            for _fd, temporary, _path in staged:
+                self.remove(temporary)
+            raise
+        finally:
+            for fd, _temporary, _path in staged:
+                self.close(fd)
+
     def place(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
         """Let a file appear whole, or not at all; until `sync_file` a power cut may undo it."""
         self._appear(path, (data,), mode=mode, is_synced=False)
@@ -165,9 +211,7 @@ class Disk:
         try:
             try:
                 for block in blocks:
-                    view = memoryview(block)
-                    while view:
-                        view = view[self.write(fd, view) :]
+                    self._write_whole(fd, block)
                 if is_synced:
                     self.fdatasync(fd)
             finally:
@@ -179,6 +223,11 @@ class Disk:
         except BaseException:
             self.remove(temporary)
             raise
+
+    def _write_whole(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.write(fd, view) :]
 
     def temporary_beside(self, path: StrPath) -> str:
         """Return a fresh name in the same folder that every reader knows to leave alone."""
@@ -281,6 +330,20 @@ class Disk:
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of a path, through symbolic links."""
         return os.stat(path)
+
+    def room(self, path: StrPath) -> Room:
+        """Return how much there is, and is left, of the file system under a path."""
+        status = os.statvfs(path)
+        return Room(
+            status.f_blocks * status.f_frsize,
+            status.f_bavail * status.f_frsize,
+            status.f_files,
+            status.f_favail,
+        )
+
+    def link_target(self, path: StrPath) -> str:
+        """Return what a symbolic link holds."""
+        return os.readlink(path)
 
     def real_path(self, path: StrPath) -> str:
         """Return the absolute path behind all symbolic links; it need not be there."""

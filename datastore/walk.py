@@ -3,7 +3,6 @@
 It stops where `Scanner` would have something to say, and leaves saying it to `Scanner`.
 """
 
-import struct
 from functools import cache
 from itertools import count
 
@@ -37,6 +36,8 @@ STRETCH_BYTES_MAX = 256 * 1024
 
 STRETCH_CHUNKS_MIN = 16
 """Fewer chunks are looked at one by one."""
+
+_EACH_BYTE = bytes(range(256))
 
 BLOCK_BYTES = 1024 * 1024
 """So much of a log is read at once."""
@@ -149,12 +150,11 @@ class _Stretch:
         return chunks
 
     def _count_in_order(self, chunks: int) -> int:
-        numbers = struct.pack(f"<{chunks}I", *range(self._seq, self._seq + chunks))
         for byte in range(NUMBER_BYTES):
             column = self._column(SEQ_AT + byte, chunks)
-            expected = numbers[byte : chunks * NUMBER_BYTES : NUMBER_BYTES]
-            if column != expected:
-                chunks = next(i for i in count() if column[i] != expected[i])
+            due = _column_of_numbers(byte, self._seq, chunks)
+            if column != due:
+                chunks = next(i for i in count() if column[i] != due[i])
         return chunks
 
     def _linked(self, chunks: int) -> bytearray:
@@ -184,6 +184,18 @@ class _Stretch:
             else:
                 damaged = middle
         return sound
+
+
+def _column_of_numbers(byte: int, first: int, numbers: int) -> bytes:
+    """Return one byte, 0 is the lowest, of each of so many numbers in their order."""
+    if byte == 0:
+        return (_EACH_BYTE * (numbers // 256 + 2))[first % 256 : first % 256 + numbers]
+    column, period = b"", 256**byte
+    while len(column) < numbers:
+        number = first + len(column)
+        alike = min(period - number % period, numbers - len(column))
+        column += bytes((number // period % 256,)) * alike
+    return column
 
 
 @cache

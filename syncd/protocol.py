@@ -211,7 +211,7 @@ def decode_damage(value: str | None, *, ranges_max: int) -> tuple[Range, ...]:
 
 
 def encode_problem(slug: str, detail: str) -> str:
-    """Return the value of `Tidelog-Problem`: code and sentence, for answers that have no body."""
+    """Return the value of `Tidelog-Problem`: the code, and the sentence as a header can have it."""
     return f"{slug} {quote(detail, safe=SENTENCE_SAFE, errors='replace')[:SENTENCE_CHARS_MAX]}"
 
 

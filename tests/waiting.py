@@ -1,5 +1,6 @@
 """Waits in tests for what other processes do: asked again and again, until a deadline."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,3 +19,14 @@ def until(question: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> 
             return answer
         assert time.monotonic() < deadline, f"still {answer!r} after {patience_s} s"
         time.sleep(0.005)
+
+
+async def until_async(question: Callable[[], Answer], *, patience_s: float = PATIENCE_S) -> Answer:
+    """Do the same, and let the event loop go on meanwhile."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"still {answer!r} after {patience_s} s"
+        await asyncio.sleep(0.005)

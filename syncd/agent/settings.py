@@ -11,14 +11,30 @@ class AgentSettings:
 
     tail_interval_s: float = 0.5
     """Between two looks at the logs that may be growing, and at the lists of runs."""
+    hint_pause_s: float = 0.05
+    """After a hint, before the look that it brings forward: more hints may come with it."""
     runs_interval_s: float = 10.0
-    """Between two looks at the times of all run directories, unless a hint comes before."""
+    """Between two looks at the times of all run directories, and at what patterns of roots match."""
     sweep_interval_s: float = 300.0
     """Between two sweeps that list every run directory, whatever its time says."""
-    live_s: float = 3600.0
-    """A log without a final chunk counts as live for so long after it last grew."""
+    tail_share: float = 0.2
+    sweep_share: float = 0.01
+    """Looks come more seldom where they would else take more than this share of the time."""
+    slice_s: float = 0.02
+    slice_logs: int = 200
+    """So long goes a look on, and so many logs it finds, until it lets others have their turn."""
+    fresh_max: int = 500
+    """A look at the tails takes in so many new runs; a look at all runs takes in the rest."""
+    live_s: float = 6 * 3600.0
+    """A log without a final chunk counts as live for so long after it was last seen to grow."""
     settle_s: float = 2.0
-    """A directory that changed so recently is listed again: its time may be too coarse to tell."""
+    """A directory is listed again until it kept its time for so long: times are coarse."""
+    old_s: float = 24 * 3600.0
+    """A directory whose time lies further back is not: no two clocks differ so much."""
+    trust_s: float = 1.0
+    """An event that comes later than this after the change was seen is as good as none."""
+    watches_max: int = 4096
+    """So many directories are watched for events; those beyond it are found by looking."""
 
     tasks_max: int = 3
     """Uploads at a time, to one target."""
@@ -50,6 +66,12 @@ class AgentSettings:
     drain_s: float = 10.0
     """After SIGTERM, requests under way have this long to be answered."""
 
+    status_bytes_max: int = 1024 * 1024
+    """For one status, so much of the logs is read to count the rows to send; the rest is estimated."""
+    status_files_max: int = 20_000
+    """Of the files to send, so many are looked at one by one; beyond that they are estimated."""
+    status_entries_max: int = 1000
+    """A list in a status has at most so many entries; the count beside it is whole."""
     control_line_bytes_max: int = 64 * 1024
     state_bytes_max: int = 1 << 30
     """The size of the LMDB map; address space, not memory."""

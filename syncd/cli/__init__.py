@@ -19,14 +19,27 @@ class LazyGroup(click.Group):
     SUMMARIES: ClassVar[dict[str, str]] = {
         "login": "Save the hub's address and an API key.",
         "start": "Watch folders of runs and upload what is new, until SIGTERM.",
+        "watch": "Watch more folders, or a pattern of folders.",
+        "unwatch": "Watch folders no more.",
         "sync": "Upload runs once, until all of it is acknowledged.",
         "status": "Show what is uploaded, waiting and parked.",
         "verify": "Compare runs on the disk with what the hub holds.",
+        "top": "Show the same as a live screen.",
+        "pack": "Put runs into one archive, to be carried where no network goes.",
+        "unpack": "Take such an archive in, and give a receipt for it.",
+        "clean": "Delete runs that are proven to be whole on a target.",
+        "logs": "Show what the daemon has told.",
+        "doctor": "Look at all that an agent needs, and say what to do.",
+        "install": "Let the agent, or a hub, run as a service of the system.",
+        "uninstall": "End that service and forget it.",
         "retry": "Try parked items again.",
+        "pause": "Send nothing for a while.",
+        "resume": "End a pause.",
         "off": "Record the runs of a folder offline: nothing of them is uploaded by itself.",
         "on": "Upload the runs of a folder while they are recorded.",
         "serve": "Run a hub: receive runs and keep them.",
         "key": "Create, list and revoke the API keys of a hub.",
+        "completion": "Let a shell complete commands, options and paths.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

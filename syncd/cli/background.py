@@ -18,9 +18,8 @@ from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import find_addresses
 from tidelog.syncd.cli.console import BAD_USAGE
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.log_file import LOG_NAME
 
-LOG_NAME = "daemon.log"
-LOG_BYTES_MAX = 1024 * 1024
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
 
@@ -36,10 +35,9 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
         open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=config.settings)
     try:
         # The daemon runs in no folder: a hub that this one's settings name is handed over by name.
-        named = structs.replace(
-            wishes, targets=[a.url for a in addresses] if not config.targets else None
-        )
-        process = _detach(roots, named, directory, disk)
+        if not config.targets:
+            wishes = structs.replace(wishes, targets=[address.url for address in addresses])
+        process = _detach(roots, wishes, directory, disk)
     except OSError as error:
         raise no_state(directory, error) from error
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -49,7 +47,7 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
         if process.poll() not in (None, BAD_USAGE):
             break  # With exit code 2 another daemon was faster: it will answer.
         time.sleep(START_POLL_S)
-    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why")
+    raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why: `syncd logs`")
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -85,13 +83,14 @@ def _detach(
 ) -> "subprocess.Popen[bytes]":
     disk.make_directory(directory, mode=0o700)
     path = directory / LOG_NAME
-    if disk.is_file(path) and disk.stat(path).st_size > LOG_BYTES_MAX:
-        disk.rename(path, directory / f"{LOG_NAME}.1")
-    log = disk.open_append(path, mode=0o600)
+    log = disk.open_append(path, mode=0o600)  # For what goes wrong before the daemon opens it itself.
     try:
         arguments = [part for root in roots for part in ("--root", root)]
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tidelog.syncd", "start", *_flags(wishes), *arguments],
+            [
+                *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--log-file", str(path)),
+                *(*_flags(wishes), *arguments),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -111,6 +110,7 @@ def _flags(wishes: Wishes) -> Iterator[str]:
         "--quiet-hours": wishes.quiet_hours,
         "--only": wishes.only,
         "--retry-max": wishes.retry_max,
+        "--metrics": wishes.metrics,
     }
     for flag, value in flags.items():
         for one in value if isinstance(value, list) else [] if value is None else [value]:

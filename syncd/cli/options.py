@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from tidelog.syncd.log_lines import FORMATS, TEXT
 from tidelog.syncd.quantities import parse_amount, parse_span
 
 
@@ -41,6 +42,11 @@ to_option = click.option(
 )
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+receipt_option = click.option(
+    "--receipt",
+    metavar="FILE",
+    help="Ask no target: believe what this receipt says, or all those beside the runs of a folder.",
+)
 targets_option = click.option(
     "--to",
     multiple=True,
@@ -48,6 +54,24 @@ targets_option = click.option(
     help="A target: http(s)://HOST of a hub, or file:///FOLDER of another root; say it as often as "
     "needed. Without it: `targets` of config.toml, TIDELOG_HUB, or the hub that `syncd login` stored.",
 )
+
+
+def log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what says where a service tells what it does, and in which form."""
+    to_file = click.option(
+        "--log-file",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write the log there, as JSON, instead of to stderr; it is kept below 3 MB, in 3 parts.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default=TEXT,
+        show_default=True,
+        help="The form of the lines on stderr.",
+    )
+    return form(to_file(command))
 
 
 def sending_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,11 +2,17 @@
 
 import asyncio
 import logging
+import os
 import signal
 
 import click
 
+from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
+from tidelog.syncd.cli.options import log_options
+from tidelog.syncd.listen import Listen
+from tidelog.syncd.logging_setup import set_up_logging
+from tidelog.syncd.notify import Notifier
 from tidelog.syncd.protocol import DEFAULT_LISTEN
 
 EPILOG = """\b
@@ -14,6 +20,8 @@ Examples:
   syncd serve --data hub/
   syncd key create laptop --data hub/      a key for an agent
   syncd serve --data hub/ --listen 0.0.0.0:7070
+\b
+Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 """
 
 
@@ -29,13 +37,14 @@ Examples:
     metavar="HOST:PORT",
     help=f"Where to accept requests, by default {DEFAULT_LISTEN}; port 0 takes any free one.",
 )
-def command(data: str, listen: str | None) -> None:
+@log_options
+def command(data: str, listen: str | None, log_format: str, log_file: str | None) -> None:
     """Run a hub: receive runs, keep them as run directories, and tell what it holds.
 
     Requests need an API key (`syncd key create`). The hub speaks plain HTTP: on anything but the
     loopback address, put a TLS proxy in front of it.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    set_up_logging(log_format, log_file, os.environ, Disk(), level=logging.WARNING)
     if listen is None:
         setting = read_settings().get("listen")
         listen = setting.value if setting is not None else DEFAULT_LISTEN
@@ -44,14 +53,19 @@ def command(data: str, listen: str | None) -> None:
 
 async def _serve(data: str, listen: str) -> None:
     # The other subcommands need no web server: they must not wait for its import.
-    from tidelog.syncd.hub.server import HubServer, Listen
+    from tidelog.syncd.hub.server import HubServer
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    notifier = Notifier.from_environment(os.environ, pid=os.getpid())
     async with HubServer(data, listen=Listen.parse(listen)) as hub:
         click.echo(f"hub listening on {hub.url}", err=True)
         if not hub.keys.keys():
             click.echo(f"no API key yet: syncd key create NAME --data {data}", err=True)
+        notifier.ready()
+        beating = asyncio.ensure_future(notifier.beat(lambda: f"serves {data} on {hub.url}"))
         await stop.wait()
+        notifier.stopping()
+        beating.cancel()

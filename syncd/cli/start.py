@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from tidelog.datastore.settings import read_settings
 from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.daemon.control import socket_path
 from tidelog.syncd.agent.daemon.lock import Holder, Lock, acquire, holder_of, state_directory
+from tidelog.syncd.agent.daemon.log_place import log_place
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import find_addresses
 from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
-from tidelog.syncd.cli.options import sending_options, targets_option
+from tidelog.syncd.cli.options import log_options, sending_options, targets_option
+from tidelog.syncd.logging_setup import set_up_logging, teller
+from tidelog.syncd.notify import Notifier
 
 DEFAULT_ROOT = "tidelog"
 
@@ -33,6 +37,7 @@ Examples:
   syncd start --to https://hub.lab --to file:///mnt/copy
   syncd start --limit-rate 2M --quiet-hours 'mon-fri 08:00-18:00'
   syncd start --background --root runs/      return once a daemon watches it
+  syncd start --log-format json 2>> syncd.jsonl
 \b
 What the flags say can stand in [sync] of config.toml as well; SIGHUP reads it again.
 Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
@@ -58,17 +63,27 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 )
 @click.option("--background", is_flag=True, help="Hand the roots to the daemon that runs, or start one.")
 @click.option(
+    "--metrics",
+    envvar="TIDELOG_METRICS",
+    metavar="HOST:PORT",
+    help="Answer Prometheus at http://HOST:PORT/metrics, to whoever can connect, like 127.0.0.1:9464.",
+)
+@click.option(
     "--retry-max",
     "retry_max_s",
     type=click.FloatRange(min=0.01),
     metavar="SECONDS",
     help=f"The longest wait between two tries, {AgentSettings().backoff_max_s:g} if nothing is said.",
 )
+@log_options
 def command(
     roots: tuple[str, ...],
     to: tuple[str, ...],
     quiet_hours: tuple[str, ...],
     retry_max_s: float | None,
+    metrics: str | None,
+    log_format: str,
+    log_file: str | None,
     *,
     background: bool,
     **sending: Any,
@@ -84,6 +99,7 @@ def command(
         targets=list(to) or None,
         quiet_hours=list(quiet_hours) or None,
         retry_max=retry_max_s,
+        metrics=metrics,
         **sending,
     )
     if background:
@@ -92,13 +108,20 @@ def command(
     read_config(wishes, os.environ, disk)
     lock = _take(directory, disk)
     try:
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-        asyncio.run(_serve(wishes, watched, directory, disk, lock))
+        set_up_logging(log_format, log_file, os.environ, disk)
+        asyncio.run(_serve(wishes, watched, directory, disk, lock, log_file))
     finally:
         lock.release()
 
 
-async def _serve(wishes: Wishes, roots: Sequence[str], directory: Path, disk: Disk, lock: Lock) -> None:
+async def _serve(
+    wishes: Wishes,
+    roots: Sequence[str],
+    directory: Path,
+    disk: Disk,
+    lock: Lock,
+    log_file: str | None,
+) -> None:
     # The commands that only ask a daemon need neither LMDB nor the watcher.
     from tidelog.syncd.agent.daemon.service import Service
     from tidelog.syncd.agent.upload.state import LmdbState
@@ -128,7 +151,9 @@ async def _serve(wishes: Wishes, roots: Sequence[str], directory: Path, disk: Di
             socket=socket,
             disk=disk,
             clock=clock,
-            tell=log.warning,
+            tell=teller(log),
+            notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
+            about={"version": version("tidelog"), "log": log_place(log_file, os.environ, disk)},
         )
         for root in roots or state.roots() or service.config.roots or [_default_root(disk)]:
             service.add_root(root)

@@ -15,8 +15,10 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.plan.pace import Pace
+from tidelog.syncd.agent.proof.verify import logs_by_run
 from tidelog.syncd.agent.target.connect import open_target
-from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.target.credentials import FILE, Address, find_address
+from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
@@ -24,12 +26,14 @@ from tidelog.syncd.agent.watch.selection import SelectedLog, select_logs
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, sending_options, to_option
 from tidelog.syncd.cli.progress_bar import make_display
+from tidelog.syncd.cli.receipt import Receipts, give_receipts, on_sticks
 
 EPILOG = """\b
 Examples:
   syncd sync tidelog/latest                      the run that was started last
   syncd sync tidelog/ --to https://hub.lab       every run of a root
   syncd sync runs/mnist --to file:///mnt/stick   to another root
+  syncd sync /mnt/stick --to https://hub.lab     and on from there
 \b
 Exit code: 0 all of it is acknowledged, 1 something is parked or damaged,
 2 bad usage, 3 the target was unreachable for --timeout, 130 interrupted.
@@ -42,6 +46,7 @@ EXIT_CODES = {
     Ending.STUCK: PARKED,
     Ending.UNREACHABLE: UNREACHABLE,
 }
+REACHED = (Ending.WHOLE, Ending.PARKED, Ending.DAMAGED)
 
 
 @click.command("sync", epilog=EPILOG)
@@ -64,21 +69,27 @@ def command(
     """Upload runs once, until the target has acknowledged all of it.
 
     PATH is a run, a project, a root, or a single log. Run it as often as you like, also while a
-    daemon runs: what the target holds already is not sent again.
+    daemon runs: what the target holds already is not sent again. Of runs on a stick, which
+    `syncd sync --to file://...` filled, a receipt is left there: what the target says that it holds.
     """
     disk = Disk()
     config = read_config(Wishes(**sending), os.environ, disk)
     address = find_address(to, os.environ, disk)
+    if address.scheme == FILE:
+        refuse_nested(address.path, paths, disk=disk)
     logs = list(dict.fromkeys(log for path in paths for log in select_logs(path, disk)))
     try:
         ending, agent = asyncio.run(_sync(address, config, logs, disk, timeout_s))
     except KeyboardInterrupt:
         say("interrupted; what was acknowledged stays, run the command again to go on")
         raise SystemExit(INTERRUPTED) from None
+    runs = on_sticks(logs_by_run(logs), disk) if ending in REACHED else {}
+    receipts = asyncio.run(give_receipts(to, runs, disk)) if runs else Receipts()
     if is_json:
-        print_json(_document(ending, agent))
+        print_json({**_document(ending, agent), "receipt": receipts.document()})
     _report(ending, agent, paths, to)
-    raise SystemExit(EXIT_CODES[ending])
+    receipts.tell()
+    raise SystemExit(EXIT_CODES[ending] or (PARKED if receipts.problems else WHOLE))
 
 
 async def _sync(

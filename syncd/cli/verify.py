@@ -1,34 +1,32 @@
 """`syncd verify`: compare runs on the disk with what the target holds."""
 
 import asyncio
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.text import counted, size_text
+from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
-from tidelog.syncd.agent.proof.verify import Verdict, bytes_of, logs_by_run, verify_run
-from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.target.connect import open_target
-from tidelog.syncd.agent.target.credentials import Address, find_address
+from tidelog.syncd.agent.proof.verify import Verdict, bytes_of, logs_by_run, verify_all
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
-from tidelog.syncd.cli.options import json_option, paths_argument, to_option
+from tidelog.syncd.cli.meter import meter
+from tidelog.syncd.cli.options import json_option, paths_argument, receipt_option, to_option
+from tidelog.syncd.cli.witness import open_witness
 
-READING_TIMEOUT_S = 3600.0
+WORDS = {"equal": "equal", "behind": "BEHIND", "different": "DIFFERS", "damaged": "DAMAGED"}
 
 EPILOG = """\b
 Examples:
   syncd verify tidelog/latest
   syncd verify tidelog/ --to file:///mnt/stick --json
+  syncd verify tidelog/ --receipt /mnt/stick     what a hub said that it holds
 \b
-Exit code: 0 equal, 1 something differs or is damaged, 2 bad usage,
+Exit code: 0 equal, 1 something differs, is behind or damaged, 2 bad usage,
 3 the target is unreachable.
 """
 
@@ -36,78 +34,111 @@ Exit code: 0 equal, 1 something differs or is damaged, 2 bad usage,
 @click.command("verify", epilog=EPILOG)
 @paths_argument
 @to_option
+@receipt_option
 @json_option
-def command(paths: tuple[str, ...], to: str | None, *, is_json: bool) -> None:
+def command(paths: tuple[str, ...], to: str | None, receipt: str | None, *, is_json: bool) -> None:
     """Prove that the target holds what the disk holds, or name every difference.
 
     PATH is a run, a project, a root, or a single log. Both ends read every byte again: rows, chunks,
-    bytes and SHA-256 of each log, and of each file that the ledger names. The unfinished last chunk of
-    a run that goes on, or was killed, is reported and is no difference.
+    bytes and SHA-256 of each log, and of each file that the ledger names. A run that goes on is BEHIND
+    by what was logged since; the unfinished last chunk of one that was killed is reported and is no
+    difference. With --receipt what a target said earlier is compared, and no target is asked.
     """
     disk = Disk()
-    address = find_address(to, os.environ, disk)
     logs = logs_by_run(log for path in paths for log in select_logs(path, disk))
+    tally, state, reason = _Tally(is_json=is_json), "", None
     try:
-        verdicts = asyncio.run(_verify(address, logs, disk))
+        asyncio.run(_verify(to, receipt, logs, disk, tally))
     except SetbackError as error:
         is_away = error.setback.course in (Course.OUTAGE, Course.AGAIN)
-        if is_json:
-            print_json(
-                _document(address, [], state="unreachable" if is_away else "refused", reason=error)
-            )
+        state, reason = "unreachable" if is_away else "refused", str(error)
         say(f"syncd: {error}")
-        raise SystemExit(UNREACHABLE if is_away else PARKED) from None
-    is_equal = all(verdict.is_equal for verdict in verdicts)
     if is_json:
-        print_json(_document(address, verdicts, state="equal" if is_equal else "different"))
-    else:
-        _print(verdicts, address)
-    raise SystemExit(WHOLE if is_equal else PARKED)
+        print_json(_document(tally, state or tally.state, reason))
+    elif not state:
+        click.echo(tally.summary(len(logs)))
+    if state == "unreachable":
+        raise SystemExit(UNREACHABLE)
+    raise SystemExit(WHOLE if not state and tally.state == "equal" else PARKED)
 
 
-async def _verify(address: Address, logs: Mapping[Run, Sequence[str]], disk: Disk) -> list[Verdict]:
-    # A hub reads a whole run before it answers.
-    settings = replace(AgentSettings(), answer_timeout_s=READING_TIMEOUT_S)
-    target = open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=settings)
-    try:
-        return [await verify_run(target, run, names, disk) for run, names in logs.items()]
-    finally:
-        await target.close()
+class _Tally:
+    """What the comparisons gave; a verdict itself holds a run's whole ledger and is not kept."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self.target = ""
+        self.words: Counter[str] = Counter()
+        self.documents: list[dict[str, Any]] = []
+        self._is_json = is_json
+
+    @property
+    def state(self) -> str:
+        """Say it of all runs in a word; a damaged run that is the same at both ends is no equal one."""
+        others = [word for word in self.words if word != "equal"]
+        if not others:
+            return "equal"
+        return "behind" if others == ["behind"] else "different"
+
+    def summary(self, runs: int) -> str:
+        """Say in a line how many runs are what."""
+        words = [f"{self.words['equal']} of {counted(runs, 'run')} equal to {self.target}"]
+        others = sorted((word, count) for word, count in self.words.items() if word != "equal")
+        return ", ".join([*words, *(f"{count} {word}" for word, count in others)])
+
+    def add(self, verdict: Verdict) -> None:
+        """Take a verdict into account, and show it."""
+        self.words[verdict.state] += 1
+        if self._is_json:
+            self.documents.append(verdict.document())
+        else:
+            click.echo("\n".join(map(on_one_line, _lines(verdict))))
 
 
-def _document(
-    address: Address, verdicts: Sequence[Verdict], *, state: str, reason: Exception | None = None
-) -> dict[str, Any]:
+async def _verify(
+    to: str | None,
+    receipt: str | None,
+    logs: Mapping[Run, Sequence[str]],
+    disk: Disk,
+    tally: _Tally,
+) -> None:
+    async with open_witness(to, receipt, disk) as witness:
+        tally.target = witness.name
+        with meter("verifying", total=len(logs)) as (advance, _):
+
+            def show(verdict: Verdict) -> None:
+                tally.add(verdict)
+                advance(1)
+
+            await verify_all(witness, logs, disk, on_verdict=show)
+
+
+def _document(tally: _Tally, state: str, reason: str | None) -> dict[str, Any]:
     return {
         "type": "verify",
-        "target": address.url,
+        "target": tally.target,
         "equal": state == "equal",
         "state": state,
-        "reason": str(reason) if reason else None,
-        "runs": [verdict.document() for verdict in verdicts],
+        "reason": reason,
+        "runs": sorted(tally.documents, key=lambda document: (document["project"], document["run"])),
     }
 
 
-def _print(verdicts: Sequence[Verdict], address: Address) -> None:
-    for verdict in verdicts:
-        home = verdict.home
-        facts = (
-            f"{counted(len(home.logs), 'log')}, {counted(sum(log.rows for log in home.logs), 'row')}, "
-            f"{counted(len(home.ledger), 'file')}, {size_text(bytes_of(home))}"
+def _lines(verdict: Verdict) -> Iterator[str]:
+    home = verdict.home
+    facts = (
+        f"{counted(len(home.logs), 'log')}, {counted(sum(log.rows for log in home.logs), 'row')}, "
+        f"{counted(len(home.ledger), 'file')}, {size_text(bytes_of(home))}"
+    )
+    yield f"{home.run}: {WORDS[verdict.state]}: {facts}"
+    for item, reason, _ in verdict.differences:
+        yield f"  {item + ': ' if item else ''}{reason}"
+    for damage in verdict.damage:
+        yield (
+            f"  {damage.log}: damaged from byte {damage.offset} on for "
+            f"{counted(damage.length, 'byte')} ({counted(damage.chunks, 'chunk')} lost)"
         )
-        word = "equal" if verdict.is_equal else "DIFFERS" if verdict.differences else "DAMAGED"
-        click.echo(f"{home.run}: {word}: {facts}")
-        for item, reason in verdict.differences:
-            click.echo(f"  {item + ': ' if item else ''}{reason}")
-        for damage in verdict.damage:
-            click.echo(
-                f"  {damage.log}: damaged from byte {damage.offset} on for "
-                f"{counted(damage.length, 'byte')} ({counted(damage.chunks, 'chunk')} lost)"
-            )
-        for tail in verdict.torn_tails:
-            click.echo(
-                f"  {tail.log}: torn tail of {counted(tail.length, 'byte')} at {tail.offset}, "
-                "which stays here"
-            )
-    equal = sum(verdict.is_equal for verdict in verdicts)
-    click.echo(f"{equal} of {counted(len(verdicts), 'run')} equal to {address.url}")
+    for tail in verdict.torn_tails:
+        yield (
+            f"  {tail.log}: torn tail of {counted(tail.length, 'byte')} at {tail.offset}, "
+            "which stays here"
+        )

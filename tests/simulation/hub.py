@@ -4,11 +4,14 @@ Only aiohttp's server is left out: what it hands to a handler, `Asked` stands in
 """
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 from simulation.disk import Faults, SimulatedDisk
 from simulation.loop import Killed, VirtualClock, VirtualLoop
@@ -16,19 +19,16 @@ from simulation.medium import Medium
 from yarl import URL
 
 from tidelog.syncd.agent.target.connections import Answer
-from tidelog.syncd.hub.answers import refuse_in_words
-from tidelog.syncd.hub.body import BodyMemory
-from tidelog.syncd.hub.file_calls import FileCalls
-from tidelog.syncd.hub.guard import guard
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.hub.app import make_app
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.log_calls import LogCalls
-from tidelog.syncd.hub.run_calls import RunCalls
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.address import file_of, log_of, run_of
+from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 DATA = "/hub"
 LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
-_SLOT = re.compile(r"\{(\w+):([^{}]*)\}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -72,25 +72,33 @@ class Asked(dict[Any, Any]):
 
 
 class Routes:
-    """The calls' own routes, looked up as the router does."""
+    """The application's own routes and middlewares, without aiohttp's server around them."""
 
-    def __init__(self, *calls: RunCalls | LogCalls | FileCalls) -> None:
-        self._routes = [
-            (
-                route.method,
-                re.compile(_SLOT.sub(r"(?P<\1>\2)", route.path)),
-                cast("Handler", route.handler),
-            )
-            for each in calls
-            for route in each.routes()
-        ]
+    def __init__(self, app: web.Application) -> None:
+        self._middlewares = [cast("Middleware", each) for each in app.middlewares]
+        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+        for route in app.router.routes():
+            info = route.resource.get_info() if route.resource is not None else {}
+            pattern = info.get("pattern") or re.compile(re.escape(info.get("path", "")))
+            self._routes.append((route.method, pattern, cast("Handler", route.handler)))
 
-    def find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
-        """Return the handler of a request, or raise what the router raises."""
+    async def answer(self, request: Request) -> web.StreamResponse:
+        """Answer as the application does."""
+        path = request.path.partition("?")[0]
+        handler, match = self._find(request.method, path)
+        for middleware in reversed(self._middlewares):
+            handler = partial(middleware, handler=handler)
+        return await handler(cast("web.Request", Asked(request, match)))
+
+    def _find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
         for known, pattern, handler in self._routes:
             if known == method and (match := pattern.fullmatch(path)):
                 return handler, match.groupdict()
-        raise web.HTTPNotFound
+        return _not_found, {}
+
+
+async def _not_found(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
 
 
 class SimulatedHub:
@@ -101,7 +109,8 @@ class SimulatedHub:
         self.faults = Faults()
         self.is_up = False
         self.generation = 0
-        self.errors: list[str] = []
+        self.held_logs: dict[str, int] = {}
+        self.held_files: dict[str, set[str]] = {}
         self._loop = loop
         self._clock = clock
         self._tasks: dict[asyncio.Task[Answer], None] = {}
@@ -115,11 +124,7 @@ class SimulatedHub:
         self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
         store = Store(DATA, disk=self.disk, limits=LIMITS)
         keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
-        memory = BodyMemory(LIMITS)
-        self._guard = guard(keys, clock=self._clock)
-        self._routes = Routes(
-            RunCalls(store), LogCalls(store, memory, LIMITS), FileCalls(store, memory, LIMITS)
-        )
+        self._routes = Routes(make_app(store, keys, clock=self._clock, limits=LIMITS))
         self.is_up = True
 
     def kill(self) -> None:
@@ -155,26 +160,30 @@ class SimulatedHub:
             task.exception()
 
     async def _answer(self, request: Request) -> Answer:
-        path = request.path.partition("?")[0]
-        handler: Handler
-        try:
-            handler, match = self._routes.find(request.method, path)
-        except web.HTTPNotFound as error:
-            handler, match = _raise(error), {}
-        asked = cast("web.Request", Asked(request, match))
-
-        async def guarded(asked: web.Request) -> web.StreamResponse:
-            return await self._guard(asked, handler)
-
-        response = await refuse_in_words(asked, guarded)
+        response = await self._routes.answer(request)
         assert isinstance(response, web.Response)
         body = b"" if request.method == "HEAD" else response.body or b""
         assert isinstance(body, bytes)
+        if response.status == 200:
+            self._note_acknowledged(request, response.headers, body)
         return Answer(response.status, response.headers, body)
 
-
-def _raise(error: Exception) -> Handler:
-    async def handler(_: web.Request) -> web.StreamResponse:
-        raise error
-
-    return handler
+    def _note_acknowledged(self, request: Request, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep what this answer promises, for the oracle."""
+        path = request.path.partition("?")[0]
+        if request.method == "PATCH" and "/logs/" in path:
+            place = "/".join((DATA, *log_of(path)))
+            self.held_logs[place] = max(self.held_logs.get(place, 0), int(headers[UPLOAD_OFFSET]))
+        elif request.method == "PATCH" and headers[UPLOAD_COMPLETE] == "?1":
+            sha256 = request.path.partition("?sha256=")[2]
+            self.held_files.setdefault("/".join((DATA, *file_of(path))), set()).add(sha256)
+        elif path.endswith("/files:batch"):
+            for file in decode_batch(request.body, files_max=1000):
+                place = "/".join((DATA, *run_of(path), file.path))
+                self.held_files.setdefault(place, set()).add(file.sha256)
+        elif path.endswith("/files:missing"):
+            missing = json.loads(body)["missing"]
+            for entry in decode_missing(request.body, files_max=1000):
+                if entry.path not in missing:
+                    place = "/".join((DATA, *run_of(path), entry.path))
+                    self.held_files.setdefault(place, set()).add(entry.sha256)

@@ -14,13 +14,18 @@ from tidelog.datastore.clock import Clock
 EPOCH_S = 1_795_000_000.0
 # Time must always move: a float of some months in seconds knows no nanoseconds.
 RESOLUTION_S = 1e-6
+STILL_STEPS_MAX = 5_000
 
 
 class StuckError(Exception):
     """Everybody waits and nothing is due: the program would wait for ever."""
 
 
-class Killed(BaseException):  # noqa: N818 - no error: the end of a simulated process.
+class BusyError(Exception):
+    """Something goes on and on, and no time passes."""
+
+
+class Killed(BaseException):
     """The process that was at work here has died; what it was doing goes no further."""
 
 
@@ -33,7 +38,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, random: Random) -> None:
         super().__init__()
         self.thread_delay_s = 0.0
-        self.steps = 0
+        self._still = 0
         self.unhandled: list[str] = []
         self._random = random
         self._virtual_s = 0.0
@@ -47,15 +52,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def select(self, timeout: float | None) -> list[Any]:
         """Stand in for the selector: nothing ever comes from outside, so jump to what is due."""
-        self.steps += 1
         if timeout is None:
             raise StuckError("everybody waits, and nothing is due")
-        self._virtual_s += timeout
+        if timeout:
+            self._virtual_s += timeout
+            self._still = 0
+        else:
+            self._still += 1
+            if self._still > STILL_STEPS_MAX:
+                raise BusyError(f"{STILL_STEPS_MAX} steps, and no time has passed")
         return []
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,  # noqa: ARG002 - there are no threads.
+        executor: Any,
         function: Callable[..., Any],
         *args: Any,
     ) -> "asyncio.Future[Any]":
@@ -90,7 +100,7 @@ def _work(future: "asyncio.Future[Any]", function: Callable[..., Any], args: tup
     # As with a thread: who waited may have gone, the work is done all the same.
     try:
         result = function(*args)
-    except BaseException as error:  # noqa: BLE001 - whoever waits gets it, as from a thread.
+    except BaseException as error:
         if not future.done():
             future.set_exception(error)
             if isinstance(error, Killed):

@@ -5,7 +5,7 @@ together rule out, such as to hand a hub the second half of a body alone.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 import aiohttp
@@ -14,6 +14,7 @@ from simulation.hub import Request, SimulatedHub
 from simulation.loop import VirtualLoop
 
 from tidelog.syncd.agent.target.connections import Answer
+from tidelog.syncd.protocol import UPLOAD_OFFSET
 
 PORTAL = Answer(200, CIMultiDict({"Content-Type": "text/html"}), b"<html>Welcome to Hotel Wi-Fi</html>")
 GATEWAY = Answer(502, CIMultiDict({"Content-Type": "text/html"}), b"<html>Bad Gateway</html>")
@@ -39,10 +40,17 @@ class Network:
     """Brings requests of one machine to the hub. `requests` counts what was tried."""
 
     def __init__(
-        self, hub: SimulatedHub, weather: Weather, *, loop: VirtualLoop, random: Random
+        self,
+        hub: SimulatedHub,
+        weather: Weather,
+        *,
+        loop: VirtualLoop,
+        random: Random,
+        note: Callable[[str], None],
     ) -> None:
         self.requests = 0
-        self.tries: list[float] = []
+        self.is_traced = False
+        self._note = note
         self._hub = hub
         self._weather = weather
         self._loop = loop
@@ -95,9 +103,17 @@ class Network:
 
     async def _serve(self, request: Request) -> Answer | None:
         try:
-            return await self._hub.serve(request)
+            answer = await self._hub.serve(request)
         except ConnectionError:
-            return None
+            answer = None
+        if self.is_traced:
+            offset = request.headers.get(UPLOAD_OFFSET, "")
+            said = "nothing" if answer is None else f"{answer.status} {answer.body[:200]!r}"
+            self._note(
+                f"{self._loop.time():10.3f}    {request.method} {request.path} {offset}"
+                f" +{len(request.body)}: {said}"
+            )
+        return answer
 
     async def _travel(self) -> None:
         weather = self._weather

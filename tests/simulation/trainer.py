@@ -229,6 +229,7 @@ class Machine:
         self.writers: list[SimulatedWriter] = []
         self.owed_before: list[tuple[str, int]] = []
         self.is_damaged: set[str] = set()
+        self.had_power_cut = False
         SimulatedDisk(self.medium, Faults()).make_directory(ROOT)
 
     # -- what training does ----------------------------------------------------------------------
@@ -265,6 +266,7 @@ class Machine:
             writer.die()
             writer.kernel = []
         self.note_versions()
+        self.had_power_cut = True
         self.medium.cut_power()
         self.note_versions()
 
@@ -343,6 +345,7 @@ class Machine:
         other.medium.restore(self.medium.snapshot())
         other.owed_before = self.owed()
         other.is_damaged = set(self.is_damaged)
+        other.had_power_cut = self.had_power_cut
         return other
 
     def history_of(self, file: File) -> LogHistory:

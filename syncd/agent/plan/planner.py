@@ -77,9 +77,20 @@ class Planner:
         return dict(self._setbacks)
 
     @property
+    def next_try(self) -> float | None:
+        """When something that failed is due again (monotonic), None where nothing waits for that."""
+        if self.outage is not None:
+            return self.outage.until
+        return self._waiting[0].due if self._waiting else None
+
+    @property
     def wanted(self) -> int:
         """How many tasks are not done."""
         return len(self._stages)
+
+    def pending(self, path: str) -> list[Task]:
+        """Return the tasks of the run directory at `path` that are not done, parked ones included."""
+        return [task for task in (*self._stages, *self.parked) if task.run.path == path]
 
     def is_wanted(self, task: Task) -> bool:
         """Tell whether a task is not done."""
@@ -160,6 +171,10 @@ class Planner:
         self._setbacks[task] = setback
         if setback.course in (Course.OUTAGE, Course.REFUSED):
             self._note_outage(setback, now)
+        elif self.outage is not None and attempt > 1:
+            # Of the target this says nothing, and the next probe would come at once, without end.
+            self._note_outage(self.outage.setback, now)
+        if setback.course in (Course.OUTAGE, Course.REFUSED):
             # An item that fails again and again may be the cause: let the others probe before it.
             wait = 0.0 if attempt == 1 else self._wait_s(replace(setback, retry_after_s=None), attempt)
         elif setback.course is Course.ASK and attempt == 1:

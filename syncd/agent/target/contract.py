@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from tidelog.datastore.replica_logs import HeldLog
+from tidelog.syncd.agent.target.held import FileContents, LogContents, RunContents
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
@@ -20,32 +21,6 @@ class Piece(NamedTuple):
     offset: int
     data: bytes
     damage: Sequence[tuple[int, int]] = ()
-
-
-class LogContents(NamedTuple):
-    """What a target holds of a log, read again from its disk."""
-
-    name: str
-    log_id: str
-    size: int
-    chunks: int
-    rows: int
-    sha256: str
-
-
-class FileContents(NamedTuple):
-    """What a target holds of a file, read again from its disk."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-class RunContents(NamedTuple):
-    """What a target holds of a run."""
-
-    logs: Sequence[LogContents]
-    files: Sequence[FileContents]
 
 
 class Target(Protocol):

@@ -1,24 +1,37 @@
 """The target `file://`: another root, on this machine or on what is mounted here.
 
-The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart.
+The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart. That
+file also names the root, so that it is known again wherever it is mounted.
 """
 
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
 from tidelog.datastore.replica import Replica
-from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
+from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
+from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
+from tidelog.syncd.errors import CannotStartError
 
 LOCK_NAME = ".tidelog.lock"
+ROOT_ID_BYTES = 16
+
+_ROOT_ID = re.compile(rb"[0-9a-f]{32}")
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+_PARKED = {
+    errno.ENAMETOOLONG: "its file system takes no name that long",
+    errno.EILSEQ: "its file system cannot write this name",
+    errno.EFBIG: "its file system takes no file that large; FAT ends at 4 GiB, exFAT and ext4 do not",
+}
 
 Answer = TypeVar("Answer")
 
@@ -33,6 +46,35 @@ class Begun(Protocol):
         """Remember that a target was seen to be there."""
 
 
+def is_filled(root: str, disk: Disk) -> bool:
+    """Tell whether a root was filled by an agent, as a stick is, and not by those who train."""
+    return disk.is_file(os.path.join(root, LOCK_NAME))
+
+
+def root_id_of(root: str, disk: Disk) -> str:
+    """Return what names a root that was filled by an agent, "" where nothing does."""
+    lock = os.path.join(root, LOCK_NAME)
+    start = disk.read_start(lock, 2 * ROOT_ID_BYTES) if disk.is_file(lock) else b""
+    return start.decode() if _ROOT_ID.fullmatch(start) else ""
+
+
+def refuse_nested(target: str, sources: Iterable[str], *, disk: Disk) -> None:
+    """Raise CannotStartError where a root would be uploaded into itself, or its own source into it."""
+    there = disk.real_path(target)
+    for source in sources:
+        here = disk.real_path(source)
+        if _is_within(there, here):
+            raise CannotStartError(
+                f"the target {target} lies inside {source}, which is to be uploaded to it: name a "
+                "folder beside it"
+            )
+        if _is_within(here, there):
+            raise CannotStartError(
+                f"{source} lies inside the target {target}, to which it is to be uploaded: it is there "
+                "already, name another target"
+            )
+
+
 class RootTarget:
     """Another root as a target. Once it was seen, it is never made anew: its disk may be unmounted."""
 
@@ -42,10 +84,17 @@ class RootTarget:
         self._disk = disk
         self._begun = begun
         self._is_begun = begun is not None and begun.is_begun(name)
+        self._is_met = False
         self._replica = Replica(path, disk=disk, is_shared=True)
+        self._names = NameGuard(path, disk=disk)
 
     def __repr__(self) -> str:
         return f"<RootTarget {self.name}>"
+
+    @property
+    def root_id(self) -> str:
+        """What names the root, "" while nothing was uploaded to it."""
+        return root_id_of(self._path, self._disk)
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name."""
@@ -54,7 +103,7 @@ class RootTarget:
             if not self._is_begun and not self._disk.is_directory(self._path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
-            with self._locked():
+            with self._locked(run):
                 return self._replica.logs.held(run.project, run.name, log)
 
         return await self._do(held)
@@ -63,7 +112,8 @@ class RootTarget:
         """Append to a log; return how far it is held then."""
 
         def append() -> int:
-            with self._locked():
+            with self._locked(run):
+                self._names.check(run.project, run.name, log)
                 return self._replica.logs.append(
                     run.project,
                     run.name,
@@ -85,11 +135,10 @@ class RootTarget:
         """Store small files."""
 
         def put() -> set[str]:
-            with self._locked():
+            with self._locked(run):
                 for file in files:
-                    self._replica.files.put(
-                        run.project, run.name, file.path, file.data, sha256=file.sha256
-                    )
+                    self._names.check(run.project, run.name, *file.path.split("/"))
+                self._replica.files.put(run.project, run.name, files)
             return {file.path for file in files}
 
         return await self._do(put)
@@ -108,7 +157,8 @@ class RootTarget:
         place = (run.project, run.name, entry.path)
 
         def put() -> int:
-            with self._locked():
+            with self._locked(run):
+                self._names.check(run.project, run.name, *entry.path.split("/"))
                 held = self._replica.files.stage(*place, data, sha256=entry.sha256, offset=offset)
                 if held >= entry.size:
                     self._replica.files.complete(*place, sha256=entry.sha256, size=entry.size)
@@ -138,14 +188,21 @@ class RootTarget:
         except (OffsetMismatchError, DifferentLogError) as error:
             raise SetbackError(Setback(Course.ASK, str(error))) from error
         except DatastoreError as error:
-            raise SetbackError(Setback(Course.PARK, str(error))) from error
+            raise park(str(error)) from error
         except OSError as error:
-            course = Course.PARK if error.errno == errno.ENAMETOOLONG else Course.OUTAGE
-            reason = f"{self._path}: {error.strerror or error}"
-            raise SetbackError(Setback(course, reason)) from error
+            raise SetbackError(self._setback(error)) from error
+
+    def _setback(self, error: OSError) -> Setback:
+        reason = f"{self._path}: {error.strerror or error}"
+        known = _PARKED.get(error.errno or 0)
+        return (
+            Setback(Course.OUTAGE, reason)
+            if known is None
+            else Setback(Course.PARK, f"{reason}: {known}")
+        )
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, run: Run) -> Iterator[None]:
         """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
         parent = os.path.dirname(self._path)
         if not self._disk.is_directory(parent):
@@ -156,12 +213,45 @@ class RootTarget:
             reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
             raise FileNotFoundError(errno.ENOENT, reason)
         self._disk.make_directory(self._path)
+        self._refuse_own(run)
         fd = self._disk.open_update(lock)
         try:
-            if not self._is_begun and self._begun is not None:
-                self._begun.begin(self.name)
-            self._is_begun = True
-            self._disk.lock(fd)
+            self._lock(fd)
+            if not self._is_met:
+                self._meet(lock, fd)
             yield
         finally:
             self._disk.close(fd)
+
+    def _meet(self, lock: str, fd: int) -> None:
+        """Name the root where nobody did, and remember that it was there."""
+        if self._disk.size(fd) == 0:
+            self._disk.pwrite(fd, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
+            self._disk.fdatasync(fd)
+        self._names.learn(lock)
+        if not self._is_begun and self._begun is not None:
+            self._begun.begin(self.name)
+        self._is_begun = self._is_met = True
+
+    def _lock(self, fd: int) -> None:
+        try:
+            self._disk.lock(fd)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            reason = "its file system has no locks, which keep two agents apart; carry an archive there "
+            raise OSError(error.errno, f"{error.strerror}: {reason}(`syncd pack`)") from error
+
+    def _refuse_own(self, run: Run) -> None:
+        """Raise SetbackError where the run to be uploaded is the root's own, under whatever path."""
+        place = os.path.join(self._path, run.project, run.name)
+        try:
+            here, there = self._disk.stat(run.path), self._disk.stat(place)
+        except OSError:
+            return
+        if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+            raise park(f"{run.path} lies in the target itself: {self.name} is where it is uploaded to")
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

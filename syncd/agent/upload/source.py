@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tidelog.datastore.append import log_id_of
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotALogError
-from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.format import FILE_HEADER_BYTES, log_tag
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, TornTail, identify
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.task import Task
@@ -55,6 +55,10 @@ class LogSource:
                 return False
             log_id = log_id_of(identity, read_at(0, FILE_HEADER_BYTES))
         return (identity.tag, log_id) == (self._tag, self.log_id)
+
+    def was_once(self, log_id: bytes) -> bool:
+        """Tell whether this is the log with that id, whose header was damaged here since."""
+        return log_id != self.log_id and self._is_header_damaged and log_tag(log_id) == self._tag
 
     def next_range(self, cursor: Cursor) -> LogRange:
         """Return what follows a cursor and may travel."""

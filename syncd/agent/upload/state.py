@@ -19,12 +19,18 @@ import msgpack
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
-from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
+from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
-_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = b"cursors", b"files", b"parked", b"roots", b"begun"
+_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = (
+    b"acknowledged",
+    b"files",
+    b"parked tasks",
+    b"roots",
+    b"begun",
+)
 _PAUSE = b"pause"
 _TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
 _KEY_BYTES = 20
@@ -59,7 +65,7 @@ class State(Protocol):
     def runs_with_files(self, target: str) -> list[Run]:
         """Return the runs that have files to send."""
 
-    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+    def forget(self, target: str, run: Run) -> list[FileEntry]:
         """Forget a run that is gone, and return its files that were still to send."""
 
     def park(self, target: str, task: Task, reason: str) -> None:
@@ -82,6 +88,7 @@ class Table(Protocol):
     def put(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...
     def items(self, prefix: bytes) -> Items: ...
+    def count(self) -> int: ...
 
 
 class _Tables(Protocol):
@@ -153,17 +160,23 @@ class _Book:
             values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
         return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
 
-    def forget(self, target: str, run: Run, logs: Iterable[str]) -> list[FileEntry]:
+    def queued_files(self, limit: int) -> tuple[list[tuple[str, Run, FileEntry]], int]:
+        """Return the first so many files that any target lacks, and how many there are in all."""
+        with self._tables() as tables, closing(tables[_FILES].items(b"")) as items:
+            queued = [_unpack(value) for _, value in islice(items, limit)]
+            count = tables[_FILES].count()
+        return [(target, Run(*run), FileEntry(*entry)) for target, run, entry in queued], count
+
+    def forget(self, target: str, run: Run) -> list[FileEntry]:
         """Forget a run that is gone, and return its files that were still to send."""
         entries = self.files(target, run)
+        prefix = _key(target, run.path)
         with self._tables(write=True) as tables:
-            for log in logs:
-                key = _task_key(target, Task(run, LOG, log))
-                tables[_CURSORS].delete(key)
-                tables[_PARKED].delete(key)
-            for entry in entries:
-                tables[_FILES].delete(_file_key(target, run, entry.path))
-                tables[_PARKED].delete(_task_key(target, Task(run, LARGE_FILE, entry.path)))
+            for name in (_CURSORS, _FILES, _PARKED):
+                with closing(tables[name].items(prefix)) as items:
+                    keys = [key for key, _ in items]
+                for key in keys:
+                    tables[name].delete(key)
         return entries
 
     def park(self, target: str, task: Task, reason: str) -> None:
@@ -274,6 +287,25 @@ class LmdbState(_Book):
         return _LmdbTables(self._environment, self._handles, write=write)
 
 
+def roots_in(directory: Path) -> list[str]:
+    """Return the roots that a state names, also beside a daemon that has it; none without a state."""
+    try:
+        with (
+            lmdb.open(
+                str(directory / "state"),
+                readonly=True,
+                create=False,
+                max_dbs=len(_TABLES),
+                lib_version=0,
+            ) as environment,
+            environment.begin() as transaction,
+        ):
+            table = environment.open_db(_ROOTS, transaction, create=False)
+            return [os.fsdecode(value) for _, value in _LmdbTable(transaction, table).items(b"")]
+    except (OSError, lmdb.Error):
+        return []
+
+
 class _LmdbTables:
     def __init__(self, environment: Any, handles: Mapping[bytes, Any], *, write: bool) -> None:
         self._transaction = environment.begin(write=write)
@@ -312,6 +344,9 @@ class _LmdbTable:
                         break
                     yield key, value
 
+    def count(self) -> int:
+        return int(self._transaction.stat(self._db)["entries"])
+
 
 class _DictTables:
     def __init__(self, tables: Mapping[bytes, Table]) -> None:
@@ -340,6 +375,9 @@ class _DictTable:
     def items(self, prefix: bytes) -> Items:
         yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
 
+    def count(self) -> int:
+        return len(self._values)
+
 
 def _open(path: Path, bytes_max: int) -> Any:
     # metasync=False: a power cut may take back the last advance, which the target then corrects.
@@ -360,7 +398,7 @@ def _key(*parts: str) -> bytes:
 
 
 def _task_key(target: str, task: Task) -> bytes:
-    return _key(target, task.run.path, task.kind, task.name)
+    return _key(target, task.run.path) + _key(task.kind, task.name)
 
 
 def _file_key(target: str, run: Run, path: str) -> bytes:

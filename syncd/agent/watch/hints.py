@@ -1,65 +1,190 @@
-"""Hints that something has changed on the disk. They only set "dirty": the next look finds the truth.
+"""Hints that something has changed on the disk: inotify, by watchdog, where it tells the truth.
 
-Roots and projects are watched, not runs: a new run shows there, and ten thousand finished runs cost
-nothing. Network file systems give no hints and need none.
+They only bring the next look forward, and spare looks at folders of which nothing is told. Folders,
+projects and the folders in front of patterns are watched, not runs: a new run shows there, appends
+make no event, and ten thousand finished runs cost nothing.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
+from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.watch.tree import Identity, Place
+from tidelog.syncd.agent.watch.trust import Proof, Trust
 
-WATCHED_MAX = 64
+if TYPE_CHECKING:
+    from tidelog.syncd.agent.watch.inotify import Inotify
+
+
+_WAYS = {
+    Proof.NONE: "inotify, and looking: no event has proven it yet",
+    Proof.GIVEN: "inotify",
+    Proof.LOST: "inotify, and looking: a change came without an event",
+}
+
+
+class Watched(NamedTuple):
+    """A folder that is watched: the number of its watch, and which folder was there then."""
+
+    number: int
+    identity: Identity
 
 
 class Hints:
-    """Sets `dirty` when a directory that is watched gains or loses an entry."""
+    """Calls `on_hint`, from any thread, when a folder that is watched has changed."""
 
-    def __init__(self, dirty: asyncio.Event, *, disk: Disk) -> None:
-        from watchdog.events import (
-            DirCreatedEvent,
-            DirMovedEvent,
-            FileCreatedEvent,
-            FileMovedEvent,
-            FileSystemEvent,
-            FileSystemEventHandler,
-        )
-        from watchdog.observers import Observer
-
-        loop = asyncio.get_running_loop()
-
-        class Handler(FileSystemEventHandler):
-            def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002
-                with contextlib.suppress(RuntimeError):  # The loop may be gone already.
-                    loop.call_soon_threadsafe(dirty.set)
-
-        self._handler = Handler()
-        self._kinds: list[type[FileSystemEvent]] = [
-            DirCreatedEvent,
-            DirMovedEvent,
-            FileCreatedEvent,
-            FileMovedEvent,
-        ]
+    def __init__(
+        self,
+        on_hint: Callable[[], None],
+        *,
+        disk: Disk,
+        clock: Clock,
+        settings: AgentSettings,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.overflows = 0
+        self._on_hint = on_hint
         self._disk = disk
-        self._observer = Observer()
-        self._seen: set[str] = set()
-        self._observer.start()
+        self._clock = clock
+        self._settings = settings
+        self._tell = tell
+        self._trust = Trust(patience_s=settings.trust_s)
+        self._watched: dict[str, Watched] = {}
+        self._kinds: dict[int, str] = {}
+        self._new: set[str] = set()
+        self._is_used_up = False
+        self._lock = threading.Lock()
+        self._loud: set[str] = set()
+        self._has_overflowed = False
+        self._inotify = self._open()
 
-    def watch(self, paths: Iterable[str]) -> None:
-        """Watch more directories, up to a bound; those beyond it are found by looking."""
-        for path in paths:
-            if path in self._seen or len(self._seen) >= WATCHED_MAX:
-                continue
-            if not self._disk.is_directory(path):
-                continue
-            self._seen.add(path)
-            if not is_network(filesystem_of(path, self._disk)):
-                with contextlib.suppress(OSError):  # Out of watches: looking finds it all the same.
-                    self._observer.schedule(self._handler, path, event_filter=self._kinds)
+    def watch(self, places: Iterable[Place]) -> None:
+        """Watch these folders, and no others. A folder that took another one's place is watched anew."""
+        if self._inotify is None:
+            return
+        wanted = {
+            place.path: place.identity
+            for place in places
+            if place.identity is not None and self._is_told_all(place.path, place.identity[0])
+        }
+        lost = [
+            path
+            for path, held in self._watched.items()
+            if wanted.get(path) != held.identity or self._inotify.is_gone(path)
+        ]
+        for path in lost:
+            self._inotify.remove(path, self._watched.pop(path).number)
+        self._trust.forget(lost)
+        if len(self._watched) < len(wanted):
+            self._is_used_up = not all(
+                self._add(self._inotify, path, identity)
+                for path, identity in wanted.items()
+                if path not in self._watched
+            )
+
+    def quiet(self) -> set[str]:
+        """Return the folders that did not change since the last call; where events are trusted alone."""
+        with self._lock:
+            loud, self._loud = self._loud, set()
+            has_overflowed, self._has_overflowed = self._has_overflowed, False
+        self._trust.heard(loud)
+        if has_overflowed:
+            self._trust.excuse()
+            return set()
+        return {
+            path
+            for path, held in self._watched.items()
+            if path not in loud and self._trust.is_proven(held.identity[0])
+        }
+
+    def judge(self, changed: Iterable[str]) -> None:
+        """Take into account which folders a look has found changed."""
+        with self._lock:
+            # The look for these is still to come.
+            self._trust.heard(self._loud)
+        # What changed between a look and the watch that it led to made no event.
+        known = self._watched.keys() - self._new
+        here = [(path, self._watched[path].identity[0]) for path in changed if path in known]
+        self._new = set()
+        for device in self._trust.judge(here, self._clock.monotonic()):
+            self._tell(
+                f"a change on the file system {self._kinds.get(device, '')} came without an event: new "
+                "runs there are found by looking"
+            )
+
+    def way_to(self, place: Place) -> str:
+        """Say how a change in a folder is noticed, for people. Asks no disk: it may not answer."""
+        held = self._watched.get(place.path)
+        if held is not None:
+            return _WAYS[self._trust.proof(held.identity[0])]
+        kind = self._kinds.get(place.identity[0], "") if place.identity else ""
+        if self._inotify is not None and is_network(kind):
+            return f"looking: {kind} does not tell what other machines do"
+        return "looking: no inotify watch is to be had" if self._is_used_up else "looking"
 
     def close(self) -> None:
         """Stop watching."""
-        self._observer.stop()
-        self._observer.join()
+        if self._inotify is not None:
+            self._inotify.close()
+
+    # -- from the thread that reads events -------------------------------------------------------
+
+    def _heard(self, path: str) -> None:
+        with self._lock:
+            is_first = not self._loud
+            self._loud.add(path)
+        if is_first:
+            self._on_hint()
+
+    def _overflowed(self) -> None:
+        with self._lock:
+            # watchdog says it once for every folder.
+            self.overflows += not self._has_overflowed
+            self._has_overflowed = True
+        self._on_hint()
+
+    # -- watches ---------------------------------------------------------------------------------
+
+    def _open(self) -> "Inotify | None":
+        from watchdog.utils import UnsupportedLibcError
+
+        try:
+            from tidelog.syncd.agent.watch.inotify import Inotify
+        except (ImportError, TypeError, UnsupportedLibcError):
+            return None  # A system without inotify: looking does it all.
+        try:
+            return Inotify(self._heard, self._overflowed)
+        except OSError as error:
+            self._tell(
+                f"no inotify instance is to be had ({error.strerror}): new runs are found by looking; "
+                "more instances: sysctl fs.inotify.max_user_instances"
+            )
+            return None
+
+    def _is_told_all(self, path: str, device: int) -> bool:
+        """Tell whether the kernel knows of all changes there: no other machine can make any."""
+        if device not in self._kinds:
+            self._kinds[device] = filesystem_of(path, self._disk)
+        return not is_network(self._kinds[device])
+
+    def _add(self, inotify: "Inotify", path: str, identity: Identity) -> bool:
+        if len(self._watched) >= self._settings.watches_max:
+            return False
+        try:
+            self._watched[path] = Watched(inotify.add(path), identity)
+            self._new.add(path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return True  # Looking tells what is wrong with it.
+        except OSError as error:
+            if not self._is_used_up:
+                self._tell(
+                    f"{path} cannot be watched for events ({error.strerror}): new runs there are found "
+                    f"by looking, every {self._settings.tail_interval_s:g} s; more watches: sysctl "
+                    "fs.inotify.max_user_watches"
+                )
+            return False
+        return True

@@ -1,220 +1,282 @@
 """What is on the disk: finds the runs of the watched roots and how far their logs have grown.
 
 Never trusts an event. Three looks, from cheap to thorough: the logs that may be growing and the
-lists of runs; every run directory whose time has changed; every run directory.
+lists of runs; every run directory whose time has changed; every log.
+
+A run is awake while one of its logs may grow or its directory has just changed. All others sleep: of
+them a single number is remembered, and neither a descriptor nor a watch is held.
 """
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import InvalidNameError
-from tidelog.datastore.layout import LogName
-from tidelog.datastore.names import check_name
+from tidelog.datastore.layout import LOG_SUFFIX, LogName
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.watch.seen import LogStatus, SeenFolder, SeenLog, mtime_ns_of, sleeping
+from tidelog.syncd.agent.watch.tree import UNKNOWN, Look, Place, RunPlace, Tree
 
+__all__ = ["FoundLog", "Inventory", "Look"]
 
-class Look(IntEnum):
-    """How thorough a look is."""
-
-    TAIL = 0
-    RUNS = 1
-    SWEEP = 2
+_GONE = (FileNotFoundError, NotADirectoryError)
 
 
 class FoundLog(NamedTuple):
-    """A log that is new or has another size than at the last look."""
+    """A log that is new or not what it was at the last look.
+
+    `is_other` says that its size is what it was: another file may have taken its place.
+    """
 
     run: Run
     name: str
     size: int
     is_live: bool
+    is_other: bool = False
 
 
 @dataclass(slots=True)
-class _Directory:
-    """A directory's time when it was last listed, and when that was."""
+class _Awake:
+    """A run whose logs are remembered one by one."""
 
-    mtime_ns: int = -1
-    is_settled: bool = False
+    run: Run
+    place: RunPlace
+    folder: SeenFolder
+    logs: dict[str, SeenLog] = field(default_factory=dict)
 
-
-@dataclass(slots=True)
-class _Log:
-    size: int
-    is_live: bool
-
-
-@dataclass(slots=True)
-class _Run(_Directory):
-    logs: dict[str, _Log] = field(default_factory=dict)
+    def is_asleep(self, now: float) -> bool:
+        """Tell whether nothing is expected to happen here."""
+        return self.folder.is_settled and not any(log.is_live(now) for log in self.logs.values())
 
 
 class Inventory:
-    """The runs below some roots, and the sizes of their logs."""
+    """The runs below some roots, and the sizes of their logs. One look at a time."""
 
     def __init__(self, *, disk: Disk, clock: Clock, settings: AgentSettings) -> None:
-        self.problems: dict[str, str] = {}
         self._disk = disk
         self._clock = clock
         self._settings = settings
-        self._roots: dict[str, _Directory] = {}
-        self._projects: dict[str, _Directory] = {}
-        self._runs: dict[Run, _Run] = {}
-        self._live: set[tuple[Run, str]] = set()
-        self._final: set[tuple[Run, str]] = set()
+        self._tree = Tree(disk=disk, clock=clock, settings=settings)
+        self._awake: dict[str, _Awake] = {}
+        self._gone: list[Run] = []
+        self.is_behind = False
+        """Whether there are more new runs than a look at the tails took in: a look at all runs does."""
         # Notes come from the loop's thread while `look` may run in another: `look` alone takes them in.
-        self._notes: deque[tuple[Run, str]] = deque()
-        self._unsettled: set[Run] = set()
+        self._notes: deque[tuple[str, str]] = deque()
 
     def __repr__(self) -> str:
-        return f"<Inventory of {len(self._roots)} roots, {len(self._runs)} runs>"
+        return f"<Inventory of {len(self.roots)} roots, {self.run_count} runs, {len(self._awake)} awake>"
 
     @property
-    def roots(self) -> list[str]:
-        """The roots that are watched."""
-        return list(self._roots)
+    def problems(self) -> dict[str, str]:
+        """What cannot be looked at, by its path, and why."""
+        return self._tree.problems
 
     @property
-    def projects(self) -> list[str]:
-        """The directories in which runs appear."""
-        return list(self._projects)
+    def roots(self) -> dict[str, list[str]]:
+        """The roots as they were given, each with the folders that it means at this time."""
+        return self._tree.roots
 
     @property
-    def runs(self) -> list[Run]:
-        """The runs that are known."""
-        return list(self._runs)
+    def folders(self) -> dict[str, Place]:
+        """The folders that all roots mean, by their paths."""
+        return dict(self._tree.folders)
 
-    def add_root(self, path: str) -> bool:
-        """Watch a root from the next look on. Returns False where it is watched already."""
-        if path in self._roots:
-            return False
-        self._roots[path] = _Directory()
-        return True
+    @property
+    def places(self) -> list[Place]:
+        """The folders in which runs may appear."""
+        return self._tree.places
+
+    @property
+    def run_count(self) -> int:
+        """How many runs are known."""
+        return sum(len(project.runs) for project in self._tree.projects)
+
+    @property
+    def awake_count(self) -> int:
+        """How many of them are looked at twice a second."""
+        return len(self._awake)
+
+    @property
+    def live(self) -> list[tuple[Run, str]]:
+        """The logs that may be growing. Safe while a look is under way in another thread."""
+        now, runs = self._clock.monotonic(), list(self._awake.values())
+        logs = ((run.run, name, log) for run in runs for name, log in list(run.logs.items()))
+        return [(run, name) for run, name, log in logs if log.is_live(now)]
+
+    def add_root(self, root: str) -> bool:
+        """Watch a path or a pattern from the next look on. Returns False where it is watched already."""
+        return self._tree.add_root(root)
+
+    def remove_root(self, root: str) -> bool:
+        """Watch a root no more from the next look on. Returns False where it was not watched."""
+        return self._tree.remove_root(root)
 
     def note_final(self, run: Run, log: str) -> None:
         """Stop looking at the end of a log: nothing can follow its final chunk."""
-        self._notes.append((run, log))
+        self._notes.append((run.path, log))
+
+    def take_changed(self) -> set[str]:
+        """Return the folders that a look since the last call found changed."""
+        changed, self._tree.changed = self._tree.changed, set()
+        return changed
+
+    def take_gone(self) -> list[Run]:
+        """Return the runs that were deleted since the last call.
+
+        What lay on a disk that is not mounted any more was not deleted.
+        """
+        gone, self._gone = self._gone, []
+        return gone
 
     def report_all(self) -> None:
-        """Let the next sweep tell of every log as if it were new. Not while `look` runs."""
-        for run in self._runs.values():
-            run.logs.clear()
+        """Let the next looks tell of every log as if it were new. Not while one is under way."""
+        self._awake.clear()
+        self._tree.folders.clear()
 
-    def look(self, how: Look) -> list[FoundLog]:
-        """Return the logs that are new or have another size than before."""
-        while self._notes:
-            key = self._notes.popleft()
-            self._final.add(key)
-            self._live.discard(key)
-        has_news = self._list_roots(how)
-        found: list[FoundLog] = []
-        if how is Look.TAIL and not has_news:
-            due = {run for run, _ in self._live} | self._unsettled
+    def look(self, look: Look, *, quiet: Container[str] = frozenset()) -> Iterator[list[FoundLog]]:
+        """Yield the logs that are new or not what they were, a short while's finds at a time.
+
+        Between two of them there may be another look, at the tails. `quiet` is as in `Tree.refresh`.
+        """
+        self._take_notes()
+        fresh = self._tree.refresh(look, quiet)
+        for run in self._tree.take_gone():
+            self._let_go(run)
+        if look is Look.TAIL:
+            # More of them wait for a look that others need not wait for.
+            self.is_behind = len(fresh) > self._settings.fresh_max
+            del fresh[self._settings.fresh_max :]
         else:
-            due = set(self._runs)
-        for run in due:
-            found += self._look_at_run(run, how)
-        for run, name in list(self._live):
-            found += self._look_at_log(run, name)
-        return found
+            self.is_behind = False
+            fresh = []  # These are among all runs.
+        yield from self._in_slices(self._visit(fresh, look))
 
-    # -- roots and projects ----------------------------------------------------------------------
+    def _visit(self, fresh: list[RunPlace], look: Look) -> Iterator[list[FoundLog]]:
+        awake = [awake.place for awake in self._awake.values()]
+        for place in awake:
+            yield self._look_at_run(place, look)
+        for place in fresh:
+            yield self._look_at_run(place, Look.TAIL)
+        for project in self._tree.projects if look is not Look.TAIL else ():
+            for name in list(project.runs):
+                if os.path.join(project.path, name) not in self._awake:
+                    yield self._look_at_run(RunPlace(project, name), look)
 
-    def _list_roots(self, how: Look) -> bool:
-        """Note new projects and runs; tell whether anything changed in a root itself."""
-        has_news = False
-        for root, seen in list(self._roots.items()):
-            if not self._has_changed(root, seen, how):
-                continue
-            # A resumed run touches the root's link to the latest run, and maybe nothing else here.
-            has_news = True
-            for name in self._directories(root):
-                self._projects.setdefault(os.path.join(root, name), _Directory())
-        for project, seen in list(self._projects.items()):
-            if not self._has_changed(project, seen, how):
-                continue
-            for name in self._directories(project):
-                run = Run(os.path.join(project, name), os.path.basename(project), name)
-                if run not in self._runs:
-                    self._runs[run] = _Run()
-                    self._unsettled.add(run)
-        return has_news
+    def _in_slices(self, finds: Iterator[list[FoundLog]]) -> Iterator[list[FoundLog]]:
+        """Join finds until it took a while: who waits for a growing log waits no longer."""
+        settings, clock = self._settings, self._clock
+        found: list[FoundLog] = []
+        end = clock.monotonic() + settings.slice_s
+        for few in finds:
+            found += few
+            if len(found) >= settings.slice_logs or clock.monotonic() >= end:
+                yield found
+                found, end = [], clock.monotonic() + settings.slice_s
+        yield found
 
-    def _has_changed(self, path: str, seen: _Directory, how: Look) -> bool:
-        """Tell whether a directory must be listed again, and note its time."""
+    def _take_notes(self) -> None:
+        while self._notes:
+            path, name = self._notes.popleft()
+            awake = self._awake.get(path)
+            if awake is not None and name in awake.logs:
+                awake.logs[name].live_until = 0.0
+
+    # -- one run ---------------------------------------------------------------------------------
+
+    def _look_at_run(self, place: RunPlace, look: Look) -> list[FoundLog]:
+        project, name = place
+        path, memory = os.path.join(project.path, name), project.runs.get(name)
+        if memory is None or not self._tree.holds(project):
+            self._awake.pop(path, None)
+            return []
         try:
             mtime_ns = self._disk.stat(path).st_mtime_ns
+            awake = self._awake.get(path)
+            if awake is None:
+                if look is not Look.SWEEP and mtime_ns == mtime_ns_of(memory):
+                    return []
+                run = Run(path, project.name, name)
+                awake = _Awake(run, place, SeenFolder(mtime_ns_of(memory), 0.0, memory != UNKNOWN))
+            found = self._look_into(awake, mtime_ns, look, memory)
         except OSError as error:
-            self.problems[path] = f"{error.strerror}"
-            seen.mtime_ns = -1
-            return False
-        self.problems.pop(path, None)
-        is_due = how is Look.SWEEP or not seen.is_settled or mtime_ns != seen.mtime_ns
-        age_s = self._clock.now() - mtime_ns / 1e9
-        seen.mtime_ns, seen.is_settled = mtime_ns, age_s > self._settings.settle_s
-        return is_due
+            self._lose(place, path, error)
+            return []
+        if self.problems:
+            self.problems.pop(path, None)
+        if awake.is_asleep(self._clock.monotonic()):
+            self._awake.pop(path, None)
+            project.runs[name] = sleeping(mtime_ns, (log.status for log in awake.logs.values()))
+        else:
+            self._awake[path] = awake
+        return found
 
-    def _directories(self, path: str) -> Iterator[str]:
+    def _look_into(self, awake: _Awake, mtime_ns: int, look: Look, memory: int) -> list[FoundLog]:
+        now, settings = self._clock.monotonic(), self._settings
+        is_due = awake.folder.is_due(
+            mtime_ns,
+            now,
+            is_old=self._clock.now() - mtime_ns / 1e9 > settings.old_s,
+            settle_s=settings.settle_s,
+        )
+        if not is_due and look is not Look.SWEEP:
+            names = [name for name, log in awake.logs.items() if log.is_live(now)]
+            return [found for name in names for found in self._look_at_log(awake, name, now)]
+        was_asleep = not awake.logs and memory != UNKNOWN
+        names = self._log_names(awake.run.path)
+        for gone in awake.logs.keys() - dict.fromkeys(names).keys():
+            del awake.logs[gone]
+        found = [found for name in names for found in self._look_at_log(awake, name, now)]
+        if was_asleep:
+            statuses = [log.status for log in awake.logs.values()]
+            if sleeping(mtime_ns_of(memory), statuses) == memory:
+                return []
+            # Which of them is not what it was, nobody remembers: each may be growing.
+            for log in awake.logs.values():
+                log.live_until = now + settings.live_s
+            found = [log._replace(is_live=True, is_other=True) for log in found]
+        return found
+
+    def _look_at_log(self, awake: _Awake, name: str, now: float) -> Iterator[FoundLog]:
         try:
-            entries = self._disk.list(path)
-        except OSError as error:
-            self.problems[path] = f"{error.strerror}"
+            found = self._disk.stat(os.path.join(awake.run.path, name))
+        except _GONE:
+            awake.logs.pop(name, None)
             return
-        for entry in entries:
-            if not entry.is_directory or entry.name.startswith("."):
-                continue
-            try:
-                yield check_name("directory", entry.name)
-            except InvalidNameError as error:
-                self.problems[os.path.join(path, entry.name)] = str(error)
+        status = LogStatus(name, found.st_size, found.st_mtime_ns)
+        before = awake.logs.get(name)
+        if before is not None and before.status == status:
+            return
+        # A time in the future is a clock that differs, and no reason to look at the log less often.
+        is_young = self._clock.now() - found.st_mtime < self._settings.live_s
+        is_live = before is not None or is_young
+        awake.logs[name] = SeenLog(status, now + self._settings.live_s if is_live else 0.0)
+        is_other = before is not None and before.status.size == status.size
+        yield FoundLog(awake.run, name, status.size, is_live, is_other)
 
-    # -- runs and logs ---------------------------------------------------------------------------
+    def _log_names(self, path: str) -> list[str]:
+        entries = self._disk.list(path)
+        return [
+            entry.name
+            for entry in entries
+            if entry.name.endswith(LOG_SUFFIX) and entry.is_file and LogName.parse(entry.name)
+        ]
 
-    def _look_at_run(self, run: Run, how: Look) -> Iterable[FoundLog]:
-        seen = self._runs[run]
-        has_changed = self._has_changed(run.path, seen, how)
-        (self._unsettled.discard if seen.is_settled else self._unsettled.add)(run)
-        if not has_changed:
-            if run.path in self.problems and not self._disk.is_directory(run.path):
-                self._forget(run)
-            return
-        try:
-            names = [entry.name for entry in self._disk.list(run.path) if entry.is_file]
-        except OSError as error:
-            self.problems[run.path] = f"{error.strerror}"
-            return
-        for name in names:
-            if LogName.parse(name) is not None and (run, name) not in self._live:
-                yield from self._look_at_log(run, name)
+    def _lose(self, place: RunPlace, path: str, error: OSError) -> None:
+        """Forget a run that is gone; one that is shut is tried at every look at all runs."""
+        if isinstance(error, _GONE):
+            place.project.runs.pop(place.name, None)
+            self.problems.pop(path, None)
+            self._let_go(Run(path, place.project.name, place.name))
+        else:
+            self._awake.pop(path, None)
+            place.project.runs[place.name] = UNKNOWN
+            self.problems[path] = error.strerror or str(error)
 
-    def _look_at_log(self, run: Run, name: str) -> Iterable[FoundLog]:
-        seen = self._runs.get(run)
-        if seen is None:
-            return
-        try:
-            status = self._disk.stat(os.path.join(run.path, name))
-        except OSError:
-            self._live.discard((run, name))
-            seen.logs.pop(name, None)
-            return
-        is_young = self._clock.now() - status.st_mtime < self._settings.live_s
-        is_live = is_young and (run, name) not in self._final
-        (self._live.add if is_live else self._live.discard)((run, name))
-        before = seen.logs.get(name)
-        if before is None or before.size != status.st_size:
-            seen.logs[name] = _Log(status.st_size, is_live)
-            yield FoundLog(run, name, status.st_size, is_live)
-
-    def _forget(self, run: Run) -> None:
-        del self._runs[run]
-        self._unsettled.discard(run)
-        self.problems.pop(run.path, None)
-        self._live = {key for key in self._live if key[0] != run}
-        self._final = {key for key in self._final if key[0] != run}
+    def _let_go(self, run: Run) -> None:
+        self._awake.pop(run.path, None)
+        self._gone.append(run)

@@ -1,46 +1,63 @@
 """Looks at the roots again and again, sooner where a hint came, and tells what has changed.
 
-A hint is never believed: it only brings the next look forward.
+A hint is never believed: it only brings the next look forward. A look at all runs goes on in slices,
+and between them the logs that grow are looked at as often as ever.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.hints import Hints
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
+from tidelog.syncd.agent.watch.tree import Place
 
 
 class Lookout:
-    """Calls `found` with what is new, from the loop's thread, until `stop`."""
+    """Calls `found` with logs that are new and `gone` with each run that was deleted, until `stop`."""
 
     def __init__(
         self,
         inventory: Inventory,
         found: Callable[[list[FoundLog]], None],
+        gone: Callable[[Run], None],
         *,
         disk: Disk,
         clock: Clock,
         settings: AgentSettings,
         tell: Callable[[str], None],
     ) -> None:
+        self.sweeps = 0
+        self.sweep_s = 0.0
+        """How many sweeps came to their end, and how long the last one worked, in seconds."""
         self._inventory = inventory
         self._found = found
+        self._gone = gone
         self._disk = disk
         self._clock = clock
         self._settings = settings
         self._tell = tell
         self._dirty = asyncio.Event()
         self._is_stopping = False
-        self._next_runs = self._next_sweep = 0.0
+        self._hints: Hints | None = None
+        self._thorough: _Thorough | None = None
+        self._tail_s = 0.0
+        self._overflows = 0
+        self._next_tail = self._next_runs = self._next_sweep = 0.0
         self._told = ""
         self._is_all_told = True
 
     def look_now(self) -> None:
-        """Let the next look come at once: a root was added, or a person asked."""
+        """Let the next look come at once: a root was added or removed."""
+        self._dirty.set()
+
+    def sweep_now(self) -> None:
+        """Let the next sweep come at once: a person asked."""
+        self._next_sweep = 0.0
         self._dirty.set()
 
     def tell_all(self) -> None:
@@ -53,35 +70,46 @@ class Lookout:
         self._is_stopping = True
         self._dirty.set()
 
+    @property
+    def overflows(self) -> int:
+        """How often events came faster than they were read, and were dropped by the kernel."""
+        return 0 if self._hints is None else self._hints.overflows
+
+    def way_to(self, place: Place) -> str:
+        """Say how a change in a folder is noticed, for people."""
+        return "looking" if self._hints is None else self._hints.way_to(place)
+
     async def run(self) -> None:
         """Look until `stop`."""
-        hints = Hints(self._dirty, disk=self._disk)
+        loop = asyncio.get_running_loop()
+
+        def hint() -> None:
+            with contextlib.suppress(RuntimeError):  # The loop may be gone already.
+                loop.call_soon_threadsafe(self._dirty.set)
+
+        def tell(line: str) -> None:
+            # Watches are set up in another thread, and lines are for the loop's.
+            loop.call_soon_threadsafe(self._tell, line)
+
+        self._hints = hints = Hints(
+            hint, disk=self._disk, clock=self._clock, settings=self._settings, tell=tell
+        )
         try:
             while not self._is_stopping:
-                look = self._next_look()
-                self._dirty.clear()
-                await self._look(look, hints)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._settings.tail_interval_s):
-                        await self._dirty.wait()
+                await self._guarded(hints)
+                await self._pause()
         finally:
             await asyncio.to_thread(hints.close)
 
-    def _next_look(self) -> Look:
-        now, settings, look = self._clock.monotonic(), self._settings, Look.TAIL
-        if now >= self._next_runs or self._dirty.is_set():
-            look, self._next_runs = Look.RUNS, now + settings.runs_interval_s
+    async def _guarded(self, hints: Hints) -> None:
+        """Look once; what goes wrong is told once, and everything is told anew after it."""
         if not self._is_all_told:
             self._inventory.report_all()
-            self._is_all_told, self._next_sweep = True, now
-        if now >= self._next_sweep:
-            look, self._next_sweep = Look.SWEEP, now + settings.sweep_interval_s
-        return look
-
-    async def _look(self, look: Look, hints: Hints) -> None:
+            self._is_all_told, self._thorough, self._next_sweep = True, None, 0.0
         try:
-            self._found(await asyncio.to_thread(self._inventory.look, look))
-            hints.watch([*self._inventory.roots, *self._inventory.projects])
+            if self._dirty.is_set() or self._clock.monotonic() >= self._next_tail:
+                await self._look_at_tails(hints)
+            await self._look_at_runs()
             self._told = ""
         except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
             problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"
@@ -89,3 +117,75 @@ class Lookout:
                 self._tell(f"{problem}; trying again")
             # What this look had found was told to nobody.
             self._told, self._is_all_told = problem, False
+            self._next_tail = self._clock.monotonic() + self._settings.tail_interval_s
+
+    async def _pause(self) -> None:
+        """Wait for the next look's time, or for a hint and those that come with it."""
+        if self._thorough is None or self._told:
+            wait_s = self._next_tail - self._clock.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, wait_s)):
+                    await self._dirty.wait()
+        if self._dirty.is_set() and not self._is_stopping:
+            # A storm of hints must not turn into a storm of looks.
+            await asyncio.sleep(max(self._settings.hint_pause_s, self._tail_s))
+
+    # -- looks -----------------------------------------------------------------------------------
+
+    async def _look_at_tails(self, hints: Hints) -> None:
+        settings, started = self._settings, self._clock.monotonic()
+        self._dirty.clear()
+        look = self._inventory.look(Look.TAIL, quiet=hints.quiet())
+        while (found := await asyncio.to_thread(next, look, None)) is not None:
+            self._found(found)
+        await self._tell_gone()
+        hints.judge(self._inventory.take_changed())
+        await asyncio.to_thread(hints.watch, self._inventory.places)
+        now = self._clock.monotonic()
+        if hints.overflows > self._overflows or self._inventory.is_behind:
+            self._next_runs = now
+        self._overflows = hints.overflows
+        self._tail_s = now - started
+        self._next_tail = now + max(settings.tail_interval_s, self._tail_s / settings.tail_share)
+
+    async def _tell_gone(self) -> None:
+        """Tell of runs that were deleted, one at a time: each may take a write to the disk."""
+        for run in self._inventory.take_gone():
+            self._gone(run)
+            await asyncio.sleep(0)
+
+    async def _look_at_runs(self) -> None:
+        """Go on with the look at all runs that is due or under way, until the tails' turn comes."""
+        now = self._clock.monotonic()
+        if self._thorough is None and now >= min(self._next_runs, self._next_sweep):
+            look = Look.SWEEP if now >= self._next_sweep else Look.RUNS
+            self._thorough = _Thorough(look, self._inventory.look(look))
+        thorough = self._thorough
+        while thorough is not None and not self._is_stopping:
+            started = self._clock.monotonic()
+            found = await asyncio.to_thread(next, thorough.slices, None)
+            now = self._clock.monotonic()
+            thorough.worked_s += now - started
+            if found is None:
+                self._finished(thorough, now)
+                return
+            self._found(found)
+            if now >= self._next_tail or self._dirty.is_set():
+                return
+
+    def _finished(self, thorough: "_Thorough", now: float) -> None:
+        settings, self._thorough = self._settings, None
+        rest_s = thorough.worked_s / settings.sweep_share
+        self._next_runs = now + max(settings.runs_interval_s, rest_s)
+        if thorough.look is Look.SWEEP:
+            self._next_sweep = now + max(settings.sweep_interval_s, rest_s)
+            self.sweeps, self.sweep_s = self.sweeps + 1, thorough.worked_s
+
+
+class _Thorough:
+    """A look at all runs that is under way."""
+
+    def __init__(self, look: Look, slices: Iterator[list[FoundLog]]) -> None:
+        self.look = look
+        self.slices = slices
+        self.worked_s = 0.0

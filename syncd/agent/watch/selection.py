@@ -1,15 +1,18 @@
 """Which runs a path on the command line means: a log, a run, a project or a root."""
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from tidelog.datastore.disk import Disk
+from tidelog.datastore.disk import Disk, Entry
 from tidelog.datastore.errors import InvalidNameError, NotARunError
 from tidelog.datastore.find import find_runs
 from tidelog.datastore.layout import LogName
 from tidelog.datastore.names import check_name
 from tidelog.syncd.agent.home import logs_at_home
 from tidelog.syncd.agent.task import Run
+
+LOOKED_INTO_MAX = 100
 
 
 class SelectedLog(NamedTuple):
@@ -37,6 +40,32 @@ def select_logs(path: str, disk: Disk) -> list[SelectedLog]:
             run = _run_at(str(found))
             logs += [SelectedLog(run, name) for name in logs_at_home(run, disk)]
     return logs
+
+
+class RunAbove(NamedTuple):
+    """What a path is that is no root: a run or a project; and the root that it lies in."""
+
+    what: str
+    root: str
+
+
+def run_above(path: str, disk: Disk) -> RunAbove | None:
+    """Tell whether a folder is a run or a project, by the logs in it or one level below."""
+    path = os.path.realpath(path)
+    try:
+        entries = disk.list(path)
+        if _has_log(entries):
+            return RunAbove("a run", os.path.dirname(os.path.dirname(path)))
+        below = [os.path.join(path, entry.name) for entry in entries if entry.is_directory]
+        if any(_has_log(disk.list(folder)) for folder in below[:LOOKED_INTO_MAX]):
+            return RunAbove("a project", os.path.dirname(path))
+    except OSError:
+        pass  # What is not there yet, or shut, may become a root.
+    return None
+
+
+def _has_log(entries: Iterable[Entry]) -> bool:
+    return any(entry.is_file and LogName.parse(entry.name) is not None for entry in entries)
 
 
 def _run_at(path: str) -> Run:

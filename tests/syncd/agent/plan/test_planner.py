@@ -273,3 +273,20 @@ def test_no_task_is_ever_lost(seed: int) -> None:
                 plan.failed(ended, Setback(course, "no"), now)
     assert plan.is_idle
     assert tasks == done | set(plan.parked)
+
+
+def test_a_probe_that_says_nothing_of_the_target_is_followed_by_a_wait() -> None:
+    """An item that fails for a reason of its own must not be tried without end while the target is down."""
+    plan = planner()
+    plan.want(log("a"), Stage.LOG)
+    assert log("a") == plan.next(0.0)
+    plan.failed(log("a"), DOWN, 0.0)
+    for _ in range(3):
+        assert plan.outage is not None
+        now = plan.outage.until
+        assert log("a") == plan.next(now)
+        plan.failed(log("a"), BROKEN, now)
+        assert plan.next(now) is None
+        due = plan.next_due(now)
+        assert due is not None
+        assert due > now

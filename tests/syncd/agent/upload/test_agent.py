@@ -198,7 +198,7 @@ def test_other_bytes_under_the_same_id_are_parked(open_any: OpenTarget, tmp_path
         assert Ending.PARKED is ending
         assert before == tree(tmp_path / "data")
         [verdict] = await verify(target, root)
-        assert any("SHA-256" in reason for _, reason in verdict.differences)
+        assert any("SHA-256" in found.reason for found in verdict.differences)
 
     on_target(open_any, tmp_path / "data", work)
 
@@ -219,7 +219,7 @@ def test_a_file_that_changed_or_is_gone_is_parked_and_named(
         expected = ["files/big", "media/images/a.png", "media/images/b.png"]
         assert expected == sorted(task.name for task in agent.planner.parked)
         [verdict] = await verify(target, root)
-        assert set(expected) == {item for item, _ in verdict.differences}
+        assert set(expected) == {difference.item for difference in verdict.differences}
 
     on_target(open_any, tmp_path / "data", work)
     assert "mnist/r1/media/images/c.png" in tree(tmp_path / "data")
@@ -427,7 +427,7 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
         (tmp_path / "a.png").rename(spec.path / "media/images/a.png")
         root.rename(kept)
 
-        agent.gone(run, [spec.name])
+        agent.gone(run)
         lost = "500 B of its logs and 1 file were not"
         assert told == [f"mnist/r1 is gone from here before {target.name} had all of it: {lost}"]
         assert agent.planner.is_idle
@@ -449,7 +449,7 @@ def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
 
     class Vanishing(RootTarget):
         async def held_log(self, run: Run, log: str) -> HeldLog | None:
-            agent.gone(run, [log])
+            agent.gone(run)
             raise outage("the cable is out")
 
     async def work() -> None:
@@ -460,3 +460,24 @@ def test_a_run_that_goes_while_it_is_sent_waits_no_more(tmp_path: Path) -> None:
     agent = make_agent(Vanishing(f"file://{data}", str(data), disk=Disk()), told=told)
     asyncio.run(work())
     assert {} == {**agent.planner.waiting, **agent.planner.parked, **agent.lag.behind}
+
+
+def test_a_header_that_was_damaged_after_the_upload_makes_no_second_log(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Under an id of its own every row would be at the target twice."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).rows(10)
+
+    async def work(target: Target) -> None:
+        await sync(target, root)
+        log = run.path / run.name
+        log.write_bytes(bytes(40) + log.read_bytes()[40:])
+        run.rows(3)
+        ending, agent = await sync(target, root)
+        [reason] = agent.planner.parked.values()
+        assert Ending.PARKED is ending
+        assert "header" in reason
+
+    on_target(open_any, data, work)
+    assert ["main.0001.tlog"] == [path.name for path in data.rglob("*.tlog")]

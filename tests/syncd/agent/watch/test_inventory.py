@@ -4,22 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from looking import MovedClock, found_by, inventory_of, names_by
 from run_spec import RunSpec
 
-from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, Entry, StrPath
-from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
-
-
-class LateClock(Clock):
-    """A clock that is ahead of the files' times by so many seconds."""
-
-    def __init__(self, ahead_s: float) -> None:
-        self.ahead_s = ahead_s
-
-    def now(self) -> float:
-        return super().now() + self.ahead_s
+from tidelog.syncd.agent.watch.inventory import Look
 
 
 class CountingDisk(Disk):
@@ -38,16 +27,6 @@ class CountingDisk(Disk):
         return super().stat(path)
 
 
-def inventory(root: Path, *, ahead_s: float = 0.0, disk: Disk | None = None) -> Inventory:
-    found = Inventory(disk=disk or Disk(), clock=LateClock(ahead_s), settings=AgentSettings())
-    found.add_root(str(root))
-    return found
-
-
-def names(found: list[FoundLog]) -> list[str]:
-    return sorted(f"{log.run}/{log.name}" for log in found)
-
-
 def test_runs_of_all_projects_are_found(tmp_path: Path) -> None:
     """A sweep finds every log; links, hidden folders and other files are none."""
     RunSpec(tmp_path, "mnist", "r1").new_log("rank3.0001.tlog")
@@ -56,47 +35,53 @@ def test_runs_of_all_projects_are_found(tmp_path: Path) -> None:
     (tmp_path / ".hub").mkdir()
     (tmp_path / "mnist" / "r1" / "run.json").write_text("{}")
     expected = ["cifar/r1/main.0001.tlog", "mnist/r1/main.0001.tlog", "mnist/r1/rank3.0001.tlog"]
-    assert expected == names(inventory(tmp_path).look(Look.SWEEP))
+    assert expected == names_by(inventory_of(tmp_path), Look.SWEEP)
 
 
-@pytest.mark.parametrize("look", list(Look))
-def test_a_new_run_a_new_log_and_new_bytes_are_found_by_any_look(tmp_path: Path, look: Look) -> None:
+@pytest.mark.parametrize("how", list(Look))
+def test_a_new_run_a_new_log_and_new_bytes_are_found_by_any_look(tmp_path: Path, how: Look) -> None:
     """The cheapest look, twice a second, finds what a person who trains waits for."""
     one = RunSpec(tmp_path, "mnist", "r1")
-    found = inventory(tmp_path)
-    found.look(Look.SWEEP)
-    assert [] == found.look(look)
+    found = inventory_of(tmp_path)
+    found_by(found, Look.SWEEP)
+    assert [] == found_by(found, how)
     one.rows(1)
-    [log] = found.look(look)
+    [log] = found_by(found, how)
     assert (len(one.log.data), True) == (log.size, log.is_live)
     RunSpec(tmp_path, "mnist", "r2")
-    assert ["mnist/r2/main.0001.tlog"] == names(found.look(look))
+    assert ["mnist/r2/main.0001.tlog"] == names_by(found, how)
     one.new_log("main.0002.tlog")
-    assert ["mnist/r1/main.0002.tlog"] == names(found.look(look))
-    assert [] == found.look(look)
+    assert ["mnist/r1/main.0002.tlog"] == names_by(found, how)
+    assert [] == found_by(found, how)
 
 
 def test_a_log_that_appears_after_its_directory_is_found(tmp_path: Path) -> None:
     """A directory that was empty when it was first listed is looked at again."""
     (tmp_path / "mnist" / "r1").mkdir(parents=True)
-    found = inventory(tmp_path)
-    assert [] == found.look(Look.SWEEP)
+    found = inventory_of(tmp_path)
+    assert [] == found_by(found, Look.SWEEP)
     (tmp_path / "mnist" / "r1" / "main.0001.tlog").write_bytes(b"TIDE")
-    assert ["mnist/r1/main.0001.tlog"] == names(found.look(Look.TAIL))
+    assert ["mnist/r1/main.0001.tlog"] == names_by(found, Look.TAIL)
 
 
 def test_a_resumed_old_run_is_found_through_the_root(tmp_path: Path) -> None:
-    """The link to the latest run changes the root, and that makes every run be looked at."""
+    """Its project does not change, but the root's link to the latest run does."""
     old = RunSpec(tmp_path, "mnist", "r1")
     os.utime(old.path, (1, 1))
     for path in (tmp_path, tmp_path / "mnist"):
         os.utime(path, (1, 1))
-    found = inventory(tmp_path, ahead_s=100_000)
-    found.look(Look.SWEEP)
-    assert [] == found.look(Look.TAIL)
+    found = inventory_of(tmp_path, clock=MovedClock(100_000))
+    found_by(found, Look.SWEEP)
+    assert [] == found_by(found, Look.TAIL)
     old.new_log("main.0002.tlog")
     (tmp_path / "latest").symlink_to("mnist/r1")
-    assert ["mnist/r1/main.0002.tlog"] == names(found.look(Look.TAIL))
+    again = found_by(found, Look.TAIL)
+    # Nobody remembers which log of a run that slept is another one.
+    assert ["mnist/r1/main.0001.tlog", "mnist/r1/main.0002.tlog"] == sorted(
+        f"{log.run}/{log.name}" for log in again
+    )
+    assert all(log.is_other for log in again)
+    assert [] == found_by(found, Look.TAIL)
 
 
 def test_finished_runs_cost_nothing_between_two_looks_at_all_runs(tmp_path: Path) -> None:
@@ -104,14 +89,14 @@ def test_finished_runs_cost_nothing_between_two_looks_at_all_runs(tmp_path: Path
     for number in range(20):
         RunSpec(tmp_path, "mnist", f"r{number}")
     disk = CountingDisk()
-    found = inventory(tmp_path, ahead_s=100_000, disk=disk)
-    found.look(Look.SWEEP)
+    found = inventory_of(tmp_path, clock=MovedClock(100_000), disk=disk)
+    found_by(found, Look.SWEEP)
     disk.asked.clear()
     disk.listed.clear()
-    assert [] == found.look(Look.TAIL)
+    assert [] == found_by(found, Look.TAIL)
     assert [str(tmp_path), str(tmp_path / "mnist")] == disk.asked
     assert [] == disk.listed
-    found.look(Look.RUNS)
+    found_by(found, Look.RUNS)
     assert [] == disk.listed
 
 
@@ -119,43 +104,69 @@ def test_a_log_that_is_final_is_not_looked_at_any_more(tmp_path: Path) -> None:
     """Nothing can follow its final chunk."""
     run = RunSpec(tmp_path, "mnist", "r1")
     disk = CountingDisk()
-    found = inventory(tmp_path, disk=disk)
-    [log] = found.look(Look.SWEEP)
+    found = inventory_of(tmp_path, disk=disk)
+    [log] = found_by(found, Look.SWEEP)
     found.note_final(log.run, log.name)
     disk.asked.clear()
-    found.look(Look.TAIL)
+    found_by(found, Look.TAIL)
     assert str(run.path / "main.0001.tlog") not in disk.asked[2:3]
-    [again] = inventory(tmp_path).look(Look.SWEEP)
+    [again] = found_by(inventory_of(tmp_path), Look.SWEEP)
     assert again.is_live
 
 
 def test_a_root_that_is_not_there_yet_is_told_and_found_later(tmp_path: Path) -> None:
     """`syncd start` may come before the first run."""
     root = tmp_path / "tidelog"
-    found = inventory(root)
-    assert [] == found.look(Look.SWEEP)
+    found = inventory_of(root)
+    assert [] == found_by(found, Look.SWEEP)
     assert str(root) in found.problems
     RunSpec(root)
-    assert ["mnist/r1/main.0001.tlog"] == names(found.look(Look.TAIL))
+    assert ["mnist/r1/main.0001.tlog"] == names_by(found, Look.TAIL)
     assert {} == found.problems
 
 
 def test_a_folder_whose_name_can_be_no_project_is_told(tmp_path: Path) -> None:
     """Nothing is passed over without a word."""
     RunSpec(tmp_path, "a:b")
-    found = inventory(tmp_path)
-    assert [] == found.look(Look.SWEEP)
+    found = inventory_of(tmp_path)
+    assert [] == found_by(found, Look.SWEEP)
     assert "a:b" in next(iter(found.problems))
 
 
 def test_a_run_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
     """Deleting is the person's own act."""
     run = RunSpec(tmp_path)
-    found = inventory(tmp_path)
-    found.look(Look.SWEEP)
+    found = inventory_of(tmp_path)
+    found_by(found, Look.SWEEP)
     for path in run.path.iterdir():
         path.unlink()
     run.path.rmdir()
-    found.look(Look.SWEEP)
-    assert [] == found.runs
+    found_by(found, Look.SWEEP)
+    assert 0 == found.run_count
     assert {} == found.problems
+
+
+@pytest.mark.parametrize("what", ["mnist/r1", "mnist"])
+def test_a_run_that_is_gone_is_told_once(tmp_path: Path, what: str) -> None:
+    """Whether it sleeps or is awake, by itself or with its project."""
+    root = tmp_path / "root"
+    RunSpec(root, "mnist", "r1").rows(1)
+    RunSpec(root, "cifar", "r1").rows(1)
+    found = inventory_of(root)
+    found_by(found, Look.SWEEP)
+    (root / what).rename(tmp_path / "elsewhere")
+    found_by(found, Look.RUNS)
+    assert [(str(root / "mnist/r1"), "mnist", "r1")] == found.take_gone()
+    found_by(found, Look.SWEEP)
+    assert [] == found.take_gone()
+
+
+def test_a_root_that_is_gone_takes_no_run_with_it(tmp_path: Path) -> None:
+    """Its disk may not be mounted; what is remembered of its runs is wanted when it is back."""
+    root = tmp_path / "root"
+    RunSpec(root, "mnist", "r1").rows(1)
+    found = inventory_of(root)
+    found_by(found, Look.SWEEP)
+    root.rename(tmp_path / "elsewhere")
+    found_by(found, Look.SWEEP)
+    assert [] == found.take_gone()

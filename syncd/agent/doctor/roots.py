@@ -1,0 +1,35 @@
+"""Can a root be watched: is it there, may it be read, and does its file system tell of changes."""
+
+from collections.abc import Iterator
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.syncd.agent.doctor.finding import Finding, ok, problem, warning
+
+NAME = "root"
+
+
+def judge_file_system(path: str, kind: str) -> Finding:
+    """Say how a root on a file system of this type is watched."""
+    if is_network(kind):
+        return ok(
+            NAME, f"{path}: on {kind}, which other machines write to; it is looked at by the clock"
+        )
+    return ok(NAME, f"{path}: on {kind or 'a file system of unknown type'}")
+
+
+def look_at_root(path: str, disk: Disk) -> Iterator[Finding]:
+    """Look at one root; it may hang where a server is away."""
+    try:
+        disk.list(path)
+    except FileNotFoundError:
+        yield warning(
+            NAME,
+            f"{path} is not there",
+            "nothing, if the first run is still to come; mount it, or `syncd unwatch` it",
+        )
+        return
+    except OSError as error:
+        yield problem(NAME, f"{path} cannot be read: {error.strerror}", "let this account read it")
+        return
+    yield judge_file_system(path, filesystem_of(path, disk))

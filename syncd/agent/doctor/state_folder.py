@@ -1,0 +1,67 @@
+"""Is the agent's memory sound: its folder, and the LMDB in it, read beside a daemon that writes it."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import lmdb
+
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.filesystems import filesystem_of, is_network
+from tidelog.datastore.text import size_text
+from tidelog.syncd.agent.doctor.finding import Finding, ok, problem, warning
+
+NAME = "state"
+STATE_NAME = "state"
+DATA_NAME = "data.mdb"
+TABLES_MAX = 16
+FULL_RATIO = 0.8
+
+
+def look_at_state(directory: Path, *, bytes_max: int, disk: Disk) -> Iterator[Finding]:
+    """Look at the folder of the state and open what is in it for reading."""
+    kind = filesystem_of(str(directory), disk)
+    if is_network(kind):
+        text = f"{directory} lies on a network file system ({kind}), where it would break"
+        yield problem(NAME, text, "set XDG_STATE_HOME to a folder on a local disk")
+        return
+    try:
+        mode = stat.S_IMODE(disk.stat(directory).st_mode)
+    except FileNotFoundError:
+        yield ok(NAME, f"{directory} is not there yet; the first daemon makes it")
+        return
+    if mode & 0o077:
+        text = f"{directory} is open to others (mode {mode:04o})"
+        yield warning(NAME, text, f"`chmod 700 {directory}`")
+    yield from _look_inside(directory / STATE_NAME, kind, bytes_max, disk)
+
+
+def judge_size(directory: Path, size_bytes: int, kind: str, *, bytes_max: int) -> Finding:
+    """Say how full the state is."""
+    text = f"{directory}: sound, {size_text(size_bytes)}, on {kind or 'a file system of unknown type'}"
+    if size_bytes > bytes_max * FULL_RATIO:
+        remedy = "stop the daemon and delete the folder: the targets know what they hold"
+        return warning(NAME, f"{text}; the limit is {size_text(bytes_max)}", remedy)
+    return ok(NAME, text)
+
+
+def _look_inside(path: Path, kind: str, bytes_max: int, disk: Disk) -> Iterator[Finding]:
+    if not disk.is_there(path / DATA_NAME):
+        yield ok(NAME, f"{path} is empty")
+        return
+    try:
+        with (
+            lmdb.open(
+                str(path), readonly=True, create=False, max_dbs=TABLES_MAX, lib_version=0
+            ) as environment,
+            environment.begin() as transaction,
+            transaction.cursor() as cursor,
+        ):
+            for name, _ in cursor:
+                table = environment.open_db(name, transaction, create=False)
+                transaction.stat(table)
+    except (OSError, lmdb.Error) as error:
+        remedy = f"stop the daemon and delete {path}: the targets know what they hold"
+        yield problem(NAME, f"{path} cannot be opened: {error}", remedy)
+        return
+    yield judge_size(path.parent, disk.stat(path / DATA_NAME).st_size, kind, bytes_max=bytes_max)

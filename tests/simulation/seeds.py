@@ -1,0 +1,113 @@
+"""Live through seeds: one is one run, and the same one every time."""
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import time
+import traceback
+from dataclasses import dataclass, field
+
+from simulation.loop import BusyError, StuckError
+from simulation.scenario import Scenario
+from simulation.world import World
+
+FREEZE_EVERY = 200
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one seed gave: why it failed, if it did, and what happened."""
+
+    seed: int
+    failure: str = ""
+    trace: list[str] = field(default_factory=list)
+    virtual_s: float = 0.0
+    requests: int = 0
+    rows: int = 0
+
+    @property
+    def digest(self) -> str:
+        """What is the same where the same happened."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+def live(seed: int, *, is_traced: bool = False) -> Outcome:
+    """Live through one seed."""
+    outcome = Outcome(seed)
+    world = World(seed, note=outcome.trace.append)
+    world.network.is_traced = is_traced
+    try:
+        world.loop.run_until_complete(Scenario(world).run())
+    except Exception as error:
+        outcome.failure = f"{type(error).__name__}: {error}"
+        outcome.trace.append("".join(traceback.format_exception(error)))
+    outcome.virtual_s = world.loop.time()
+    outcome.requests = world.network.requests
+    outcome.rows = world.ledger.rows
+    _end(world)
+    return outcome
+
+
+def _end(world: World) -> None:
+    """End whatever still runs, so that nothing of this seed reaches into the next."""
+    for _, daemon in world.daemons_up():
+        daemon.kill()
+    world.hub.kill()
+    left = asyncio.all_tasks(world.loop)
+    for task in left:
+        task.cancel()
+    with contextlib.suppress(BusyError, StuckError):
+        world.loop.run_until_complete(_all_ended(left))
+    world.loop.close()
+
+
+async def _all_ended(tasks: "set[asyncio.Task[object]]") -> None:
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def live_all(first: int, count: int, *, failures_max: int = 10) -> tuple[list[Outcome], "Figures"]:
+    """Live through seeds and return those that failed, and figures of all."""
+    failed: list[Outcome] = []
+    figures = Figures()
+    begun = time.perf_counter()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    for seed in range(first, first + count):
+        outcome = live(seed)
+        figures.add(outcome)
+        if outcome.failure:
+            failed.append(outcome)
+            if len(failed) >= failures_max:
+                break
+        if seed % FREEZE_EVERY == 0:
+            gc.collect()
+    gc.enable()
+    figures.wall_s = time.perf_counter() - begun
+    return failed, figures
+
+
+@dataclass(slots=True)
+class Figures:
+    """Sums over many seeds."""
+
+    seeds: int = 0
+    requests: int = 0
+    rows: int = 0
+    virtual_s: float = 0.0
+    wall_s: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Take one more seed into account."""
+        self.seeds += 1
+        self.requests += outcome.requests
+        self.rows += outcome.rows
+        self.virtual_s += outcome.virtual_s
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seeds} seeds in {self.wall_s:.1f} s ({1000 * self.wall_s / max(1, self.seeds):.1f} ms "
+            f"each): {self.virtual_s / 3600:.0f} virtual hours, {self.requests} requests, {self.rows} rows"
+        )
