@@ -122,10 +122,10 @@ class _Check:
             is_short = len(data) < FILE_HEADER_BYTES
             assert is_short or parked, f"{where} is no log, and nobody says so"
             return True
-        if len(data) > len(whole.data):
+        held = self._held(run, name, whole.log_id, data)
+        if len(data) > len(whole.data) and not _is_longer(held, whole.data):
             tails = [t for each in reported for t in each.tails]
             assert task in tails or parked, f"{where} has a tail that stays at home, and nobody says so"
-        held = self._held(run, name, whole.log_id)
         if held is None and whole.data == data[:FILE_HEADER_BYTES] and len(whole.data) == FILE_HEADER_BYTES:
             # A log without one whole chunk may have travelled or not.
             return True
@@ -144,7 +144,8 @@ class _Check:
             return False
         raise AssertionError(f"{where} is parked, and could have gone on: {parked[0]}")
 
-    def _held(self, run: str, name: str, log_id: bytes) -> bytes | None:
+    def _held(self, run: str, name: str, log_id: bytes, here: bytes) -> bytes | None:
+        """Return what arrived of a log: by its id, else by what this log was before its header broke."""
         parsed = LogName.parse(name)
         assert parsed is not None
         twin = str(parsed._replace(twin=log_id.hex()[:8]))
@@ -156,6 +157,10 @@ class _Check:
                 assert found is None, f"{self._name}: {run} holds {name} twice"
                 # Behind the last whole chunk a crash may have left something; nobody was told of it.
                 found = whole.data
+        if found is None and (data := self._read(f"{run}/{name}")) is not None:
+            history, whole = _history(self._world, data), whole_part(data, name)
+            if history is not None and whole is not None and here in history.damaged:
+                return whole.data
         return found
 
     def _check_files(self, place: "Place", run: str, *, is_sound: bool) -> None:
@@ -252,6 +257,11 @@ class _Check:
     def _read(self, path: str) -> bytes | None:
         node = self._disk.medium.find(f"{self._root}/{path}")
         return bytes(node.data) if isinstance(node, File) else None
+
+
+def _is_longer(held: bytes | None, here: bytes) -> bool:
+    """Tell whether more had arrived than is whole here now: damaged later, and right where it arrived."""
+    return held is not None and len(held) > len(here)
 
 
 class _Report:

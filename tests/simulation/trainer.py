@@ -317,19 +317,17 @@ class Machine:
             self._disown(name)
 
     def replace_log(self) -> None:
-        """Put another log under the name of one, as a restore on a used name does."""
+        """Put another run's log under the name of one, as a restore on a used name does."""
         written = {writer.stream.log.path for writer in self.alive if writer.stream.log is not None}
         logs = [path for path, file in self.logs() if path not in written and file.data]
-        if len(logs) > 1:
+        there = self.random.choice(logs) if logs else ""
+        others = [path for path in logs if path.rsplit("/", 1)[0] != there.rsplit("/", 1)[0]]
+        if others:
             self.note_versions()
-            there, other = self.random.sample(logs, 2)
-            node = self.medium.find(other)
+            node = self.medium.find(self.random.choice(others))
             assert isinstance(node, File)
-            data, disk = bytes(node.data), SimulatedDisk(self.medium, Faults())
-            disk.replace(there, data)
-            disk.remove(other)
-            for path in (there, other):
-                self._disown(path.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
+            SimulatedDisk(self.medium, Faults()).replace(there, bytes(node.data))
+            self._disown(there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
 
     def put_garbage(self) -> None:
         """Leave something that is named like a log, and is none."""
