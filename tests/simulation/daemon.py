@@ -18,6 +18,7 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import MemoryState, Table
@@ -31,10 +32,11 @@ MIRROR = "/mirror/root"
 BACKUPS_MAX = 40
 
 SETTINGS = AgentSettings(
-    tail_interval_s=4.0,
-    runs_interval_s=12.0,
-    sweep_interval_s=60.0,
+    tail_interval_s=5.0,
+    runs_interval_s=10.0,
+    sweep_interval_s=20.0,
     live_s=600.0,
+    old_s=900.0,
     settle_s=3.0,
     tasks_max=3,
     append_bytes=300,
@@ -164,6 +166,7 @@ class SimulatedDaemon:
         self.lookout = Lookout(
             self.inventory,
             self._found,
+            self._gone,
             disk=self.disk,
             clock=machine.clock,
             settings=SETTINGS,
@@ -214,6 +217,11 @@ class SimulatedDaemon:
         self.gate.paused_until = 0.0
         for agent in self.agents:
             agent.wake()
+
+    def _gone(self, runs: list[Run]) -> None:
+        for agent in self.agents:
+            for run in runs:
+                agent.gone(run)
 
     def _found(self, logs: list[FoundLog]) -> None:
         for agent in self.agents:
