@@ -152,6 +152,9 @@ class SimulatedWriter:
             failure = error
         self.stream.end_sync(log, failure)
         if failure is not None:
+            # What a failed sync drops may be gone from the file as well.
+            self._machine.note_versions()
+            self._machine.may_be_damaged = True
             self.unsafe, self.kernel = self.kernel + self.unsafe, []
             self._catch_up()
         elif not self.stream.has_unsynced:
@@ -229,7 +232,7 @@ class Machine:
         self.writers: list[SimulatedWriter] = []
         self.owed_before: list[tuple[str, int]] = []
         self.is_damaged: set[str] = set()
-        self.had_power_cut = False
+        self.may_be_damaged = False
         SimulatedDisk(self.medium, Faults()).make_directory(ROOT)
 
     # -- what training does ----------------------------------------------------------------------
@@ -266,7 +269,7 @@ class Machine:
             writer.die()
             writer.kernel = []
         self.note_versions()
-        self.had_power_cut = True
+        self.may_be_damaged = True
         self.medium.cut_power()
         self.note_versions()
 
@@ -343,7 +346,7 @@ class Machine:
         other.medium.restore(self.medium.snapshot())
         other.owed_before = self.owed()
         other.is_damaged = set(self.is_damaged)
-        other.had_power_cut = self.had_power_cut
+        other.may_be_damaged = self.may_be_damaged
         return other
 
     def history_of(self, file: File) -> LogHistory:

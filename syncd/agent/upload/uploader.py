@@ -169,7 +169,7 @@ class Uploader:
     async def _ask_again(self, task: Task) -> Done:
         """Ask with an append of nothing whether what was acknowledged is held; else start over."""
         cursor = self._state.cursor(self._target.name, task)
-        if cursor is None:
+        if cursor is None or not cursor.offset:
             self._doubted.discard(task)
             return Done(has_more=True)
         nothing = Piece(bytes.fromhex(cursor.log_id), cursor.offset, b"")

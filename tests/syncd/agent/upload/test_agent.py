@@ -16,8 +16,10 @@ from tidelog.syncd.agent.target.contract import HeldLog, Target
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
 from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState, State
+from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 
@@ -510,3 +512,24 @@ def test_a_file_is_sent_in_its_last_version_in_whatever_order_logs_are_read(
 
     on_target(open_any, data, work)
     assert tree(root) == tree(data)
+
+
+def test_a_log_that_is_begun_anew_is_not_asked_for_with_an_append_of_nothing(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """At the very start nothing is no chunk: the target would refuse it, and the log would be parked."""
+    root, state = tmp_path / "root", MemoryState()
+    spec = RunSpec(root).rows(3)
+    task = Task(Run(str(spec.path), "mnist", "r1"), LOG, spec.name)
+
+    async def work(target: Target) -> None:
+        state.advance(target.name, task, Cursor(spec.log.data[8:24].hex()), [])
+        uploader = Uploader(
+            target, state, disk=Disk(), settings=SETTINGS, is_set_aside=lambda _: False
+        )
+        uploader.doubt(task)
+        while (await uploader.upload(task)).has_more:
+            pass
+
+    on_target(open_any, tmp_path / "data", work)
+    assert tree(root) == tree(tmp_path / "data")
