@@ -121,6 +121,7 @@ class SimulatedDaemon:
         state: SimulatedState,
         *,
         network: Network,
+        settings: AgentSettings,
         read_key: Callable[[], str],
         mirror: Medium | None = None,
         loop: VirtualLoop,
@@ -135,11 +136,11 @@ class SimulatedDaemon:
         self.disk = SimulatedDisk(machine.medium, machine.faults, on_death=self.kill)
         self.mirror_faults = Faults()
         self.mirror_disk: SimulatedDisk | None = None
-        self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=SETTINGS)
+        self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=settings)
         self.inventory.add_root(ROOT)
         targets: list[Target] = [
             HttpTarget(
-                HUB_URL, read_key=read_key, settings=SETTINGS, clock=machine.clock, connections=network
+                HUB_URL, read_key=read_key, settings=settings, clock=machine.clock, connections=network
             )
         ]
         if mirror is not None:
@@ -151,7 +152,7 @@ class SimulatedDaemon:
                 state,
                 disk=self.disk,
                 clock=machine.clock,
-                settings=SETTINGS,
+                settings=settings,
                 chance=chance,
                 tell=tell,
                 gate=self.gate,
@@ -169,7 +170,7 @@ class SimulatedDaemon:
             self._gone,
             disk=self.disk,
             clock=machine.clock,
-            settings=SETTINGS,
+            settings=settings,
             tell=tell,
             open_hints=NoHints,
         )
