@@ -104,11 +104,11 @@ PURE = (
     "tidelog.syncd.agent.task",
     "tidelog.syncd.agent.upload.cursor",
     "tidelog.syncd.agent.upload.lag",
-    "tidelog.syncd.checksum",
     "tidelog.syncd.agent.watch.seen",
     "tidelog.syncd.agent.watch.trust",
+    "tidelog.syncd.checksum",
     "tidelog.syncd.errors",
-    "tidelog.syncd.hub.keys",
+    "tidelog.syncd.hub.guard.keys",
     "tidelog.syncd.protocol",
     "tidelog.syncd.quantities",
 )

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tidelog.datastore.cli import cat, console, export, runs, salvage, show, verify
+from tidelog.datastore.cli import cat, completion, console, export, runs, salvage, show, verify
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.errors import DatastoreError
@@ -43,6 +43,7 @@ COMMANDS = (
     export.command,
     verify.command,
     salvage.command,
+    completion.command,
 )
 for command in COMMANDS:
     group.add_command(command)

@@ -23,6 +23,7 @@ from tidelog.syncd.agent.plan.quiet_hours import QuietHours, parse_quiet_hours
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import CONFIG_NAME
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.listen import Listen
 from tidelog.syncd.quantities import parse_amount
 
 CONCURRENCY_MAX = 64
@@ -39,6 +40,7 @@ class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     only: list[str] | None = None
     media: bool | None = None
     retry_max: float | None = None
+    metrics: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,24 @@ class Config:
     limit_rate_bytes: int | None = None
     quiet_hours: tuple[QuietHours, ...] = ()
     files: FileFilter = EVERY_FILE
+    metrics: Listen | None = None
     settings: AgentSettings = field(default_factory=AgentSettings)
 
 
 def read_config(overrides: Wishes, environ: Mapping[str, str], disk: Disk) -> Config:
     """Return what holds now. Raises CannotStartError with the setting, its value and the remedy."""
-    path = config_directory(environ) / CONFIG_NAME
+    written = written_wishes(config_directory(environ) / CONFIG_NAME, disk)
+    said = {name: value for name, value in structs.asdict(overrides).items() if value is not None}
+    return _understand(structs.replace(written, **said))
+
+
+def written_wishes(path: Path, disk: Disk) -> Wishes:
+    """Return the table [sync] of a settings file. Raises CannotStartError where it is not sound."""
     try:
-        written = msgspec.convert(_read_table(path, disk), Wishes)
+        return msgspec.convert(_read_table(path, disk), Wishes)
     except msgspec.ValidationError as error:
         names = ", ".join(Wishes.__struct_fields__)
         raise CannotStartError(f"{path}, [{SYNC_TABLE}]: {error}; it may set {names}") from error
-    said = {name: value for name, value in structs.asdict(overrides).items() if value is not None}
-    return _understand(structs.replace(written, **said))
 
 
 def _read_table(path: Path, disk: Disk) -> Any:
@@ -99,6 +106,7 @@ def _understand(wishes: Wishes) -> Config:
         limit_rate_bytes=rate,
         quiet_hours=windows,
         files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
+        metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
         settings=_in_small_pieces(settings, Pace(rate)),
     )
 

@@ -19,5 +19,14 @@ def say(line: str) -> None:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Print one document on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    """Print one document on stdout. A path that is no Unicode comes in JSON's own escapes."""
+    text = json.dumps(document, ensure_ascii=False)
+    click.echo(text if _is_unicode(text) else json.dumps(document))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -18,12 +18,14 @@ from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.daemon.log_reading import LogReading
 from tidelog.syncd.cli.console import UNREACHABLE, say
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.install.manager import choose_manager
 from tidelog.syncd.install.service import AGENT
 from tidelog.syncd.log_file import LOG_NAME
 from tidelog.syncd.log_lines import entry_in, text_of
 from tidelog.syncd.logging_setup import is_coloured
 
 LINES = 100
+UNIT_SUFFIX = ".service"
 FOLLOW_INTERVAL_S = 0.2
 ASK_TIMEOUT_S = 3.0
 
@@ -57,23 +59,31 @@ def command(count: int, *, is_following: bool, is_json: bool) -> None:
     """Show what the daemon has told: from its file, or from the journal where systemd runs it."""
     disk, directory = Disk(), state_directory(os.environ)
     answer = ask_daemon(directory, {"command": "status"}, disk=disk, timeout_s=ASK_TIMEOUT_S)
-    place = _place(answer, directory / LOG_NAME)
+    place = _place(answer, directory / LOG_NAME, disk)
     if place["to"] == "journal":
         raise SystemExit(_show_journal(place, count, is_following=is_following, is_json=is_json))
     if place["to"] == "stderr":
-        pid = answer["pid"] if answer else "?"
-        say(f"daemon {pid} tells its terminal: it was started there, with stderr to {place['path']}")
+        say(f"the daemon tells the terminal, or the program, that started it: stderr is {place['path']}")
         raise SystemExit(UNREACHABLE)
     if not disk.is_there(place["path"]):
-        say("there is no log yet; a daemon in the background keeps one, the service's is in the journal")
+        say("there is no log yet: no daemon has run in the background, or as a service")
         raise SystemExit(UNREACHABLE)
     _show_file(Path(place["path"]), count, disk, is_following=is_following, is_json=is_json)
 
 
-def _place(answer: Mapping[str, Any] | None, path: Path) -> Mapping[str, Any]:
-    """Return where the running daemon's log goes, else where a daemon in the background keeps it."""
-    place = None if answer is None else answer.get("log")
-    return place if place is not None else {"to": "file", "path": str(path)}
+def _place(answer: Mapping[str, Any] | None, path: Path, disk: Disk) -> Mapping[str, Any]:
+    """Return where the running daemon's log goes, else where one is that has ended."""
+    if answer is not None:
+        place: Mapping[str, Any] = answer["log"]
+        return place
+    if not disk.is_there(path):
+        for is_user in (True, False):
+            unit = choose_manager(
+                sys.platform, os.environ, home=Path.home(), user_id=os.getuid(), is_system=not is_user
+            ).path(AGENT)
+            if disk.is_there(unit) and unit.suffix == UNIT_SUFFIX:
+                return {"to": "journal", "unit": unit.name, "is_user": is_user}
+    return {"to": "file", "path": str(path)}
 
 
 def _show_file(path: Path, count: int, disk: Disk, *, is_following: bool, is_json: bool) -> None:
@@ -100,7 +110,7 @@ def _shown(line: str, *, is_json: bool, has_colour: bool) -> str:
 
 
 def _show_journal(place: Mapping[str, Any], count: int, *, is_following: bool, is_json: bool) -> int:
-    unit = place.get("unit") or f"{AGENT}.service"
+    unit = place["unit"] or AGENT + UNIT_SUFFIX
     command = ["journalctl", "--unit", unit, "--lines", str(count), "--no-pager"]
     if place.get("is_user"):
         command[1:2] = ["--user-unit"]

@@ -63,6 +63,12 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 )
 @click.option("--background", is_flag=True, help="Hand the roots to the daemon that runs, or start one.")
 @click.option(
+    "--metrics",
+    envvar="TIDELOG_METRICS",
+    metavar="HOST:PORT",
+    help="Answer Prometheus at http://HOST:PORT/metrics, to whoever can connect, like 127.0.0.1:9464.",
+)
+@click.option(
     "--retry-max",
     "retry_max_s",
     type=click.FloatRange(min=0.01),
@@ -75,6 +81,7 @@ def command(
     to: tuple[str, ...],
     quiet_hours: tuple[str, ...],
     retry_max_s: float | None,
+    metrics: str | None,
     log_format: str,
     log_file: str | None,
     *,
@@ -92,6 +99,7 @@ def command(
         targets=list(to) or None,
         quiet_hours=list(quiet_hours) or None,
         retry_max=retry_max_s,
+        metrics=metrics,
         **sending,
     )
     if background:

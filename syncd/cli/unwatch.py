@@ -45,6 +45,8 @@ def _tell(change: Changed) -> None:
     root = on_one_line(change.root)
     if change.is_changed:
         say(f"watches {root} no more")
+        if change.is_configured:
+            say("  the configuration names it, so it comes back with the next start")
         return
     say(f"syncd: {root} is no root that is watched; these are:")
     for known in change.roots[:SHOWN_MAX]:

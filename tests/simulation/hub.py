@@ -20,11 +20,11 @@ from yarl import URL
 
 from tidelog.syncd.agent.target.connections import Answer
 from tidelog.syncd.bodies import decode_batch, decode_missing
-from tidelog.syncd.hub.address import file_of, log_of, run_of
 from tidelog.syncd.hub.app import make_app
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 DATA = "/hub"
@@ -168,9 +168,7 @@ class SimulatedHub:
             self._note_acknowledged(request, response.headers, body)
         return Answer(response.status, response.headers, body)
 
-    def _note_acknowledged(
-        self, request: Request, headers: Mapping[str, str], body: bytes
-    ) -> None:
+    def _note_acknowledged(self, request: Request, headers: Mapping[str, str], body: bytes) -> None:
         """Keep what this answer promises, for the oracle."""
         path = request.path.partition("?")[0]
         if request.method == "PATCH" and "/logs/" in path:

@@ -25,7 +25,7 @@ class BusyError(Exception):
     """Something goes on and on, and no time passes."""
 
 
-class Killed(BaseException):  # noqa: N818 - no error: the end of a simulated process.
+class Killed(BaseException):
     """The process that was at work here has died; what it was doing goes no further."""
 
 
@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_in_executor(  # type: ignore[override]
         self,
-        executor: Any,  # noqa: ARG002 - there are no threads.
+        executor: Any,
         function: Callable[..., Any],
         *args: Any,
     ) -> "asyncio.Future[Any]":
@@ -96,13 +96,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.unhandled.append(f"{context.get('message')}: {error!r}")
 
 
-def _work(
-    future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]
-) -> None:
+def _work(future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     # As with a thread: who waited may have gone, the work is done all the same.
     try:
         result = function(*args)
-    except BaseException as error:  # noqa: BLE001 - whoever waits gets it, as from a thread.
+    except BaseException as error:
         if not future.done():
             future.set_exception(error)
             if isinstance(error, Killed):

@@ -84,9 +84,7 @@ def whole_part(data: bytes, name: str) -> Whole | None:
 class _Check:
     """The comparison of all machines with one replica."""
 
-    def __init__(
-        self, world: "World", name: str, disk: SimulatedDisk, root: str, number: int
-    ) -> None:
+    def __init__(self, world: "World", name: str, disk: SimulatedDisk, root: str, number: int) -> None:
         self._world = world
         self._name = name
         self._disk = disk
@@ -128,7 +126,11 @@ class _Check:
         if len(data) > len(whole.data) and not _is_longer(held, whole.data):
             tails = [t for each in reported for t in each.tails]
             assert task in tails or parked, f"{where} has a tail that stays at home, and nobody says so"
-        if held is None and whole.data == data[:FILE_HEADER_BYTES] and len(whole.data) == FILE_HEADER_BYTES:
+        if (
+            held is None
+            and whole.data == data[:FILE_HEADER_BYTES]
+            and len(whole.data) == FILE_HEADER_BYTES
+        ):
             # A log without one whole chunk may have travelled or not.
             return True
         if held == whole.data:
@@ -199,9 +201,9 @@ class _Check:
                 node = place.machine.medium.find(f"{task.run.path}/{task.name}")
                 if task.kind != LARGE_FILE or not isinstance(node, File):
                     continue
-                entry = ledger_at_home(
-                    task.run, SimulatedDisk(place.machine.medium, Faults())
-                ).get(task.name)
+                entry = ledger_at_home(task.run, SimulatedDisk(place.machine.medium, Faults())).get(
+                    task.name
+                )
                 here = hashlib.sha256(node.data).hexdigest()
                 if entry is not None and here == entry.sha256 and len(self._world.places) == 1:
                     raise AssertionError(f"{self._name}: {task} is parked for no reason: {reason}")
@@ -234,7 +236,9 @@ class _Check:
             owed.setdefault(run, []).append(row)
         for run in machine.runs:
             if self._disk.medium.find(f"{self._root}/{run}") is None:
-                assert not owed.get(run) or run in machine.is_damaged, f"{self._name}: {run} is not there"
+                assert not owed.get(run) or run in machine.is_damaged, (
+                    f"{self._name}: {run} is not there"
+                )
                 continue
             with Reader(f"{self._root}/{run}", disk=self._disk) as reader:
                 rows = Counter(r.data["i"] for r in reader.records() if r.kind == "row")

@@ -109,7 +109,7 @@ class Scenario:
     def _for_a_while(self, end: Callable[[], None]) -> None:
         self.world.loop.call_later(self.random.choice(WHILES_S), end)
 
-    def _turn(self, thing: object, value: float | bool, *names: str) -> None:  # noqa: FBT001
+    def _turn(self, thing: object, value: float | bool, *names: str) -> None:
         for name in names:
             setattr(thing, name, value)
         self._for_a_while(lambda: [setattr(thing, name, type(value)()) for name in names] and None)
@@ -118,7 +118,9 @@ class Scenario:
         return self.random.choice((0.1, 0.3, 0.8))
 
     def _lose(self, _: Place) -> None:
-        names = self.random.choice((("lose_answer",), ("lose_request",), ("lose_answer", "lose_request")))
+        names = self.random.choice(
+            (("lose_answer",), ("lose_request",), ("lose_answer", "lose_request"))
+        )
         self._turn(self.world.weather, self._rate(), *names)
 
     def _break(self, _: Place) -> None:
@@ -323,7 +325,7 @@ class Scenario:
         world.loop.thread_delay_s = 0.0
         world.hub.faults.heal()
         world.hub.disk.die_in = 0
-        if world.secret == "tide_nonsense":  # noqa: S105
+        if world.secret == "tide_nonsense":
             world.renew_key()
         if not world.hub.is_up:
             world.hub.start()

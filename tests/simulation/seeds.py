@@ -2,17 +2,13 @@
 
 import asyncio
 import contextlib
-import gc
 import hashlib
-import time
 import traceback
 from dataclasses import dataclass, field
 
 from simulation.loop import BusyError, StuckError
 from simulation.scenario import Scenario
 from simulation.world import World
-
-FREEZE_EVERY = 200
 
 
 @dataclass(slots=True)
@@ -39,7 +35,7 @@ def live(seed: int, *, is_traced: bool = False) -> Outcome:
     world.network.is_traced = is_traced
     try:
         world.loop.run_until_complete(Scenario(world).run())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it goes with its seed.
+    except Exception as error:
         outcome.failure = f"{type(error).__name__}: {error}"
         outcome.trace.append("".join(traceback.format_exception(error)))
     outcome.virtual_s = world.loop.time()
@@ -65,49 +61,3 @@ def _end(world: World) -> None:
 async def _all_ended(tasks: "set[asyncio.Task[object]]") -> None:
     if tasks:
         await asyncio.wait(tasks)
-
-
-def live_all(first: int, count: int, *, failures_max: int = 10) -> tuple[list[Outcome], "Figures"]:
-    """Live through seeds and return those that failed, and figures of all."""
-    failed: list[Outcome] = []
-    figures = Figures()
-    begun = time.process_time()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    for seed in range(first, first + count):
-        outcome = live(seed)
-        figures.add(outcome)
-        if outcome.failure:
-            failed.append(outcome)
-            if len(failed) >= failures_max:
-                break
-        if seed % FREEZE_EVERY == 0:
-            gc.collect()
-    gc.enable()
-    figures.cpu_s = time.process_time() - begun
-    return failed, figures
-
-
-@dataclass(slots=True)
-class Figures:
-    """Sums over many seeds."""
-
-    seeds: int = 0
-    requests: int = 0
-    rows: int = 0
-    virtual_s: float = 0.0
-    cpu_s: float = 0.0
-
-    def add(self, outcome: Outcome) -> None:
-        """Take one more seed into account."""
-        self.seeds += 1
-        self.requests += outcome.requests
-        self.rows += outcome.rows
-        self.virtual_s += outcome.virtual_s
-
-    def __str__(self) -> str:
-        return (
-            f"{self.seeds} seeds, {self.cpu_s:.1f} s of a core ({1000 * self.cpu_s / max(1, self.seeds):.1f} ms "
-            f"each): {self.virtual_s / 3600:.0f} virtual hours, {self.requests} requests, {self.rows} rows"
-        )

@@ -106,7 +106,9 @@ def test_proof_of_ninety_days(capsys: pytest.CaptureFixture[str]) -> None:
     world = World(SEED, settings=SLOW_LOOKS)
     run(world.loop, live_through(world, unplug, 24 * PROOF_DAYS))
     with capsys.disabled():
-        print(f"\n{PROOF_DAYS} days: {world.network.requests} requests, {world.ledger.rows} rows, 2 lines")
+        print(
+            f"\n{PROOF_DAYS} days: {world.network.requests} requests, {world.ledger.rows} rows, 2 lines"
+        )
 
 
 def run(loop: VirtualLoop, work: Coroutine[None, None, None]) -> None:

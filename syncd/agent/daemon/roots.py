@@ -13,12 +13,16 @@ from tidelog.syncd.errors import CannotStartError
 
 
 class Changed(NamedTuple):
-    """What became of one root; `is_running` tells whether a daemon has it in hand already."""
+    """What became of one root; `is_running` tells whether a daemon has it in hand already.
+
+    A root that `is_configured` comes back with the next start, whatever a command says.
+    """
 
     root: str
     is_changed: bool
     roots: list[str]
     is_running: bool
+    is_configured: bool = False
 
 
 def watch_root(text: str, directory: Path, disk: Disk) -> Changed:
@@ -46,7 +50,13 @@ def _told(command: str, answer: Mapping[str, object]) -> Changed:
             f"the daemon did not take the root: {answer.get('detail', 'it is of another version')}"
         )
     is_changed = bool(answer.get("is_new" if command == "watch" else "was_watched"))
-    return Changed(str(answer.get("root")), is_changed, [str(root) for root in roots], is_running=True)
+    return Changed(
+        str(answer.get("root")),
+        is_changed,
+        [str(root) for root in roots],
+        is_running=True,
+        is_configured=bool(answer.get("is_configured")),
+    )
 
 
 def _write_down(command: str, root: str, directory: Path, disk: Disk) -> Changed:

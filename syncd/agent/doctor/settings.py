@@ -5,16 +5,17 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import Setting, config_directory, read_settings
-from tidelog.syncd.agent.config import Wishes, read_config
+from tidelog.datastore.settings import SYNC_TABLE, Setting, config_directory, read_settings
+from tidelog.syncd.agent.config import Wishes, read_config, written_wishes
 from tidelog.syncd.agent.doctor.finding import Finding, ok, problem
 from tidelog.syncd.agent.target.credentials import CONFIG_NAME
 from tidelog.syncd.errors import CannotStartError
 
 NAME = "settings"
 SECRETS = ("api_key",)
-SHOWN_SECRET_CHARS = 9
 
 
 def look_at_settings(environ: Mapping[str, str], disk: Disk) -> Iterator[Finding]:
@@ -35,18 +36,21 @@ def look_at_settings(environ: Mapping[str, str], disk: Disk) -> Iterator[Finding
 
 
 def shown(name: str, setting: Setting) -> str:
-    """Return a setting and its origin; of a secret no more than what tells it from another."""
-    value = setting.value
-    if name in SECRETS:
-        value = f"{value[:SHOWN_SECRET_CHARS]}..." if len(value) > 2 * SHOWN_SECRET_CHARS else "..."
+    """Return a setting and its origin; of a secret nothing but that it is there."""
+    value = "..." if name in SECRETS else setting.value
     return f"{name} = {value}, from {setting.origin}"
 
 
 def _look_at_wishes(path: Path, environ: Mapping[str, str], disk: Disk) -> Iterator[Finding]:
     try:
+        written = structs.asdict(written_wishes(path, disk))
         read_config(Wishes(), environ, disk)
     except CannotStartError as error:
         yield problem(NAME, str(error), f"mend {path}")
+        return
+    for name, value in written.items():
+        if value is not None:
+            yield ok(NAME, f"[{SYNC_TABLE}] {name} = {value}, from {path}")
 
 
 def _look_at_mode(path: Path, disk: Disk) -> Iterator[Finding]:

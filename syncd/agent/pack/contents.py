@@ -36,8 +36,7 @@ class PackError(SyncdError):
 class PackedLog(NamedTuple):
     """A log from `start` to the last of `cuts`, the ends of pieces of whole chunks.
 
-    Without any cut nothing is new in it. `sha256` is that of all bytes before that end,
-    those before `start` included.
+    Without any cut nothing is new in it. `sha256` is that of all bytes before the end, from 0 on.
     """
 
     name: str

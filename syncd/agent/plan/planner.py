@@ -77,9 +77,20 @@ class Planner:
         return dict(self._setbacks)
 
     @property
+    def next_try(self) -> float | None:
+        """When something that failed is due again (monotonic), None where nothing waits for that."""
+        if self.outage is not None:
+            return self.outage.until
+        return self._waiting[0].due if self._waiting else None
+
+    @property
     def wanted(self) -> int:
         """How many tasks are not done."""
         return len(self._stages)
+
+    def pending(self, path: str) -> list[Task]:
+        """Return the tasks of the run directory at `path` that are not done, parked ones included."""
+        return [task for task in (*self._stages, *self.parked) if task.run.path == path]
 
     def is_wanted(self, task: Task) -> bool:
         """Tell whether a task is not done."""

@@ -11,6 +11,7 @@ from enum import Enum
 
 from tidelog.syncd.errors import (
     DIFFERENT_LOG,
+    DISK_FULL,
     OFFSET_MISMATCH,
     PROBLEMS,
     UNAUTHORIZED,
@@ -19,6 +20,7 @@ from tidelog.syncd.errors import (
 )
 
 DOUBLINGS_MAX = 30
+NOT_A_HUB_REMEDY = "log in to the network where it asks for that, or correct the address"
 
 
 class Course(Enum):
@@ -63,6 +65,11 @@ def park(reason: str) -> SetbackError:
     return SetbackError(Setback(Course.PARK, reason))
 
 
+def not_a_hub(status: int) -> str:
+    """Say that a proxy, a portal's page or another program answered."""
+    return f"something that is not a tidelog hub answered with status {status}"
+
+
 def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now: float = 0.0) -> Setback:
     """Return what follows from an answer that was no success.
 
@@ -71,7 +78,7 @@ def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now:
     kind = problem.problem
     if kind.slug not in PROBLEMS:
         # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
-        reason = f"something that is not a tidelog hub answered with status {kind.status}"
+        reason = f"{not_a_hub(kind.status)}; {NOT_A_HUB_REMEDY}"
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
     # An answer to HEAD has no body and thus no detail: the title stands in for it.
     reason = kind.title if problem.detail == kind.title else f"{kind.title}: {problem.detail}"
@@ -81,7 +88,9 @@ def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now:
         return Setback(Course.REFUSED, reason + remedy, wait_s)
     if kind in (OFFSET_MISMATCH, DIFFERENT_LOG):
         return Setback(Course.ASK, reason)
-    if kind.status in (429, 503, 507):
+    if kind == DISK_FULL:
+        return Setback(Course.OUTAGE, f"{reason}; free space there, then uploading goes on", wait_s)
+    if kind.status in (429, 503):
         return Setback(Course.OUTAGE, reason, wait_s)
     if kind.is_retried:
         return Setback(Course.AGAIN, reason, wait_s)

@@ -6,7 +6,6 @@ pass for a hub, and a key must not travel to where nobody sent it.
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,10 +14,19 @@ import aiohttp
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.settings import SettingsError
-from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, judge_problem, outage
+from tidelog.syncd.agent.plan.retry import (
+    NOT_A_HUB_REMEDY,
+    Course,
+    Setback,
+    SetbackError,
+    judge_problem,
+    not_a_hub,
+    outage,
+)
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
+from tidelog.syncd.agent.target.plain_words import why_unreachable
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import (
     FileEntry,
@@ -92,8 +100,9 @@ class HttpTarget:
         self._key = ""
         self._settings = settings
         self._clock = clock
+        self._host = urlsplit(url).hostname or url
         # On the machine itself bytes are cheaper than the time it takes to squeeze them.
-        self._is_far = urlsplit(url).hostname not in LOOPBACK
+        self._is_far = self._host not in LOOPBACK
         self._connections: Connections = connections or HttpConnections(
             is_proxied=self._is_far, settings=settings
         )
@@ -270,10 +279,15 @@ class HttpTarget:
         except TimeoutError as error:
             raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise outage(f"{self.name} cannot be reached: {_said(error)}") from error
+            raise outage(
+                f"{self.name} cannot be reached: {why_unreachable(error, self._host)}"
+            ) from error
         self._check(answer)
         if answer.status // 100 == 2:
             return answer
+        if answer.status == 401 and method == "HEAD":
+            # An answer to HEAD has no words: whether the key has expired or is unknown, this one says.
+            await self.check()
         raise self._refusal(method, answer)
 
     def _check(self, answer: Answer) -> None:
@@ -334,20 +348,7 @@ def _integer(headers: Mapping[str, str], name: str) -> int:
 
 
 def _not_a_hub(status: int, reason: str) -> SetbackError:
-    return outage(f"something that is not a tidelog hub answered with status {status}: {reason}")
-
-
-def _said(error: Exception) -> str:
-    """Return what the system said, without the library's words around it."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not trusted: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return f"it does not speak TLS as we do ({error.os_error.strerror}); is it an http:// address?"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number, text = error.os_error.errno, error.os_error.strerror
-        # The system's numbers are positive, the resolver's negative.
-        return os.strerror(number) if number is not None and number > 0 else text or str(error)
-    return str(error) or type(error).__name__
+    return outage(f"{not_a_hub(status)}: {reason}; {NOT_A_HUB_REMEDY}")
 
 
 def refused(reason: str) -> SetbackError:

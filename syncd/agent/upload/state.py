@@ -91,6 +91,7 @@ class Table(Protocol):
     def put(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...
     def items(self, prefix: bytes) -> Items: ...
+    def count(self) -> int: ...
 
 
 class _Tables(Protocol):
@@ -166,6 +167,13 @@ class _Book:
         with self._tables() as tables:
             values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
         return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
+
+    def queued_files(self, limit: int) -> tuple[list[tuple[str, Run, FileEntry]], int]:
+        """Return the first so many files that any target lacks, and how many there are in all."""
+        with self._tables() as tables, closing(tables[_FILES].items(b"")) as items:
+            queued = [_unpack(value) for _, value in islice(items, limit)]
+            count = tables[_FILES].count()
+        return [(target, Run(*run), FileEntry(*entry)) for target, run, entry in queued], count
 
     def forget(self, target: str, run: Run) -> list[FileEntry]:
         """Forget a run that is gone, and return its files that were still to send."""
@@ -344,6 +352,9 @@ class _LmdbTable:
                         break
                     yield key, value
 
+    def count(self) -> int:
+        return int(self._transaction.stat(self._db)["entries"])
+
 
 class _DictTables:
     def __init__(self, tables: Mapping[bytes, Table]) -> None:
@@ -371,6 +382,9 @@ class _DictTable:
 
     def items(self, prefix: bytes) -> Items:
         yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
+
+    def count(self) -> int:
+        return len(self._values)
 
 
 def _open(path: Path, bytes_max: int) -> Any:

@@ -36,8 +36,9 @@ class Done:
     """What one try achieved, for the planner and for those who watch.
 
     `has_more` says that the task has more to send; `entries` are files that became known; `parked` are
-    tasks (of files) that only a person can help; `delivered` the files that the target holds now;
-    `has_lost` says that the target held less than it had acknowledged, and that it gets it again.
+    tasks (of files) that only a person can help; `delivered` the files that the target holds now; `twin`
+    the log's name at the target where that differs; `has_lost` says that the target held less than it
+    had acknowledged, and that it gets it again.
     """
 
     has_more: bool = False
@@ -51,6 +52,7 @@ class Done:
     delivered: Sequence[FileEntry] = ()
     damage: Sequence[Damage] = ()
     tail: Damage | TornTail | None = None
+    twin: str = ""
 
 
 def file_task(run: Run, path: str) -> Task:
@@ -159,7 +161,7 @@ class Uploader:
         done.is_final = found.after.is_final and found.is_last
         done.chunks, done.offset = found.chunks, found.end
         done.bytes_sent = max(0, found.end - start)
-        done.damage, done.tail = found.damage, found.tail
+        done.damage, done.tail, done.twin = found.damage, found.tail, found.after.twin
         done.has_lost = task in self._lost
         self._lost.discard(task)
         if done.is_final:

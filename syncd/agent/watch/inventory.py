@@ -62,6 +62,7 @@ class Inventory:
         self._settings = settings
         self._tree = Tree(disk=disk, clock=clock, settings=settings)
         self._awake: dict[str, _Awake] = {}
+        self._gone: list[Run] = []
         self.is_behind = False
         """Whether there are more new runs than a look at the tails took in: a look at all runs does."""
         # Notes come from the loop's thread while `look` may run in another: `look` alone takes them in.
@@ -100,6 +101,13 @@ class Inventory:
         """How many of them are looked at twice a second."""
         return len(self._awake)
 
+    @property
+    def live(self) -> list[tuple[Run, str]]:
+        """The logs that may be growing. Safe while a look is under way in another thread."""
+        now, runs = self._clock.monotonic(), list(self._awake.values())
+        logs = ((run.run, name, log) for run in runs for name, log in list(run.logs.items()))
+        return [(run, name) for run, name, log in logs if log.is_live(now)]
+
     def add_root(self, root: str) -> bool:
         """Watch a path or a pattern from the next look on. Returns False where it is watched already."""
         return self._tree.add_root(root)
@@ -112,15 +120,18 @@ class Inventory:
         """Stop looking at the end of a log: nothing can follow its final chunk."""
         self._notes.append((run.path, log))
 
-    def take_gone(self) -> list[Run]:
-        """Return the runs that looks since the last call found to be gone."""
-        gone = self._tree.gone
-        return [gone.popleft() for _ in range(len(gone))]
-
     def take_changed(self) -> set[str]:
         """Return the folders that a look since the last call found changed."""
         changed, self._tree.changed = self._tree.changed, set()
         return changed
+
+    def take_gone(self) -> list[Run]:
+        """Return the runs that were deleted since the last call.
+
+        What lay on a disk that is not mounted any more was not deleted.
+        """
+        gone, self._gone = self._gone, []
+        return gone
 
     def report_all(self) -> None:
         """Let the next looks tell of every log as if it were new. Not while one is under way."""
@@ -134,6 +145,8 @@ class Inventory:
         """
         self._take_notes()
         fresh = self._tree.refresh(look, quiet)
+        for run in self._tree.take_gone():
+            self._let_go(run)
         if look is Look.TAIL:
             # More of them wait for a look that others need not wait for.
             self.is_behind = len(fresh) > self._settings.fresh_max
@@ -255,12 +268,15 @@ class Inventory:
 
     def _lose(self, place: RunPlace, path: str, error: OSError) -> None:
         """Forget a run that is gone; one that is shut is tried at every look at all runs."""
-        self._awake.pop(path, None)
         if isinstance(error, _GONE):
             place.project.runs.pop(place.name, None)
             self.problems.pop(path, None)
-            if self._disk.is_directory(place.project.path):
-                self._tree.lose_run(place)
+            self._let_go(Run(path, place.project.name, place.name))
         else:
+            self._awake.pop(path, None)
             place.project.runs[place.name] = UNKNOWN
             self.problems[path] = error.strerror or str(error)
+
+    def _let_go(self, run: Run) -> None:
+        self._awake.pop(run.path, None)
+        self._gone.append(run)

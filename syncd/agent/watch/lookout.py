@@ -18,19 +18,18 @@ from tidelog.syncd.agent.watch.tree import Place
 
 
 class Lookout:
-    """Calls `found` with what is new and `gone` with what is not there any more, until `stop`."""
+    """Calls `found` with logs that are new and `gone` with each run that was deleted, until `stop`."""
 
     def __init__(
         self,
         inventory: Inventory,
         found: Callable[[list[FoundLog]], None],
-        gone: Callable[[list[Run]], None],
+        gone: Callable[[Run], None],
         *,
         disk: Disk,
         clock: Clock,
         settings: AgentSettings,
         tell: Callable[[str], None],
-        open_hints: Callable[..., Hints] = Hints,
     ) -> None:
         self.sweeps = 0
         self.sweep_s = 0.0
@@ -44,7 +43,6 @@ class Lookout:
         self._tell = tell
         self._dirty = asyncio.Event()
         self._is_stopping = False
-        self._open_hints = open_hints
         self._hints: Hints | None = None
         self._thorough: _Thorough | None = None
         self._tail_s = 0.0
@@ -72,6 +70,11 @@ class Lookout:
         self._is_stopping = True
         self._dirty.set()
 
+    @property
+    def overflows(self) -> int:
+        """How often events came faster than they were read, and were dropped by the kernel."""
+        return 0 if self._hints is None else self._hints.overflows
+
     def way_to(self, place: Place) -> str:
         """Say how a change in a folder is noticed, for people."""
         return "looking" if self._hints is None else self._hints.way_to(place)
@@ -88,7 +91,7 @@ class Lookout:
             # Watches are set up in another thread, and lines are for the loop's.
             loop.call_soon_threadsafe(self._tell, line)
 
-        self._hints = hints = self._open_hints(
+        self._hints = hints = Hints(
             hint, disk=self._disk, clock=self._clock, settings=self._settings, tell=tell
         )
         try:
@@ -100,12 +103,13 @@ class Lookout:
 
     async def _guarded(self, hints: Hints) -> None:
         """Look once; what goes wrong is told once, and everything is told anew after it."""
+        if not self._is_all_told:
+            self._inventory.report_all()
+            self._is_all_told, self._thorough, self._next_sweep = True, None, 0.0
         try:
             if self._dirty.is_set() or self._clock.monotonic() >= self._next_tail:
                 await self._look_at_tails(hints)
             await self._look_at_runs()
-            if gone := self._inventory.take_gone():
-                self._gone(gone)
             self._told = ""
         except Exception as error:  # noqa: BLE001 - one bad look must not end the daemon
             problem = f"the roots cannot be looked at: {type(error).__name__}: {error}"
@@ -134,6 +138,7 @@ class Lookout:
         look = self._inventory.look(Look.TAIL, quiet=hints.quiet())
         while (found := await asyncio.to_thread(next, look, None)) is not None:
             self._found(found)
+        await self._tell_gone()
         hints.judge(self._inventory.take_changed())
         await asyncio.to_thread(hints.watch, self._inventory.places)
         now = self._clock.monotonic()
@@ -143,12 +148,15 @@ class Lookout:
         self._tail_s = now - started
         self._next_tail = now + max(settings.tail_interval_s, self._tail_s / settings.tail_share)
 
+    async def _tell_gone(self) -> None:
+        """Tell of runs that were deleted, one at a time: each may take a write to the disk."""
+        for run in self._inventory.take_gone():
+            self._gone(run)
+            await asyncio.sleep(0)
+
     async def _look_at_runs(self) -> None:
         """Go on with the look at all runs that is due or under way, until the tails' turn comes."""
         now = self._clock.monotonic()
-        if not self._is_all_told:
-            self._inventory.report_all()
-            self._thorough, self._next_sweep, self._is_all_told = None, 0.0, True
         if self._thorough is None and now >= min(self._next_runs, self._next_sweep):
             look = Look.SWEEP if now >= self._next_sweep else Look.RUNS
             self._thorough = _Thorough(look, self._inventory.look(look))

@@ -4,11 +4,10 @@ Roots may be added and removed from another thread than the one that refreshes.
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -74,17 +73,12 @@ class RunPlace(NamedTuple):
     name: str
 
 
-_Below = TypeVar("_Below")
-
-
 class Tree:
     """The roots and what lies below them."""
 
     def __init__(self, *, disk: Disk, clock: Clock, settings: AgentSettings) -> None:
         self.problems: dict[str, str] = {}
         self.folders: dict[str, Folder] = {}
-        self.gone: deque[Run] = deque()
-        """Runs that are no longer there, although the folder above them is."""
         self.changed: set[str] = set()
         """Folders with another time than before, for those who trust in events: did they come?"""
         self._disk = disk
@@ -92,6 +86,7 @@ class Tree:
         self._settings = settings
         self._roots: dict[str, _Root] = {}
         self._noted: set[str] = set()
+        self._gone: list[Run] = []
 
     def __repr__(self) -> str:
         return f"<Tree of {len(self._roots)} roots, {len(self.projects)} projects>"
@@ -141,15 +136,15 @@ class Tree:
                     fresh += self._list_runs(project)
         return fresh
 
+    def take_gone(self) -> list[Run]:
+        """Return the runs that were deleted since the last call; not those of a folder that is away."""
+        gone, self._gone = self._gone, []
+        return gone
+
     def holds(self, project: Project) -> bool:
         """Tell whether a project is still one of ours."""
         folder = self.folders.get(os.path.dirname(project.path))
         return folder is not None and folder.projects.get(project.path) is project
-
-    def lose_run(self, place: RunPlace) -> None:
-        """Note that a run is gone from a folder that is still there."""
-        path = os.path.join(place.project.path, place.name)
-        self.gone.append(Run(path, place.project.name, place.name))
 
     # -- roots -----------------------------------------------------------------------------------
 
@@ -191,26 +186,25 @@ class Tree:
         if names is None:
             return
         paths = {os.path.join(folder.path, name): name for name in names}
-        held = dict(folder.projects)
-
-        def gone(path: str) -> None:
-            self._forget_problems(path)
-            for name in held[path].runs:
-                self.lose_run(RunPlace(held[path], name))
-
-        _agree(folder.projects, paths, lambda path: Project(path, name=paths[path]), gone)
+        for project in [p for path, p in folder.projects.items() if path not in paths]:
+            self._drop(project)
+        for path in paths.keys() - folder.projects.keys():
+            folder.projects[path] = Project(path, name=paths[path])
 
     def _list_runs(self, project: Project) -> list[RunPlace]:
         names = self._folders_in(project)
         if names is None:
             return []
 
-        def gone(name: str) -> None:
+        for name in project.runs.keys() - dict.fromkeys(names).keys():
+            del project.runs[name]
+            path = os.path.join(project.path, name)
+            self._gone.append(Run(path, project.name, name))
             if self.problems:
-                self._forget_problems(os.path.join(project.path, name))
-            self.lose_run(RunPlace(project, name))
-
-        return [RunPlace(project, name) for name in _agree(project.runs, names, lambda _: UNKNOWN, gone)]
+                self._forget_problems(path)
+        new = [name for name in names if name not in project.runs]
+        project.runs.update(dict.fromkeys(new, UNKNOWN))
+        return [RunPlace(project, name) for name in new]
 
     def _resumed(self, folder: Folder) -> list[RunPlace]:
         """A run that is resumed is what the root's link leads to; its project has not changed."""
@@ -234,6 +228,8 @@ class Tree:
         identity = (status.st_dev, status.st_ino)
         if identity != place.identity:
             place.identity, place.seen = identity, SeenFolder()
+            if isinstance(place, Folder):
+                place.projects.clear()  # Another disk, or none where one was: nothing was deleted.
         elif before not in (-1, status.st_mtime_ns):
             self.changed.add(place.path)
         is_due = place.seen.is_due(
@@ -252,10 +248,16 @@ class Tree:
         if isinstance(place, Folder):
             place.projects.clear()
         elif isinstance(place, Project):
-            self._forget_problems(place.path)
-            folder = self.folders.get(os.path.dirname(place.path))
-            if folder is not None:
-                folder.projects.pop(place.path, None)
+            self._drop(place)
+
+    def _drop(self, project: Project) -> None:
+        """Forget a project that was deleted or renamed."""
+        self._forget_problems(project.path)
+        folder = self.folders.get(os.path.dirname(project.path))
+        if folder is not None and folder.projects.pop(project.path, None) is not None:
+            self._gone += [
+                Run(os.path.join(project.path, name), project.name, name) for name in project.runs
+            ]
 
     def _folders_in(self, place: Place) -> list[str] | None:
         """Return the names of the folders in one that may be projects or runs, None where it is shut."""
@@ -273,18 +275,3 @@ class Tree:
                 yield check_name("directory", name)
             except InvalidNameError as error:
                 self.problems[os.path.join(path, name)] = str(error)
-
-
-def _agree(
-    held: dict[str, _Below],
-    there: "dict[str, str] | list[str]",
-    make: Callable[[str], _Below],
-    gone: Callable[[str], None],
-) -> list[str]:
-    """Let `held` have exactly the keys that are `there`; return those that are new."""
-    for key in held.keys() - dict.fromkeys(there).keys():
-        del held[key]
-        gone(key)
-    new = [key for key in there if key not in held]
-    held.update((key, make(key)) for key in new)
-    return new

@@ -96,7 +96,9 @@ def authenticate(authorization: str | None, keys: Iterable[Key], *, now: float) 
     if found is None:
         raise _unauthorized("the key is none of this hub's; ask for one, or run `syncd login`")
     if not found.is_active(now):
-        raise _unauthorized(f"the key {found.name!r} is {found.state(now)}; ask for a new one")
+        raise _unauthorized(
+            f"the key {found.name!r} is {found.state(now)}; ask for a new one, then run `syncd login`"
+        )
     return found
 
 

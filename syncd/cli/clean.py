@@ -1,0 +1,288 @@
+"""`syncd clean`: delete runs that are proven to be whole on a target."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import click
+
+from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import NotARunError
+from tidelog.datastore.text import counted, on_one_line, size_text
+from tidelog.syncd.agent.daemon.control import ask_daemon
+from tidelog.syncd.agent.daemon.lock import state_directory
+from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.proof.clean import BOOK_NAME, ChangedError, Cleaner, Finding
+from tidelog.syncd.agent.proof.departure import sweep
+from tidelog.syncd.agent.proof.receipts import ReceiptWitness, open_receipts
+from tidelog.syncd.agent.proof.verify import logs_by_run
+from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.credentials import FILE, find_address
+from tidelog.syncd.agent.target.root_target import refuse_nested
+from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.watch.selection import select_logs
+from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
+from tidelog.syncd.cli.meter import Tell, meter
+from tidelog.syncd.cli.options import Span, json_option, paths_argument, receipt_option, to_option
+from tidelog.syncd.cli.witness import open_reading_target
+from tidelog.syncd.errors import CannotStartError
+
+EPILOG = """\b
+Examples:
+  syncd clean tidelog/ --older-than 7d            list, then ask
+  syncd clean tidelog/ --older-than 30d --yes     for cron
+  syncd clean tidelog/ --receipt /media/usb       what a stick brought back
+  syncd clean tidelog/ --dry-run --json
+\b
+Exit code: 0 all that is due is deleted (or listed), 1 a run is due and in doubt,
+or could not be deleted, 2 bad usage, 3 the target is unreachable, 130 interrupted.
+"""
+
+
+@click.command("clean", epilog=EPILOG)
+@paths_argument
+@click.option(
+    "--older-than",
+    "older_than_s",
+    type=Span(),
+    default="7d",
+    show_default=True,
+    metavar="SPAN",
+    help="Keep runs in which anything changed more recently.",
+)
+@click.option("--crashed", "takes_crashed", is_flag=True, help="Also runs that ended without a word.")
+@to_option
+@receipt_option
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Delete without asking.")
+@json_option
+def command(
+    paths: tuple[str, ...],
+    older_than_s: float,
+    to: str | None,
+    receipt: str | None,
+    *,
+    takes_crashed: bool,
+    dry_run: bool,
+    is_agreed: bool,
+    is_json: bool,
+) -> None:
+    """Delete runs that have ended and that a target holds whole, byte for byte.
+
+    PATH is a run, a project or a root. The target is asked now and reads every byte again; with
+    --receipt the bytes here are compared with what it said earlier. Any doubt about a run keeps it, and
+    is told: a file of it is in no log, something differs, a daemon has still to send some of it.
+    Without a terminal nothing is asked, and nothing is deleted unless --yes says so.
+    """
+    disk = Disk()
+    report = _Report(is_json=is_json, is_deleting=not dry_run)
+    if not dry_run and (is_agreed or _has_person()):
+        report.sweep(paths, disk)
+    runs = _select(paths, disk, has_swept=bool(report.swept))
+    code = WHOLE
+    try:
+        asyncio.run(
+            _clean(
+                runs,
+                report,
+                to=to,
+                receipt=receipt,
+                disk=disk,
+                is_agreed=is_agreed,
+                older_than_s=older_than_s,
+                takes_crashed=takes_crashed,
+            )
+        )
+    except SetbackError as error:
+        report.reason = str(error)
+        code = UNREACHABLE if error.setback.course in (Course.OUTAGE, Course.AGAIN) else PARKED
+    report.end()
+    raise SystemExit(code or (WHOLE if report.is_well else PARKED))
+
+
+class _Report:
+    """What became of the runs, for people and for programs."""
+
+    def __init__(self, *, is_json: bool, is_deleting: bool) -> None:
+        self.is_deleting = is_deleting
+        self.target = ""
+        self.reason = ""
+        self.findings: list[Finding] = []
+        self.swept: list[str] = []
+        self._is_json = is_json
+        self._kept: Counter[str] = Counter()
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether no run is in doubt and nothing failed."""
+        return not self.reason and not any(found.doubts for found in self.findings)
+
+    def sweep(self, paths: Sequence[str], disk: Disk) -> None:
+        """Finish what earlier commands began, in the folders that may hold runs set aside."""
+        for folder in dict.fromkeys(each for path in paths for each in _folders(path, disk)):
+            deleted, put_back, stuck = sweep(folder, disk)
+            self.swept += deleted
+            for path in put_back:
+                say(f"{path}: an earlier command was cut off before it was sure; it is back again")
+            for path in stuck:
+                say(f"{path}: an earlier command left it; its place is taken, look at both")
+
+    def show(self, finding: Finding, tell: Tell) -> None:
+        """Take one run into account; those that are kept are counted."""
+        self.findings.append(finding)
+        if finding.kept:
+            self._kept[finding.kept] += 1
+        elif finding.doubts:
+            tell(on_one_line(f"{finding.run}: REFUSED: {'; '.join(finding.doubts)}"))
+        elif not self._is_json:
+            click.echo(on_one_line(f"{finding.run}: {finding.word}, {size_text(finding.size)}"))
+
+    def end(self) -> None:
+        """Say how it ended."""
+        deleted = [found for found in self.findings if found.is_deleted]
+        due = [found for found in self.findings if found.is_due and not found.is_deleted]
+        if self._is_json:
+            print_json(self._document(deleted, due))
+        for reason, count in self._kept.most_common():
+            say(f"kept: {counted(count, 'run')}: {reason}")
+        if self.reason:
+            say(f"syncd: {self.reason}")
+        doubtful = sum(bool(found.doubts) for found in self.findings)
+        if doubtful:
+            say(f"refused: {counted(doubtful, 'run')}, each for the reason above")
+        if due:
+            size = size_text(sum(found.size for found in due))
+            hint = "" if not self.is_deleting else "; say --yes to delete them"
+            say(f"due: {counted(len(due), 'run')} with {size}; nothing of them was deleted{hint}")
+        size = size_text(sum(found.size for found in deleted))
+        say(f"deleted: {counted(len(deleted), 'run')}, {size} freed" + self._book(deleted))
+
+    def _book(self, deleted: Sequence[Finding]) -> str:
+        return f"; the proofs are in {state_directory(os.environ) / BOOK_NAME}" if deleted else ""
+
+    def _document(self, deleted: Sequence[Finding], due: Sequence[Finding]) -> dict[str, Any]:
+        return {
+            "type": "clean",
+            "target": self.target,
+            "reason": self.reason or None,
+            "deleted": len(deleted),
+            "bytes_freed": sum(found.size for found in deleted),
+            "due": len(due),
+            "bytes_due": sum(found.size for found in due),
+            "refused": sum(bool(found.doubts) for found in self.findings),
+            "kept": sum(bool(found.kept) for found in self.findings),
+            "swept": self.swept,
+            "runs": [found.document() for found in self.findings],
+        }
+
+
+async def _clean(
+    runs: Mapping[Run, Sequence[str]],
+    report: _Report,
+    *,
+    to: str | None,
+    receipt: str | None,
+    disk: Disk,
+    is_agreed: bool,
+    older_than_s: float,
+    takes_crashed: bool,
+) -> None:
+    async with _witness(to, receipt, runs, disk) as witness:
+        report.target = witness.name
+        directory = state_directory(os.environ)
+        cleaner = Cleaner(
+            witness,
+            disk=disk,
+            clock=Clock(),
+            state=str(directory),
+            older_than_s=older_than_s,
+            takes_crashed=takes_crashed,
+            pending=lambda run: _pending(run, disk),
+        )
+        due: list[Finding] = []
+        with meter("proving", total=len(runs)) as (advance, tell):
+            for run, names in runs.items():
+                finding = await cleaner.examine(run, names)
+                if finding.is_due and is_agreed and report.is_deleting:
+                    await _delete(cleaner, finding)
+                elif finding.is_due:
+                    due.append(finding)
+                report.show(finding, tell)
+                advance(1)
+        if due and report.is_deleting and _is_confirmed(due):
+            for finding in due:
+                await _delete(cleaner, finding)
+
+
+async def _delete(cleaner: Cleaner, finding: Finding) -> None:
+    try:
+        await cleaner.delete(finding)
+    except ChangedError as error:
+        finding.doubts.append(str(error))
+    except OSError as error:
+        finding.doubts.append(f"it could not be deleted: {error}")
+
+
+def _is_confirmed(due: Sequence[Finding]) -> bool:
+    if not _has_person():
+        return False
+    size = size_text(sum(found.size for found in due))
+    return click.confirm(f"delete {counted(len(due), 'run')}, {size}?", err=True)
+
+
+def _has_person() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _pending(run: Run, disk: Disk) -> list[str]:
+    """Name what a daemon of this account has still to do with a run."""
+    answer = ask_daemon(state_directory(os.environ), {"command": "pending", "run": run.path}, disk=disk)
+    if answer is None:
+        return []
+    items = answer.get("items")
+    if not isinstance(items, list):
+        return ["the daemon that runs does not say what it has still to send: start it anew"]
+    return [f"a daemon has still to send {item}" for item in items]
+
+
+@asynccontextmanager
+async def _witness(
+    to: str | None, receipt: str | None, runs: Mapping[Run, Sequence[str]], disk: Disk
+) -> AsyncIterator[Target | ReceiptWitness]:
+    if receipt is not None and to is not None:
+        raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")
+    if receipt is not None:
+        yield open_receipts(receipt, disk)
+        return
+    address = find_address(to, os.environ, disk)
+    if address.scheme == FILE:
+        refuse_nested(address.path, dict.fromkeys(run.path for run in runs), disk=disk)
+    async with open_reading_target(to, disk) as target:
+        yield target
+
+
+def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run, Sequence[str]]:
+    for path in paths:
+        if disk.is_file(path):
+            raise CannotStartError(f"{path} is a file; whole runs are deleted, or nothing: name the run")
+    try:
+        return logs_by_run(log for path in paths for log in select_logs(path, disk))
+    except NotARunError:
+        if has_swept:
+            return {}
+        raise
+
+
+def _folders(path: str, disk: Disk) -> list[str]:
+    """Return the folders in which runs that were set aside may lie: projects, and the path's own."""
+    path = disk.real_path(path)
+    above = os.path.dirname(path)
+    if not disk.is_directory(path):
+        return [above] if disk.is_directory(above) else []
+    below = [os.path.join(path, entry.name) for entry in disk.list(path) if entry.is_directory]
+    return [above, path, *(folder for folder in below if not os.path.basename(folder).startswith("."))]

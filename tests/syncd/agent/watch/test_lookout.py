@@ -1,0 +1,176 @@
+"""When the roots are looked at, and that one look waits for no other."""
+
+import asyncio
+import os
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from looking import WATCHING, Watch
+from run_spec import RunSpec
+
+from tidelog.datastore.disk import Disk, Entry, StrPath
+
+
+def test_new_runs_new_logs_and_new_rows_are_told(tmp_path: Path) -> None:
+    """Each within moments, though the looks at all runs are an hour apart."""
+    run = RunSpec(tmp_path)
+    watch = Watch(tmp_path)
+
+    async def work() -> None:
+        await watch.until(lambda: "mnist/r1/main.0001.tlog" in watch.found)
+        began = time.monotonic()
+        run.rows(1)
+        await watch.until(lambda: len(watch.found["mnist/r1/main.0001.tlog"]) == 2)
+        RunSpec(tmp_path, "cifar", "r2")
+        await watch.until(lambda: "cifar/r2/main.0001.tlog" in watch.found)
+        RunSpec(tmp_path, "cifar", "r3")
+        await watch.until(lambda: "cifar/r3/main.0001.tlog" in watch.found)
+        run.new_log("main.0002.tlog")
+        await watch.until(lambda: "mnist/r1/main.0002.tlog" in watch.found)
+        assert 2.0 > time.monotonic() - began
+
+    watch.do(work)
+    assert [] == watch.told
+
+
+def test_a_hint_brings_the_next_look_forward(tmp_path: Path) -> None:
+    """Otherwise it would come in an hour."""
+    watch = Watch(tmp_path, settings=replace(WATCHING, tail_interval_s=3600.0))
+
+    async def work() -> None:
+        await watch.until(lambda: watch.lookout.sweeps)
+        await watch.until(
+            lambda: "inotify" in watch.lookout.way_to(watch.inventory.folders[str(tmp_path)])
+        )
+        (tmp_path / "mnist").mkdir()
+        await watch.until(lambda: any(place.path.endswith("mnist") for place in watch.inventory.places))
+        await asyncio.to_thread(RunSpec, tmp_path, "cifar", "r2")
+        await watch.until(lambda: "cifar/r2/main.0001.tlog" in watch.found)
+
+    watch.do(work)
+
+
+class GatedDisk(Disk):
+    """Lists the old runs only as fast as it is let."""
+
+    def __init__(self) -> None:
+        self.listed = 0
+
+    def list(self, path: StrPath) -> list[Entry]:
+        if "/old-" in os.fspath(path):
+            self.listed += 1
+            time.sleep(0.005)
+        return super().list(path)
+
+
+OLD_RUNS = 120
+
+
+def is_long(moments: list[float], count: int) -> bool:
+    return len(moments) == count
+
+
+def test_rows_are_told_while_a_sweep_goes_on(tmp_path: Path) -> None:
+    """A hundred thousand finished runs must not keep a live one waiting."""
+    run = RunSpec(tmp_path)
+    for number in range(OLD_RUNS):
+        old = RunSpec(tmp_path, "done", f"old-{number}", seed=number)
+        for path in (old.path / old.name, old.path):
+            os.utime(path, (1, 1))
+    disk = GatedDisk()
+    watch = Watch(tmp_path, disk=disk)
+
+    async def work() -> None:
+        await watch.until(lambda: watch.lookout.sweeps == 1)
+        disk.listed = 0
+        watch.lookout.sweep_now()
+        await watch.until(lambda: disk.listed)
+        moments = watch.found["mnist/r1/main.0001.tlog"]
+        for count in (2, 3, 4):
+            run.rows(1)
+            await watch.until(partial(is_long, moments, count))
+        assert (1, True) == (watch.lookout.sweeps, disk.listed < OLD_RUNS)
+
+    watch.do(work)
+
+
+def test_more_new_runs_than_a_look_takes_in_are_all_told(tmp_path: Path) -> None:
+    """A folder that is moved in with all its runs, say."""
+    (tmp_path / "root").mkdir()
+    for number in range(50):
+        RunSpec(tmp_path, "mnist", f"r{number}", seed=number)
+    watch = Watch(tmp_path / "root", settings=replace(WATCHING, fresh_max=7, slice_logs=3))
+
+    async def work() -> None:
+        await watch.until(lambda: watch.lookout.sweeps)
+        (tmp_path / "mnist").rename(tmp_path / "root" / "mnist")
+        await watch.until(lambda: len(watch.found) == 50)
+
+    watch.do(work)
+    assert {1} == {len(moments) for moments in watch.found.values()}
+
+
+def test_a_removed_root_is_looked_at_no_more(tmp_path: Path) -> None:
+    """At once, and its watches are given back."""
+    run = RunSpec(tmp_path / "one")
+    watch = Watch(tmp_path / "one")
+    watch.inventory.add_root(str(tmp_path / "two"))
+
+    async def work() -> None:
+        await watch.until(lambda: watch.found)
+        watch.inventory.remove_root(str(tmp_path / "one"))
+        watch.lookout.look_now()
+        await watch.until(lambda: not watch.inventory.folders.keys() - {str(tmp_path / "two")})
+        run.rows(1)
+        RunSpec(tmp_path / "two", "cifar", "r2")
+        await watch.until(lambda: "cifar/r2/main.0001.tlog" in watch.found)
+
+    watch.do(work)
+    assert 1 == len(watch.found["mnist/r1/main.0001.tlog"])
+
+
+def test_a_look_that_fails_is_told_once_and_everything_is_told_again(tmp_path: Path) -> None:
+    """What the failed look had found was told to nobody."""
+
+    class StumblingDisk(Disk):
+        failures = 3
+
+        def list(self, path: StrPath) -> list[Entry]:
+            if os.fspath(path).endswith("/r2") and self.failures:
+                self.failures -= 1
+                raise RuntimeError("a bug")
+            return super().list(path)
+
+    RunSpec(tmp_path)
+    RunSpec(tmp_path, "mnist", "r2")
+    watch = Watch(tmp_path, disk=StumblingDisk())
+
+    async def work() -> None:
+        await watch.until(lambda: {f"mnist/r{n}/main.0001.tlog" for n in (1, 2)} == watch.found.keys())
+
+    watch.do(work)
+    assert ["the roots cannot be looked at: RuntimeError: a bug; trying again"] == watch.told
+
+
+def test_a_deleted_run_is_told_with_its_logs(tmp_path: Path) -> None:
+    """Also where its whole project goes; a root that goes is a disk that is away, and told by nobody."""
+    run = RunSpec(tmp_path / "root")
+    other = RunSpec(tmp_path / "root", "cifar", "r2")
+    watch = Watch(tmp_path / "root")
+
+    async def work() -> None:
+        await watch.until(lambda: len(watch.found) == 2)
+        (tmp_path / "root").rename(tmp_path / "away")
+        await watch.until(lambda: watch.inventory.problems)
+        (tmp_path / "away").rename(tmp_path / "root")
+        await watch.until(lambda: watch.inventory.run_count == 2)
+        assert [] == watch.gone
+        run.path.rename(tmp_path / "r1")
+        await watch.until(lambda: watch.gone)
+        other.path.parent.rename(tmp_path / "cifar")
+        await watch.until(lambda: len(watch.gone) == 2)
+
+    watch.do(work)
+    assert ["mnist/r1", "cifar/r2"] == watch.gone
