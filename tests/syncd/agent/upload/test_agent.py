@@ -524,9 +524,7 @@ def test_a_log_that_is_begun_anew_is_not_asked_for_with_an_append_of_nothing(
 
     async def work(target: Target) -> None:
         state.advance(target.name, task, Cursor(spec.log.data[8:24].hex()), [])
-        uploader = Uploader(
-            target, state, disk=Disk(), settings=SETTINGS, is_set_aside=lambda _: False
-        )
+        uploader = Uploader(target, state, disk=Disk(), settings=SETTINGS, is_set_aside=lambda _: False)
         uploader.doubt(task)
         while (await uploader.upload(task)).has_more:
             pass
