@@ -19,6 +19,8 @@ from tidelog.datastore.places import Places, taken
 COPY_BYTES = 1024 * 1024
 REMEMBERED_DIGESTS_MAX = 16_384
 STAGED_DIGITS = 16
+FILES_AT_ONCE = 64
+"""So many small files are synced together; each has a descriptor meanwhile."""
 
 
 class HeldFile(NamedTuple):
@@ -46,29 +48,36 @@ class ReplicaFiles:
 
     def missing(self, project: str, run: str, files: Iterable[tuple[str, int, str]]) -> list[str]:
         """Return the paths among `(path, size, sha256)` whose bytes are not all safely in place."""
+        files = list(files)
+        places = self._places.files(project, run, [path for path, _size, _sha256 in files])
         return [
             path
-            for path, size, sha256 in files
-            if not self._is_held(self._places.file(project, run, path), sha256, size=size)
+            for place, (path, size, sha256) in zip(places, files, strict=True)
+            if not self._is_held(place, sha256, size=size)
         ]
 
-    def put(self, project: str, run: str, path: str, data: bytes, *, sha256: str) -> None:
-        """Put a small file in its place; it and its name are on the disk on return.
+    def put(self, project: str, run: str, files: Iterable[tuple[str, str, bytes]]) -> None:
+        """Put small files `(path, sha256, bytes)` in place; they and their names are then on the disk.
 
-        Another version in its place is replaced. Raises FileMismatchError where the bytes are not
-        those of the digest.
+        Another version in a place is replaced. Raises InvalidNameError or FileMismatchError, and nothing
+        is changed, where a name is none or the bytes are not those of the digest.
         """
-        place = self._places.file(project, run, path)
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
-            raise FileMismatchError(
-                f"{path} should have SHA-256 {sha256}, the {len(data)} bytes sent have {found}"
-            )
-        if self._is_held(place, sha256, size=len(data)):
-            return
-        self._places.make_parent(place)
-        with self._changing(place):
-            self._disk.replace(place, data)
+        files, lacking = list(files), []
+        places = self._places.files(project, run, [path for path, _sha256, _data in files])
+        for place, (path, sha256, data) in zip(places, files, strict=True):
+            found = hashlib.sha256(data).hexdigest()
+            if found != sha256:
+                raise FileMismatchError(
+                    f"{path} should have SHA-256 {sha256}, the {len(data)} bytes sent have {found}"
+                )
+            if not self._is_held(place, sha256, size=len(data)):
+                lacking.append((place, data))
+        for first in range(0, len(lacking), FILES_AT_ONCE):
+            together = lacking[first : first + FILES_AT_ONCE]
+            for place, _data in together:
+                self._places.make_parent(place)
+            with self._changing(*(place for place, _data in together)):
+                self._disk.replace_all(together)
 
     def held(self, project: str, run: str, path: str, *, sha256: str) -> HeldFile | None:
         """Return how much is held of the version of a file that has this digest, None for nothing."""
@@ -161,11 +170,12 @@ class ReplicaFiles:
         return found
 
     @contextmanager
-    def _changing(self, place: str) -> Iterator[None]:
+    def _changing(self, *places: str) -> Iterator[None]:
         with self._lock:
-            self._remembered.pop(place, None)
+            for place in places:
+                self._remembered.pop(place, None)
         try:
-            with taken(place):
+            with taken(places[0] if len(places) == 1 else None):
                 yield
         except OSError:
             self._places.forget_synced()

@@ -20,6 +20,8 @@ Examples:
   syncd key create page --data hub/ --role read
   syncd key list --data hub/
   syncd key revoke laptop --data hub/
+\b
+Exit code: 0 done, 2 bad usage, a name that is taken or unknown, or a folder that cannot be written.
 """
 data_option = click.option(
     "--data",

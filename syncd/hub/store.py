@@ -103,11 +103,7 @@ class Store:
         def put() -> list[str]:
             limits = self._limits.wire
             files = decode_batch(body.decode(limits), files_max=limits.batch_files_max)
-            for file in files:
-                # All names before any byte: a batch with a bad one changes nothing.
-                self._replica.places.file(*address, file.path)
-            for file in files:
-                self._replica.files.put(*address, file.path, file.data, sha256=file.sha256)
+            self._replica.files.put(*address, files)
             return [file.path for file in files]
 
         return await self._write(put)

@@ -1,4 +1,4 @@
-"""A file system that a process serves, as root, until killed: `fuse_server.py MOUNT_POINT FOLDER`.
+"""A file system that a process serves, as root, until killed: `fuse_server.py MOUNT_POINT FOLDER TYPE`.
 
 What is done below the mount point is done in the folder. Stopped with SIGSTOP it is a server that does
 not answer: every call on its files hangs, as on NFS or Lustre, until SIGCONT. The messages are those of
@@ -173,11 +173,11 @@ class FuseServer:
 
 def main() -> None:
     """Mount, say so on stdout, and serve."""
-    mount_point, folder = sys.argv[1:]
+    mount_point, folder, kind = sys.argv[1:]
     device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other"
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tidelog-test", mount_point.encode(), b"fuse", 0, options.encode()):
+    if libc.mount(b"tidelog-test", mount_point.encode(), kind.encode(), 0, options.encode()):
         raise OSError(ctypes.get_errno(), "mount", mount_point)
     print("mounted", flush=True)
     FuseServer(folder).serve(device)

@@ -79,12 +79,15 @@ def hanging_device(folder: Path) -> Iterator[tuple[Path, Hang]]:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[Path, Hang]]:
-    """Mount a file system that a process serves, which can be stopped."""
+def served(folder: Path, *, kind: str = "fuse") -> Iterator[tuple[Path, Hang]]:
+    """Mount a file system that a process serves, which can be stopped.
+
+    What is done in `folder / "behind"` shows in it without an event, as what another machine does.
+    """
     point, behind = folder / "served", folder / "behind"
     point.mkdir()
     behind.mkdir()
-    command = [sys.executable, str(FUSE_SERVER), str(point), str(behind)]
+    command = [sys.executable, str(FUSE_SERVER), str(point), str(behind), kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert "mounted\n" == server.stdout.readline()

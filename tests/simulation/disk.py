@@ -114,6 +114,10 @@ class SimulatedDisk(Disk):
             raise _error(errno.EIO)
         file.sync()
 
+    def start_writing(self, fd: int) -> None:
+        """Promise nothing, and do nothing."""
+        self._count()
+
     def close(self, fd: int) -> None:
         """Close a descriptor."""
         self._count()

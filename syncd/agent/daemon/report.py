@@ -31,6 +31,7 @@ def report(seen: Seen, depth: Depth, *, entries_max: int) -> dict[str, Any]:
         "problem_count": len(seen.problems),
         "folders": list(seen.folders),
         "runs_awake": seen.runs_awake,
+        "event_overflows": seen.event_overflows,
         "sweeps": seen.sweeps,
         "sweep_s": round(seen.sweep_s, 3),
         "metrics": seen.metrics,

@@ -50,6 +50,7 @@ class Seen(NamedTuple):
     folders: Sequence[dict[str, str]]
     sweeps: int
     sweep_s: float
+    event_overflows: int
     metrics: str | None
     runs: int
     runs_awake: int

@@ -316,6 +316,7 @@ class Service:
             problems=dict(self._inventory.problems),
             sweeps=self._lookout.sweeps,
             sweep_s=self._lookout.sweep_s,
+            event_overflows=self._lookout.overflows,
             metrics=self._metrics.url,
             runs=self._inventory.run_count,
             runs_awake=self._inventory.awake_count,

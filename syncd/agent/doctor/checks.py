@@ -8,6 +8,7 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.agent.daemon.lock import Holder
 from tidelog.syncd.agent.doctor.daemon import look_at_daemon, look_at_linger, look_at_proxies
 from tidelog.syncd.agent.doctor.examination import Check
@@ -64,7 +65,7 @@ def checks_for(patient: Patient) -> list[Check]:
 def _target_checks(patient: Patient) -> Iterator[Check]:
     try:
         addresses = find_addresses(patient.targets, patient.environ, patient.disk)
-    except SyncdError as error:
+    except (SyncdError, DatastoreError) as error:
         finding = problem("target", str(error), "")
         yield Check("target", lambda: [finding])
         return

@@ -138,9 +138,7 @@ class RootTarget:
             with self._locked(run):
                 for file in files:
                     self._names.check(run.project, run.name, *file.path.split("/"))
-                    self._replica.files.put(
-                        run.project, run.name, file.path, file.data, sha256=file.sha256
-                    )
+                self._replica.files.put(run.project, run.name, files)
             return {file.path for file in files}
 
         return await self._do(put)

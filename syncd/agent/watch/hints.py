@@ -14,10 +14,17 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.watch.tree import Identity, Place
-from tidelog.syncd.agent.watch.trust import Trust
+from tidelog.syncd.agent.watch.trust import Proof, Trust
 
 if TYPE_CHECKING:
     from tidelog.syncd.agent.watch.inotify import Inotify
+
+
+_WAYS = {
+    Proof.NONE: "inotify, and looking: no event has proven it yet",
+    Proof.GIVEN: "inotify",
+    Proof.LOST: "inotify, and looking: a change came without an event",
+}
 
 
 class Watched(NamedTuple):
@@ -113,8 +120,7 @@ class Hints:
         """Say how a change in a folder is noticed, for people. Asks no disk: it may not answer."""
         held = self._watched.get(place.path)
         if held is not None:
-            is_proven = self._trust.is_proven(held.identity[0])
-            return "inotify" if is_proven else "inotify, and looking: no event has proven it yet"
+            return _WAYS[self._trust.proof(held.identity[0])]
         kind = self._kinds.get(place.identity[0], "") if place.identity else ""
         if self._inotify is not None and is_network(kind):
             return f"looking: {kind} does not tell what other machines do"

@@ -70,6 +70,11 @@ class Lookout:
         self._is_stopping = True
         self._dirty.set()
 
+    @property
+    def overflows(self) -> int:
+        """How often events came faster than they were read, and were dropped by the kernel."""
+        return 0 if self._hints is None else self._hints.overflows
+
     def way_to(self, place: Place) -> str:
         """Say how a change in a folder is noticed, for people."""
         return "looking" if self._hints is None else self._hints.way_to(place)

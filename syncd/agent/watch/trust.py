@@ -7,8 +7,17 @@ second until there is proof, and for ever once a change came without an event.
 """
 
 from collections.abc import Iterable
+from enum import Enum
 
 Device = int
+
+
+class Proof(Enum):
+    """Whether events were seen to come; lost is for ever."""
+
+    NONE = "none"
+    GIVEN = "given"
+    LOST = "lost"
 
 
 class Trust:
@@ -24,9 +33,15 @@ class Trust:
     def __repr__(self) -> str:
         return f"<Trust in {len(self._proven)} devices, {len(self._awaited)} events awaited>"
 
+    def proof(self, device: Device) -> Proof:
+        """Tell what is known of a device."""
+        if device in self._lost:
+            return Proof.LOST
+        return Proof.GIVEN if device in self._proven else Proof.NONE
+
     def is_proven(self, device: Device) -> bool:
         """Tell whether what happens on a device is told by events."""
-        return device in self._proven - self._lost
+        return self.proof(device) is Proof.GIVEN
 
     def heard(self, paths: Iterable[str]) -> None:
         """Note that events came for some folders."""

@@ -3,71 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from looking import MovedClock
+from looking import WATCHING, Watch
 from run_spec import RunSpec
 
 from tidelog.datastore.disk import Disk, Entry, StrPath
-from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
-from tidelog.syncd.agent.watch.lookout import Lookout
-
-SETTINGS = AgentSettings(tail_interval_s=0.02, runs_interval_s=3600.0, sweep_interval_s=3600.0)
-PATIENCE_S = 30.0
-
-
-class Watch:
-    """A lookout over one root, and what it found: for each log the moments at which it was told."""
-
-    def __init__(
-        self, root: Path, *, settings: AgentSettings = SETTINGS, disk: Disk | None = None
-    ) -> None:
-        disk, clock = disk or Disk(), MovedClock()
-        self.told: list[str] = []
-        self.gone: list[str] = []
-        self.found: dict[str, list[float]] = {}
-        self.inventory = Inventory(disk=disk, clock=clock, settings=settings)
-        self.inventory.add_root(str(root))
-        self.lookout = Lookout(
-            self.inventory,
-            self._found,
-            lambda run: self.gone.append(str(run)),
-            disk=disk,
-            clock=clock,
-            settings=settings,
-            tell=self.told.append,
-        )
-        self._news = asyncio.Event()
-
-    def _found(self, logs: Iterable[FoundLog]) -> None:
-        for log in logs:
-            self.found.setdefault(f"{log.run}/{log.name}", []).append(time.monotonic())
-        self._news.set()
-
-    async def until(self, question: Callable[[], object]) -> None:
-        """Return once the answer is yes; asked again after each find, and twice in a tail's time."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not question():
-                self._news.clear()
-                try:
-                    async with asyncio.timeout(0.01):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass
-
-    def do(self, work: Callable[[], Awaitable[None]]) -> None:
-        async def run() -> None:
-            looking = asyncio.create_task(self.lookout.run())
-            await work()
-            self.lookout.stop()
-            async with asyncio.timeout(PATIENCE_S):
-                await looking
-
-        asyncio.run(run())
 
 
 def test_new_runs_new_logs_and_new_rows_are_told(tmp_path: Path) -> None:
@@ -94,7 +37,7 @@ def test_new_runs_new_logs_and_new_rows_are_told(tmp_path: Path) -> None:
 
 def test_a_hint_brings_the_next_look_forward(tmp_path: Path) -> None:
     """Otherwise it would come in an hour."""
-    watch = Watch(tmp_path, settings=replace(SETTINGS, tail_interval_s=3600.0))
+    watch = Watch(tmp_path, settings=replace(WATCHING, tail_interval_s=3600.0))
 
     async def work() -> None:
         await watch.until(lambda: watch.lookout.sweeps)
@@ -158,7 +101,7 @@ def test_more_new_runs_than_a_look_takes_in_are_all_told(tmp_path: Path) -> None
     (tmp_path / "root").mkdir()
     for number in range(50):
         RunSpec(tmp_path, "mnist", f"r{number}", seed=number)
-    watch = Watch(tmp_path / "root", settings=replace(SETTINGS, fresh_max=7, slice_logs=3))
+    watch = Watch(tmp_path / "root", settings=replace(WATCHING, fresh_max=7, slice_logs=3))
 
     async def work() -> None:
         await watch.until(lambda: watch.lookout.sweeps)

@@ -1,0 +1,110 @@
+"""A daemon that watches where events come too fast, or do not come at all."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faults.mounts import needs_root, served
+from looking import WATCHING, Watch
+from run_spec import RunSpec, tree
+from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
+from waiting import until
+
+FOUND_S_MAX = 12.0
+"""One look at all runs, with the interval that people have, and the upload."""
+
+
+def status() -> dict[str, object]:
+    answer: dict[str, object] = json.loads(run_syncd("status", "--json").stdout)
+    return answer
+
+
+def proven(project: Path) -> int:
+    """Make runs until the daemon trusts in events; return how many it took."""
+    if "'way': 'inotify'}" in str(status()["folders"]):
+        return len(list(project.glob("touch-*")))
+    touch(project)
+    return 0
+
+
+def touch(folder: Path) -> None:
+    """Make one more folder in a folder."""
+    (folder / f"touch-{time.monotonic_ns()}").mkdir()
+
+
+@needs_root
+def test_runs_on_a_file_system_without_events_are_found_within_a_scan(tmp_path: Path) -> None:
+    """FUSE, changed from behind as by another machine: new runs, rows, logs."""
+    with served(tmp_path) as (point, _):
+        root, usb = tmp_path / "behind" / "tidelog", tmp_path / "usb"
+        root.mkdir()
+        with SyncdProcess("start", "--root", point / "tidelog", "--to", f"file://{usb}") as daemon:
+            daemon.line_with("uploads to")
+            until(lambda: status()["folders"])
+            for number in range(3):
+                began = time.monotonic()
+                run = RunSpec(root, f"project-{number}").rows(1).media("a.png")
+                until(lambda: tree(root) == tree(usb))
+                run.rows(1).new_log("main.0002.tlog")
+                until(lambda: tree(root) == tree(usb))
+                assert FOUND_S_MAX > time.monotonic() - began
+            assert "does not tell what other machines do" in str(status()["folders"])
+            assert 0 == daemon.terminate()
+
+
+@needs_root
+def test_a_file_system_whose_events_do_not_tell_all_is_found_out(tmp_path: Path) -> None:
+    """It looks local, and its events come for what is done here; a change from behind ends the trust."""
+    with served(tmp_path, kind="fuse.mergerfs") as (point, _):
+        behind = tmp_path / "behind"
+        settings = replace(WATCHING, runs_interval_s=0.3, trust_s=0.1)
+        watch = Watch(point, settings=settings)
+
+        def way() -> str:
+            return watch.lookout.way_to(watch.inventory.folders[str(point)])
+
+        async def work() -> None:
+            await watch.until(lambda: watch.lookout.sweeps)
+            await watch.until(lambda: "inotify" == way() or touch(point))
+            await watch.until(lambda: watch.told or touch(behind))
+            assert "without an event" in watch.told[0]
+            assert "looking" in way()
+            RunSpec(behind, "there", "r1")
+            await watch.until(lambda: "there/r1/main.0001.tlog" in watch.found)
+
+        watch.do(work)
+
+
+@pytest.mark.parametrize(
+    ("runs", "files"), [(100, 1000), pytest.param(20_000, 20_000, marks=pytest.mark.proof)]
+)
+def test_twenty_thousand_at_once_are_all_found(tmp_path: Path, runs: int, files: int) -> None:
+    """More events than the kernel keeps while the daemon does not read: none of it is missed."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    many = RunSpec(root, "many", "images")
+    with HubProcess(data) as hub:
+        key = make_key(data)
+        with SyncdProcess("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=key) as daemon:
+            daemon.line_with("uploads to")
+            until(lambda: tree(root) == tree(data))
+            proofs = until(lambda: proven(root / "many"))
+            os.kill(daemon.pid, signal.SIGSTOP)
+            for number in range(files):
+                many.media(f"{number}.png", 40)
+            for number in range(20_000 - runs):
+                (root / "many" / f"empty-{number}").mkdir()
+            for number in range(runs):
+                RunSpec(root, "many", f"run-{number}", seed=number)
+            began = time.monotonic()
+            os.kill(daemon.pid, signal.SIGCONT)
+            until(lambda: status()["runs"] == 20_001 + proofs, patience_s=120)
+            print(f"20,000 new run directories were found in {time.monotonic() - began:.1f} s")
+            assert 0 < int(str(status()["event_overflows"]))
+            until(lambda: len(tree(data)) == 1 + runs + files, patience_s=600)
+            print(f"{runs} runs and {files} files arrived in {time.monotonic() - began:.1f} s")
+            assert tree(root) == tree(data)
+            assert 0 == daemon.terminate()
