@@ -224,6 +224,7 @@ class Service:
         if command == "status":
             return self.status()
         if command == "retry":
+            self._lookout.sweep_now()
             is_parked_too = bool(request.get("parked", True))
             return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
         if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
