@@ -32,7 +32,7 @@ CPU_PERCENT_MAX = 1.0
 MEMORY_MB_MAX = 150.0
 SWEEP_S_MAX = 10.0
 SWEEPS = 3
-DEADLINE_S = 600.0
+DEADLINE_S = 120.0
 POLL_S = 0.005
 CHECKOUT = Path(__file__).parents[1]
 FAST_STATE = Path("/dev/shm")
@@ -283,7 +283,6 @@ def _make(root: Path, finished: int, live: int, target: Path) -> None:
     directory = state_directory(os.environ)
     bytes_max = AgentSettings().state_bytes_max
     with LmdbState(directory, disk=Disk(), bytes_max=bytes_max) as state:
-        state.begin(f"file://{target}")
         for number in range(finished):
             path = _put(root, f"20261123-{number:06d}-k3v9q2", number, final_log, is_old=True)
             _acknowledge(state, f"file://{target}", path, len(final_log))
