@@ -3,17 +3,17 @@
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.hub.answers import refuse_in_words
-from tidelog.syncd.hub.body import BodyMemory
-from tidelog.syncd.hub.checksums import check_requests, sign_answers
-from tidelog.syncd.hub.file_calls import FileCalls
-from tidelog.syncd.hub.guard import guard
-from tidelog.syncd.hub.key_calls import KeyCalls
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.guard import guard
+from tidelog.syncd.hub.guard.key_calls import KeyCalls
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.log_calls import LogCalls
-from tidelog.syncd.hub.run_calls import RunCalls
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.read.run_calls import RunCalls
+from tidelog.syncd.hub.receive.file_calls import FileCalls
+from tidelog.syncd.hub.receive.log_calls import LogCalls
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.answers import refuse_in_words
+from tidelog.syncd.hub.web.body import BodyMemory
+from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
 
 
 def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) -> web.Application:

@@ -22,7 +22,7 @@ from tidelog.syncd.agent.doctor.finding import Finding, Level
 from tidelog.syncd.agent.doctor.hub import look_at_hub, proxy_for
 from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.target.credentials import parse_address
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)

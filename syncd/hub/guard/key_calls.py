@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from tidelog.syncd.hub.answers import json_answer
-from tidelog.syncd.hub.guard import KEY
+from tidelog.syncd.hub.guard.guard import KEY
+from tidelog.syncd.hub.web.answers import json_answer
 from tidelog.syncd.protocol import OWN_KEY_PATH
 
 

@@ -1,6 +1,6 @@
 """GET of one's own key: what a hub knows of it, all but the key."""
 
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 
 
 def test_a_key_learns_what_it_may(hub) -> None:
