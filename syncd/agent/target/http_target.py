@@ -283,7 +283,10 @@ class HttpTarget:
             async with asyncio.timeout(deadline_s):
                 answer = await self._connections.exchange(method, self.name + address, body, sent)
         except TimeoutError as error:
-            raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
+            raise outage(
+                f"{self.name} did not answer within {deadline_s:g} s; look whether it or the network is "
+                "overloaded"
+            ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise outage(
                 f"{self.name} cannot be reached: {why_unreachable(error, self._host)}"
@@ -291,9 +294,6 @@ class HttpTarget:
         self._check(answer)
         if answer.status // 100 == 2:
             return answer
-        if answer.status == 401 and method == "HEAD":
-            # An answer to HEAD has no words: whether the key has expired or is unknown, this one says.
-            await self.check()
         raise self._refusal(method, answer)
 
     def _check(self, answer: Answer) -> None:
@@ -310,7 +310,12 @@ class HttpTarget:
         if answer.status == 401:
             self._key = ""
         return SetbackError(
-            judge_problem(problem, retry_after=answer.headers.get(RETRY_AFTER), now=self._clock.now())
+            judge_problem(
+                problem,
+                retry_after=answer.headers.get(RETRY_AFTER),
+                location=answer.headers.get("Location"),
+                now=self._clock.now(),
+            )
         )
 
 

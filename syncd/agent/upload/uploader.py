@@ -234,10 +234,14 @@ class Uploader:
         else:
             ours = await asyncio.to_thread(source.sha256_up_to, held.offset)
             if ours is None:
-                raise park(
-                    f"the target holds {held.offset} bytes of {name}, here there are fewer: "
-                    "the log was cut after it was uploaded"
-                )
+                if cursor.offset > source.size():
+                    raise park(
+                        f"the target holds {held.offset} bytes of {name}, here there are fewer: "
+                        "the log was cut after it was uploaded"
+                    )
+                # Another agent is ahead, as on NFS, or on a clone: the target compares what is sent.
+                source.held = cursor.offset
+                return cursor
             if ours != held.sha256:
                 raise park(
                     f"the first {held.offset} bytes of {name} at the target are not those here: "
