@@ -128,7 +128,10 @@ class _Stretch:
         self._shift = shift_of(size - CHUNK_HEADER_BYTES, tag)
 
     def count_sound(self) -> int:
-        """Return how many chunks are whole, alike and in their order, up to a limit; 1 at least."""
+        """Return how many chunks are whole, alike and in their order, up to a limit; 1 at least.
+
+        Their first four bytes are compared, as they are overwritten where chunks are linked.
+        """
         chunks = min((len(self._data) - self._at) // self._size, STRETCH_BYTES_MAX // self._size)
         if chunks < STRETCH_CHUNKS_MIN:
             return 1
@@ -144,7 +147,8 @@ class _Stretch:
         return self._data[self._at + field_at : self._at + chunks * self._size : self._size]
 
     def _count_alike(self, chunks: int) -> int:
-        for field_at in range(ALIKE_BYTES):
+        # Not the length: a payload's CRC holds for that many bytes and no others.
+        for field_at in range(NUMBER_BYTES):
             column = self._column(field_at, chunks)
             chunks -= len(column.lstrip(column[:1]))
         return chunks

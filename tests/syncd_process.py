@@ -93,6 +93,6 @@ class HubProcess(SyncdProcess):
 
 def make_key(data: Path) -> str:
     """Create a key of a hub's data folder; every test's hub has its own."""
-    from tidelog.syncd.hub.key_file import KeyFile
+    from tidelog.syncd.hub.guard.key_file import KeyFile
 
     return KeyFile(data).create("test")
