@@ -167,9 +167,8 @@ def test_a_status_of_ten_thousand_runs_costs_the_loop_next_to_nothing(tmp_path: 
             return max(turns), cost_s
 
     turn_s, cost_s = asyncio.run(work())
-    print(
-        f"a turn of the loop took {turn_s * 1000:.1f} ms at most, a status {cost_s * 1000:.0f} ms beside it"
-    )
+    figures = f"{turn_s * 1000:.1f} ms at most, a status {cost_s * 1000:.0f} ms"
+    print(f"a turn of the loop took {figures}")
     assert turn_s < 0.05
     assert cost_s < 0.25
 
