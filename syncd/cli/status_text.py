@@ -48,7 +48,7 @@ def status_lines(status: Document, *, width: int) -> list[Line]:
     lines = [Line(status_head(status), TITLE), *_daemon(status, width)]
     for target in by_urgency(status["targets"]):
         lines += [Line(""), *_target(target, status, width)]
-    return lines
+    return [Line(shortened(line.text, width), line.tone) for line in lines]
 
 
 def by_urgency(targets: Iterable[Document]) -> list[Document]:
@@ -188,7 +188,7 @@ def _live(runs: list[Document], width: int) -> Iterator[Line]:
     for at, (rows, lag, name) in enumerate(shown):
         text = f"{rows:>{columns[0]}}  {lag:>{columns[1]}}  {name}"
         label = padded("" if at else "live", LABEL_WIDTH)
-        yield Line(shortened(f"  {label}{text}", width))
+        yield Line(f"  {label}{text}")
     if len(cells) > SHOWN_MAX:
         yield Line(f"  {'':{LABEL_WIDTH}}and {len(cells) - SHOWN_MAX} more, less behind", FAINT)
 

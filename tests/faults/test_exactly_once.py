@@ -80,9 +80,10 @@ def in_lab(data: Path, work: Callable[[Lab], Awaitable[Any]]) -> None:
 
 async def catch_up(agent: Agent, root: Path) -> None:
     """Upload what lies below a root, as a daemon does after a look."""
+    disk = Disk()
     agent.found(
-        FoundLog(log.run, log.name, Path(log.run.path, log.name).stat().st_size, is_live=True)
-        for log in select_logs(str(root), Disk())
+        FoundLog(log.run, log.name, disk.stat(f"{log.run.path}/{log.name}").st_size, is_live=True)
+        for log in select_logs(str(root), disk)
     )
     await agent.run(until_idle=True)
 
@@ -264,7 +265,7 @@ def test_a_hub_of_yesterday_gets_what_it_lost(tmp_path: Path) -> None:
         shutil.copytree(yesterday, data)
         live.rows(1)
         catching_up = asyncio.ensure_future(catch_up(agent, root))
-        while agent.outage is None:
+        while agent.outage is None:  # noqa: ASYNC110 - an agent has no event for it.
             await asyncio.sleep(0.005)
         await lab.start()
         await catching_up

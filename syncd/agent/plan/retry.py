@@ -126,11 +126,12 @@ def wait_s(
 
     Full jitter: anything from nothing to a bound that doubles (Brooker, "Exponential Backoff And
     Jitter", 2015); `chance` is from [0, 1). A `Retry-After` is waited out, and the jitter comes on top,
-    so that not everyone returns at once.
+    so that not everyone returns at once, and a hub that is full for weeks is not sent a body every two
+    seconds because its `Retry-After` says two.
     """
     bound = min(max_s, first_s * float(1 << min(attempt - 1, DOUBLINGS_MAX)))
     if setback.course is Course.REFUSED:
         bound = max_s
     if setback.retry_after_s is None:
         return chance * bound
-    return min(setback.retry_after_s, retry_after_max_s) + chance * min(bound, first_s)
+    return min(setback.retry_after_s, retry_after_max_s) + chance * bound

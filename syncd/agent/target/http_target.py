@@ -54,6 +54,7 @@ from tidelog.syncd.protocol import (
     LOG_ID,
     MSGPACK,
     OCTETS,
+    OWN_KEY_PATH,
     PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
@@ -209,6 +210,11 @@ class HttpTarget:
     async def check(self) -> None:
         """Return where the hub answers and takes the key; else raise SetbackError."""
         _document(await self._call("GET", RUNS_PATH))
+
+    async def own_key(self) -> dict[str, Any] | None:
+        """Return what the hub says of our key, None where it is too old to tell."""
+        answer = await self._ask("GET", OWN_KEY_PATH)
+        return None if answer is None else _document(answer)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -184,7 +184,7 @@ class Uploader:
     async def _ask_again(self, task: Task) -> Done:
         """Ask with an append of nothing whether what was acknowledged is held; else start over."""
         cursor = self._state.cursor(self._target.name, task)
-        if cursor is None:
+        if cursor is None or not cursor.offset:
             self._doubted.discard(task)
             return Done(has_more=True)
         nothing = Piece(bytes.fromhex(cursor.log_id), cursor.offset, b"")
@@ -323,14 +323,16 @@ class Uploader:
             data, fault = await asyncio.to_thread(self._read_file, run, entry)
             if fault is None:
                 files.append(SmallFile(entry.path, entry.sha256, data))
-            elif await asyncio.to_thread(self._is_superseded, run, entry):
+            elif (newer := await asyncio.to_thread(self._newer, run, entry)) is not None:
                 done.delivered = [*done.delivered, entry]
+                done.entries = [*done.entries, newer]
             else:
                 done.parked[file_task(run, entry.path)] = fault
         if files:
             stored = await self._put_batch(run, files, done.parked)
             done.delivered = [*done.delivered, *(e for e in batch if e.path in stored)]
             done.bytes_sent = sum(len(file.data) for file in files if file.path in stored)
+        self._state.queue(self._target.name, run, done.entries)
         self._state.delivered(self._target.name, run, done.delivered)
         if not done.delivered and not done.parked:
             raise SetbackError(Setback(Course.AGAIN, f"the target stored no file of {run}"))
@@ -386,9 +388,13 @@ class Uploader:
                 return self._deliver(task, entry, 0)
             fault = await asyncio.to_thread(self._check_large, run, entry)
             if fault is not None:
-                if await asyncio.to_thread(self._is_superseded, run, entry):
-                    return self._deliver(task, entry, 0)
-                raise park(fault)
+                newer = await asyncio.to_thread(self._newer, run, entry)
+                if newer is None:
+                    raise park(fault)
+                self._state.queue(self._target.name, run, [newer])
+                done = self._deliver(task, entry, 0)
+                done.entries = [newer]
+                return done
             known = (entry, await self._target.held_file(run, entry))
         offset = min(known[1], entry.size)
         data = await asyncio.to_thread(self._read_piece, run, entry, offset)
@@ -410,12 +416,14 @@ class Uploader:
         has_more = self._state.file(self._target.name, task.run, task.name) is not None
         return Done(has_more=has_more, offset=entry.size, bytes_sent=bytes_sent, delivered=[entry])
 
-    def _is_superseded(self, run: Run, entry: FileEntry) -> bool:
-        """Tell whether another log of the run names a later version of the file.
+    def _newer(self, run: Run, entry: FileEntry) -> FileEntry | None:
+        """Return the later version of a file that another log of the run names, None where none does.
 
-        Logs are read in any order, so an old entry may be met last; its bytes are gone for good reason.
+        Logs are read in any order, so an old entry may be met last; its bytes are gone for good reason,
+        and it has taken the later one's place in the queue.
         """
-        return ledger_at_home(run, self._disk).get(entry.path, entry) != entry
+        newer = ledger_at_home(run, self._disk).get(entry.path, entry)
+        return None if newer == entry else newer
 
     def _check_large(self, run: Run, entry: FileEntry) -> str | None:
         try:

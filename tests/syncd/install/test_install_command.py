@@ -88,6 +88,14 @@ def test_print_shows_the_unit_and_changes_nothing(unit: Path, own_home: Path, tm
     assert (False, False, []) == (unit.exists(), (own_home / "state").exists(), calls(tmp_path))
 
 
+def test_a_unit_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    """One sentence with the remedy; nothing is started."""
+    to = ("--to", f"file://{tmp_path}/usb")
+    done = run_syncd("install", *to, "--now", XDG_CONFIG_HOME="/dev/null")
+    assert (2, True) == (done.returncode, "needs sudo" in done.stderr), done.stderr
+    assert [] == calls(tmp_path)
+
+
 def test_a_daemon_that_runs_already_is_named(unit: Path, tmp_path: Path) -> None:
     """It has the state: the service could not start beside it."""
     to = ("--to", f"file://{tmp_path}/usb")
