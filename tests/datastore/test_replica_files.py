@@ -251,6 +251,18 @@ def test_parts_that_are_no_version_of_the_digest_are_found_out(tmp_path: Path, i
     assert set() == everything_below(tmp_path)
 
 
+def test_what_another_process_staged_meanwhile_is_not_vouched_for(tmp_path: Path) -> None:
+    """Where others write too, a large file is read again in any case."""
+    one, other = (
+        ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=True) for _ in range(2)
+    )
+    one.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    other.stage(*RUN, PATH, b"wrong", sha256=sha(DATA), offset=0)
+    one.stage(*RUN, PATH, DATA[5:], sha256=sha(DATA), offset=5)
+    with pytest.raises(FileMismatchError):
+        one.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+
+
 class OrderedDisk(Disk):
     """Notes what happens to files in which order; the sync number `fails_at` fails."""
 
