@@ -10,8 +10,8 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.cli.options import Span
 from tidelog.syncd.errors import CannotStartError
-from tidelog.syncd.hub.key_file import KeyFile
-from tidelog.syncd.hub.keys import EVERY_PROJECT, ROLES, WRITE, Key
+from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.hub.guard.keys import EVERY_PROJECT, ROLES, WRITE, Key
 
 EPILOG = """\b
 Examples:

@@ -14,9 +14,9 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
-from tidelog.syncd.hub.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"

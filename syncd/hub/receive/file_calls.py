@@ -4,12 +4,12 @@ from aiohttp import web
 
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.syncd.errors import NOT_FOUND, TOO_LARGE, ProblemError
-from tidelog.syncd.hub.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
-from tidelog.syncd.hub.answers import INERT, json_answer
-from tidelog.syncd.hub.body import BodyMemory, receive
-from tidelog.syncd.hub.download import send
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import FilePart, Store
+from tidelog.syncd.hub.receive.store import FilePart, Store
+from tidelog.syncd.hub.web.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
+from tidelog.syncd.hub.web.answers import INERT, json_answer
+from tidelog.syncd.hub.web.body import BodyMemory, receive
+from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
     UPLOAD_COMPLETE,
     UPLOAD_LENGTH,

@@ -4,12 +4,12 @@ from aiohttp import web
 
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.errors import NOT_FOUND, ProblemError
-from tidelog.syncd.hub.address import LOG_ROUTE, LogAddress, log_of
-from tidelog.syncd.hub.answers import INERT, json_answer
-from tidelog.syncd.hub.body import BodyMemory, receive
-from tidelog.syncd.hub.download import send
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.address import LOG_ROUTE, LogAddress, log_of
+from tidelog.syncd.hub.web.answers import INERT, json_answer
+from tidelog.syncd.hub.web.body import BodyMemory, receive
+from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
     DAMAGE,
     LOG_ID,

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from tidelog.syncd.errors import NOT_FOUND, ProblemError
-from tidelog.syncd.hub.address import RUN_ROUTE, run_of
-from tidelog.syncd.hub.answers import json_answer
-from tidelog.syncd.hub.guard import KEY
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.guard.guard import KEY
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.address import RUN_ROUTE, run_of
+from tidelog.syncd.hub.web.answers import json_answer
 from tidelog.syncd.protocol import HEALTH_PATH, RUNS_PATH
 
 

@@ -11,8 +11,8 @@ from log_spec import LogSpec
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.errors import CannotStartError, KeyNameError, ProblemError
-from tidelog.syncd.hub.key_file import KeyFile
-from tidelog.syncd.hub.keys import Key, authenticate, authorize
+from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.hub.guard.keys import Key, authenticate, authorize
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.protocol import log_path
 

@@ -17,10 +17,10 @@ from tidelog.datastore.replica_files import HeldFile
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.bodies import decode_batch, decode_missing
 from tidelog.syncd.errors import BAD_REQUEST, ProblemError
-from tidelog.syncd.hub.address import FileAddress, LogAddress, RunAddress
-from tidelog.syncd.hub.body import Body
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.locks import Locks
+from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.web.address import FileAddress, LogAddress, RunAddress
+from tidelog.syncd.hub.web.body import Body
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")

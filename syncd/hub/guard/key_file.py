@@ -14,7 +14,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.names import check_name
 from tidelog.syncd.errors import CannotStartError, KeyNameError
-from tidelog.syncd.hub.keys import EVERY_PROJECT, ROLES, WRITE, Key, check_key, digest, new_secret
+from tidelog.syncd.hub.guard.keys import EVERY_PROJECT, ROLES, WRITE, Key, check_key, digest, new_secret
 from tidelog.syncd.hub.limits import HubLimits
 
 HUB_DIRECTORY = ".hub"

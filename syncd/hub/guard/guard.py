@@ -5,9 +5,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.errors import ProtocolError
-from tidelog.syncd.hub.address import PREFIX, project_of
-from tidelog.syncd.hub.key_file import KeyFile
-from tidelog.syncd.hub.keys import READ, WRITE, Key, authenticate, authorize
+from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.hub.guard.keys import READ, WRITE, Key, authenticate, authorize
+from tidelog.syncd.hub.web.address import PREFIX, project_of
 from tidelog.syncd.protocol import AUTHORIZATION, HEALTH_PATH
 
 KEY: web.RequestKey[Key] = web.RequestKey("key", Key)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from tidelog.syncd.hub.answers import INERT
+from tidelog.syncd.hub.web.answers import INERT
 from tidelog.syncd.protocol import OCTETS
 
 

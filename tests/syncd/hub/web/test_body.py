@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tidelog.syncd.errors import ProblemError
-from tidelog.syncd.hub.body import BodyMemory
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.locks import Locks
+from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.web.body import BodyMemory
 
 
 def memory_of(bytes_max: int, wait_s: float = 10.0) -> BodyMemory:
