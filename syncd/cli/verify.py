@@ -10,7 +10,8 @@ import click
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
-from tidelog.syncd.agent.proof.verify import Verdict, bytes_of, logs_by_run, verify_all
+from tidelog.syncd.agent.proof.compare import Verdict, bytes_of
+from tidelog.syncd.agent.proof.verify import logs_by_run, verify_all
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say

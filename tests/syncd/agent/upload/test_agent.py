@@ -11,7 +11,8 @@ from run_spec import RunSpec, tree
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.retry import outage
-from tidelog.syncd.agent.proof.verify import Verdict, logs_by_run, verify_run
+from tidelog.syncd.agent.proof.compare import Verdict
+from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
