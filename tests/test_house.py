@@ -109,6 +109,9 @@ PURE = (
     "tidelog.syncd.agent.task",
     "tidelog.syncd.agent.upload.cursor",
     "tidelog.syncd.agent.upload.lag",
+    "tidelog.syncd.agent.upload.rate",
+    "tidelog.syncd.cli.status_text",
+    "tidelog.syncd.cli.top_screen",
     "tidelog.syncd.agent.watch.seen",
     "tidelog.syncd.agent.watch.trust",
     "tidelog.syncd.checksum",
@@ -117,6 +120,7 @@ PURE = (
     "tidelog.syncd.install.launchd_plist",
     "tidelog.syncd.install.service",
     "tidelog.syncd.install.systemd_unit",
+    "tidelog.syncd.listen",
     "tidelog.syncd.protocol",
     "tidelog.syncd.quantities",
 )

@@ -16,7 +16,7 @@ from run_spec import RunSpec
 from syncd_process import SyncdProcess, run_syncd
 
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.server import HubServer, Listen
 
 PATIENCE_S = 30.0
