@@ -71,7 +71,7 @@ class LogSource:
         return log_id != self.log_id and self._is_header_damaged and log_tag(log_id) == self._tag
 
     def next_range(self, cursor: Cursor) -> LogRange:
-        """Return what follows a cursor and may travel. Raises SetbackError where the log was cut before it."""
+        """Return what follows a cursor and may travel. Raises SetbackError for a log that was cut."""
         refuse_what_was_cut(self.task.name, cursor.offset, self.size())
         with self._reading() as read_at:
             found = next_range(
