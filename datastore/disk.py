@@ -6,7 +6,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 import builtins
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -91,6 +91,12 @@ class Disk:
         """Return once the file's bytes and length are on the disk."""
         _fdatasync(fd)
 
+    def start_writing(self, fd: int) -> None:
+        """Let the system begin to bring a file's bytes to the disk; a hint that promises nothing."""
+        if hasattr(os, "posix_fadvise"):
+            # What is not on the disk cannot be forgotten: Linux starts to write it, and keeps it.
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def close(self, fd: int) -> None:
         """Close a descriptor."""
         os.close(fd)
@@ -146,6 +152,34 @@ class Disk:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""
         self._appear(path, (data,), mode=mode)
 
+    def replace_all(self, files: Sequence[tuple[StrPath, bytes]], *, mode: int = 0o666) -> None:
+        """Let files appear, each whole or not at all; all are on the disk on return.
+
+        None appears before the bytes of all are safe. Each has a descriptor until then.
+        """
+        staged: list[tuple[int, str, StrPath]] = []
+        try:
+            for path, data in files:
+                temporary = self.temporary_beside(path)
+                staged.append((self.create(temporary, mode=mode), temporary, path))
+                self._write_whole(staged[-1][0], data)
+                # Once all bytes are on their way, a file system syncs many files at little more than
+                # the price of one.
+                self.start_writing(staged[-1][0])
+            for fd, _temporary, _path in staged:
+                self.fdatasync(fd)
+            for _fd, temporary, path in staged:
+                self.move(temporary, path)
+            for folder in dict.fromkeys(os.path.dirname(os.fspath(path)) for path, _data in files):
+                self.sync_directory(folder or ".")
+        except BaseException:
+            for _fd, temporary, _path in staged:
+                self.remove(temporary)
+            raise
+        finally:
+            for fd, _temporary, _path in staged:
+                self.close(fd)
+
     def place(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
         """Let a file appear whole, or not at all; until `sync_file` a power cut may undo it."""
         self._appear(path, (data,), mode=mode, is_synced=False)
@@ -177,9 +211,7 @@ class Disk:
         try:
             try:
                 for block in blocks:
-                    view = memoryview(block)
-                    while view:
-                        view = view[self.write(fd, view) :]
+                    self._write_whole(fd, block)
                 if is_synced:
                     self.fdatasync(fd)
             finally:
@@ -191,6 +223,11 @@ class Disk:
         except BaseException:
             self.remove(temporary)
             raise
+
+    def _write_whole(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.write(fd, view) :]
 
     def temporary_beside(self, path: StrPath) -> str:
         """Return a fresh name in the same folder that every reader knows to leave alone."""
@@ -218,6 +255,10 @@ class Disk:
         except BaseException:
             self.remove(temporary)
             raise
+
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Give a file a second name that nothing has yet; a power cut may undo it."""
+        os.link(source, path, follow_symlinks=False)
 
     def symlink(self, target: str, path: StrPath) -> None:
         """Make a symbolic link; a power cut may undo it."""

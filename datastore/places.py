@@ -7,7 +7,7 @@ through no symbolic link.
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tidelog.datastore.disk import Disk, StrPath
@@ -69,9 +69,25 @@ class Places:
         *folders, name = check_upload_path(path).split("/")
         return os.path.join(self._beneath(project, run, *folders), name)
 
+    def files(self, project: str, run: str, paths: Iterable[str]) -> list[str]:
+        """Return the path of each of a run's files; what many lie in is looked at once."""
+        found, folders = [], dict[str, str]()
+        for path in paths:
+            folder, _, name = check_upload_path(path).rpartition("/")
+            if folder not in folders:
+                folders[folder] = os.path.dirname(self.file(project, run, path))
+            found.append(os.path.join(folders[folder], name))
+        return found
+
     def make_parent(self, path: str) -> None:
-        """Make the directories above `path`; they and their names are on the disk on return."""
+        """Make the directories above `path`; they and their names are on the disk on return.
+
+        The root itself is not made: where it is gone its disk was pulled out, and what is written below
+        would be hidden once that is back.
+        """
         parent = os.path.dirname(path)
+        if not self._disk.is_directory(self.root):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.root)
         with taken(path):
             self._disk.make_directory(parent)
         self.sync_above(path)
@@ -111,13 +127,17 @@ class Places:
 
 
 @contextmanager
-def taken(path: str) -> Iterator[None]:
-    """Turn what the system says of a link, a file or a directory in the way into PlaceTakenError."""
+def taken(path: str | None = None) -> Iterator[None]:
+    """Turn what the system says of a link, a file or a directory in the way into PlaceTakenError.
+
+    Without a path the error's own one is named.
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP):
             raise
+        path = path or error.filename2 or error.filename or ""
         raise PlaceTakenError(
             f"{os.path.basename(path)} cannot be put in its place: {error.strerror}"
         ) from error

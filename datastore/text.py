@@ -82,3 +82,46 @@ def width_of(text: str) -> int:
 def padded(text: str, width: int) -> str:
     """Return text that takes `width` cells of a terminal, or more where it is longer."""
     return text + " " * (width - width_of(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return text in at most `width` cells of a terminal; where it is cut, it ends with an ellipsis."""
+    if width_of(text) <= width:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += width_of(character)
+        if used > width:
+            break
+        kept.append(character)
+    return "".join(kept) + "…" * (width > 0)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return text in lines of at most `width` cells, broken between words, else within a long one."""
+    lines: list[str] = []
+    line, used = "", 0
+    for word in text.split(" "):
+        size = width_of(word)
+        if line and used + 1 + size > width:
+            lines.append(line)
+            line, used = "", 0
+        elif line:
+            line, used = line + " ", used + 1
+        while size > width > 1:
+            part = _fitting(word, width)
+            lines.append(part)
+            word = word[len(part) :]
+            size = width_of(word)
+        line, used = line + word, used + size
+    return [*lines, line]
+
+
+def _fitting(word: str, width: int) -> str:
+    """Return the longest beginning of a word that takes `width` cells; at least one character."""
+    used = 0
+    for at, character in enumerate(word):
+        used += width_of(character)
+        if used > width:
+            return word[: max(1, at)]
+    return word

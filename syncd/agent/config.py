@@ -23,6 +23,7 @@ from tidelog.syncd.agent.plan.quiet_hours import QuietHours, parse_quiet_hours
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import CONFIG_NAME
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.listen import Listen
 from tidelog.syncd.quantities import parse_amount
 
 CONCURRENCY_MAX = 64
@@ -39,6 +40,7 @@ class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     only: list[str] | None = None
     media: bool | None = None
     retry_max: float | None = None
+    metrics: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Config:
     limit_rate_bytes: int | None = None
     quiet_hours: tuple[QuietHours, ...] = ()
     files: FileFilter = EVERY_FILE
+    metrics: Listen | None = None
     settings: AgentSettings = field(default_factory=AgentSettings)
 
 
@@ -103,6 +106,7 @@ def _understand(wishes: Wishes) -> Config:
         limit_rate_bytes=rate,
         quiet_hours=windows,
         files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
+        metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
         settings=_in_small_pieces(settings, Pace(rate)),
     )
 

@@ -66,6 +66,12 @@ class AgentSettings:
     drain_s: float = 10.0
     """After SIGTERM, requests under way have this long to be answered."""
 
+    status_bytes_max: int = 1024 * 1024
+    """For one status, so much of the logs is read to count the rows to send; the rest is estimated."""
+    status_files_max: int = 10_000
+    """Of the files to send, so many are looked at one by one; beyond that they are estimated."""
+    status_entries_max: int = 1000
+    """A list in a status has at most so many entries; the count beside it is whole."""
     control_line_bytes_max: int = 64 * 1024
     state_bytes_max: int = 1 << 30
     """The size of the LMDB map; address space, not memory."""

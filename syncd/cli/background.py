@@ -35,10 +35,9 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
         open_target(address, environ=os.environ, disk=disk, clock=Clock(), settings=config.settings)
     try:
         # The daemon runs in no folder: a hub that this one's settings name is handed over by name.
-        named = structs.replace(
-            wishes, targets=[a.url for a in addresses] if not config.targets else None
-        )
-        process = _detach(roots, named, directory, disk)
+        if not config.targets:
+            wishes = structs.replace(wishes, targets=[address.url for address in addresses])
+        process = _detach(roots, wishes, directory, disk)
     except OSError as error:
         raise no_state(directory, error) from error
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -111,6 +110,7 @@ def _flags(wishes: Wishes) -> Iterator[str]:
         "--quiet-hours": wishes.quiet_hours,
         "--only": wishes.only,
         "--retry-max": wishes.retry_max,
+        "--metrics": wishes.metrics,
     }
     for flag, value in flags.items():
         for one in value if isinstance(value, list) else [] if value is None else [value]:

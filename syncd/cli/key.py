@@ -10,8 +10,8 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.cli.options import Span
 from tidelog.syncd.errors import CannotStartError
-from tidelog.syncd.hub.key_file import KeyFile
-from tidelog.syncd.hub.keys import EVERY_PROJECT, ROLES, WRITE, Key
+from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.hub.guard.keys import EVERY_PROJECT, ROLES, WRITE, Key
 
 EPILOG = """\b
 Examples:
@@ -20,6 +20,8 @@ Examples:
   syncd key create page --data hub/ --role read
   syncd key list --data hub/
   syncd key revoke laptop --data hub/
+\b
+Exit code: 0 done, 2 bad usage, a name that is taken or unknown, or a folder that cannot be written.
 """
 data_option = click.option(
     "--data",

@@ -1,17 +1,17 @@
 """`syncd retry`: try again now what waits or is parked."""
 
-import os
-
 import click
 
-from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted
-from tidelog.syncd.agent.daemon.control import ask_daemon
-from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
+from tidelog.syncd.cli.console import print_json, say
+from tidelog.syncd.cli.daemon_answer import answer_of_daemon, held_words
 from tidelog.syncd.cli.options import json_option
 
 EPILOG = """\b
+Examples:
+  syncd retry              after what was refused or gone has been mended
+  syncd retry --waiting    the network is back: do not wait for the next try
+\b
 Exit code: 0 the daemon tries again, 3 no daemon runs.
 """
 
@@ -30,14 +30,14 @@ def command(*, is_all: bool, is_json: bool) -> None:
     Parked is what the hub refused for good reason, a file that is gone or was changed, or a log whose
     bytes differ from the hub's. See `syncd status` for the reasons.
     """
-    request = {"command": "retry", "parked": is_all}
-    answer = ask_daemon(state_directory(os.environ), request, disk=Disk())
-    if answer is None:
-        if is_json:
-            print_json({"type": "retry", "running": False})
-        say("no daemon runs; `syncd sync PATH` tries everything again")
-        raise SystemExit(UNREACHABLE)
+    answer = answer_of_daemon(
+        {"command": "retry", "parked": is_all},
+        is_json=is_json,
+        without="`syncd sync PATH` tries everything again",
+    )
     if is_json:
         print_json(answer)
-    else:
-        say(f"trying {counted(answer.get('tasks', 0), 'item')} again")
+        return
+    say(f"trying {counted(answer['tasks'], 'item')} again")
+    if answer["held"] is not None:
+        say(held_words(answer))

@@ -10,6 +10,7 @@ import click
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
 from tidelog.syncd.cli.options import log_options
+from tidelog.syncd.listen import Listen
 from tidelog.syncd.logging_setup import set_up_logging
 from tidelog.syncd.notify import Notifier
 from tidelog.syncd.protocol import DEFAULT_LISTEN
@@ -52,7 +53,7 @@ def command(data: str, listen: str | None, log_format: str, log_file: str | None
 
 async def _serve(data: str, listen: str) -> None:
     # The other subcommands need no web server: they must not wait for its import.
-    from tidelog.syncd.hub.server import HubServer, Listen
+    from tidelog.syncd.hub.server import HubServer
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,74 +1,107 @@
-"""`syncd status`: ask the daemon what it does."""
+"""`syncd status`: ask the daemon what it does, once or again and again."""
 
 import os
+import sys
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.text import counted, duration_text, on_one_line, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.options import json_option
+from tidelog.syncd.cli.status_text import Line, status_lines
+from tidelog.syncd.cli.tones import has_colour, paint, terminal_width
 
-SHOWN_MAX = 20
+WATCH_S = 2.0
+WATCH_MIN_S = 0.1
 
 EPILOG = """\b
-Exit code: 0 a daemon runs, 3 none does.
+Examples:
+  syncd status
+  syncd status --watch            look again every 2 s, until Ctrl-C
+  syncd status --json --watch 10  one JSON document a line, every 10 s
+\b
+`syncd top` is the same as a live screen. NO_COLOR turns colours off.
+Exit code: 0 a daemon runs, 3 none does, 130 after Ctrl-C.
 """
 
 
 @click.command("status", epilog=EPILOG)
+@click.option(
+    "--watch",
+    "watch_s",
+    type=click.FloatRange(min=WATCH_MIN_S),
+    is_flag=False,
+    flag_value=WATCH_S,
+    metavar="[SECONDS]",
+    help=f"Look again every so many seconds, {WATCH_S:g} if nothing is said, until the daemon ends.",
+)
 @json_option
-def command(*, is_json: bool) -> None:
-    """Show what the daemon watches, what is under way, waiting and parked, and why."""
-    directory = state_directory(os.environ)
-    answer = ask_daemon(directory, {"command": "status"}, disk=Disk())
-    if answer is None:
+def command(watch_s: float | None, *, is_json: bool) -> None:
+    """Show what the daemon watches and sends, how far behind it is, what fails, and what to do.
+
+    Targets that need attention come first. A row counts as behind until the target has acknowledged it.
+    """
+    status = _ask(is_json=is_json)
+    if watch_s is None or is_json or not sys.stdout.isatty():
+        _show(status, is_json=is_json)
+    if watch_s is None:
+        return
+    if is_json or not sys.stdout.isatty():
+        _append_again(watch_s, is_json=is_json)
+    else:
+        _redraw(status, watch_s)
+
+
+def _ask(*, is_json: bool) -> Mapping[str, Any]:
+    status = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=Disk())
+    if status is None:
         if is_json:
             print_json({"type": "status", "running": False})
         else:
             say("no daemon runs; `syncd start --root DIR` starts one")
         raise SystemExit(UNREACHABLE)
+    return status
+
+
+def _show(status: Mapping[str, Any], *, is_json: bool) -> None:
     if is_json:
-        print_json(answer)
-    else:
-        _print(answer)
+        print_json(status)
+        return
+    is_coloured = has_colour(sys.stdout)
+    for line in status_lines(status, width=terminal_width()):
+        click.echo(paint(line, is_coloured=is_coloured), color=is_coloured)
 
 
-def _print(status: dict[str, Any]) -> None:
-    targets = status["targets"]
-    names = ", ".join(target["target"] for target in targets)
-    click.echo(f"daemon {status['pid']}, up {duration_text(status['uptime_s'])}, uploads to {names}")
-    if status["held"]:
-        click.echo(f"nothing is sent: {status['held']['reason']}")
-    for root in status["roots"]:
-        click.echo(f"watches {on_one_line(root)}")
-    for path, reason in status["problems"].items():
-        click.echo(f"  {on_one_line(path)}: {reason}")
-    click.echo(counted(status["runs"], "run"))
-    for target in targets:
-        _print_target(target)
-    if any(target["parked"] for target in targets):
-        click.echo("`syncd retry` tries again what is parked")
+def _append_again(interval_s: float, *, is_json: bool) -> None:
+    while True:
+        sys.stdout.flush()
+        time.sleep(interval_s)
+        if not is_json:
+            click.echo("")
+        _show(_ask(is_json=is_json), is_json=is_json)
 
 
-def _print_target(target: dict[str, Any]) -> None:
-    click.echo(
-        f"{target['target']}: {target['wanted']} to send, {len(target['under_way'])} under way, "
-        f"{len(target['waiting'])} waiting, {len(target['parked'])} parked; "
-        f"{size_text(target['sent']['bytes'])} sent since the start"
-    )
-    outage = target["outage"]
-    if outage:
-        click.echo(
-            f"  it does not work for {duration_text(outage['lasts_s'])}: {outage['reason']}; "
-            f"next try in {outage['next_try_in_s']:.0f} s"
-        )
-    for word in ("waiting", "parked"):
-        for entry in target[word][:SHOWN_MAX]:
-            item = "/".join(filter(None, (entry["project"], entry["run"], entry["item"])))
-            click.echo(f"  {word}: {item}: {entry['reason']}")
-    for damage in target["damaged"][:SHOWN_MAX]:
-        click.echo(f"  damaged: {damage['log']}: {damage['length']} bytes at {damage['offset']}")
+def _redraw(status: Mapping[str, Any], interval_s: float) -> None:
+    from rich.live import Live
+
+    from tidelog.syncd.cli.tones import rich_console, rich_text
+
+    console = rich_console()
+
+    def drawn(status: Mapping[str, Any]) -> Any:
+        lines = status_lines(status, width=console.width)
+        # What is below the screen's end cannot be drawn again.
+        rest = len(lines) - (console.height - 1)
+        if rest > 0:
+            lines = [*lines[: console.height - 2], Line(f"... {rest + 1} lines more: `syncd status`")]
+        return rich_text(lines)
+
+    with Live(drawn(status), console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(interval_s)
+            live.update(drawn(_ask(is_json=False)), refresh=True)

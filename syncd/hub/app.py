@@ -3,16 +3,17 @@
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.hub.answers import refuse_in_words
-from tidelog.syncd.hub.body import BodyMemory
-from tidelog.syncd.hub.checksums import check_requests, sign_answers
-from tidelog.syncd.hub.file_calls import FileCalls
-from tidelog.syncd.hub.guard import guard
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.guard import guard
+from tidelog.syncd.hub.guard.key_calls import KeyCalls
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.log_calls import LogCalls
-from tidelog.syncd.hub.run_calls import RunCalls
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.read.run_calls import RunCalls
+from tidelog.syncd.hub.receive.file_calls import FileCalls
+from tidelog.syncd.hub.receive.log_calls import LogCalls
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.answers import refuse_in_words
+from tidelog.syncd.hub.web.body import BodyMemory
+from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
 
 
 def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) -> web.Application:
@@ -22,6 +23,7 @@ def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) ->
         middlewares=[sign_answers, refuse_in_words, check_requests, guard(keys, clock=clock)],
         client_max_size=limits.wire.body_bytes_max,
     )
-    for calls in (RunCalls(store), LogCalls(store, memory, limits), FileCalls(store, memory, limits)):
+    logs, files = LogCalls(store, memory, limits), FileCalls(store, memory, limits)
+    for calls in (RunCalls(store), logs, files, KeyCalls()):
         app.add_routes(calls.routes())
     return app

@@ -7,7 +7,6 @@ import fcntl
 import logging
 import os
 from types import TracebackType
-from typing import NamedTuple
 
 from aiohttp import web
 
@@ -15,38 +14,16 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
-from tidelog.syncd.hub.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
-PORT_MAX = 65_535
 
 # Bytes that are no HTTP are the sender's fault and end with 400; aiohttp would log a traceback of each.
 _quiet = logging.getLogger("tidelog.hub.http")
 _quiet.disabled = True
-
-
-class Listen(NamedTuple):
-    """Where a hub listens; port 0 means any free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Listen":
-        """Return the address that HOST:PORT names, or raise CannotStartError."""
-        host, colon, port = text.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-            raise CannotStartError(
-                f"{text!r} is no address to listen on; write HOST:PORT, like 127.0.0.1:7070"
-            )
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 class HubServer:

@@ -19,8 +19,8 @@ def test_a_listing_names_every_log_and_file_with_what_the_disk_holds(tmp_path: P
     log = log_of_every_kind()
     replica = Replica(tmp_path)
     replica.logs.append("p", "r", "main.0001.tlog", offset=0, data=log.data, log_id=LOG_ID)
-    replica.files.put("p", "r", "media/a.png", b"png", sha256=sha(b"png"))
-    replica.files.put("p", "r", "files/m.npz", b"npz", sha256=sha(b"npz"))
+    replica.files.put("p", "r", [("media/a.png", sha(b"png"), b"png")])
+    replica.files.put("p", "r", [("files/m.npz", sha(b"npz"), b"npz")])
     replica.files.stage("p", "r", "files/large", b"l", sha256=sha(b"large"), offset=0)
     listing = replica.listing("p", "r")
     assert listing is not None
@@ -49,7 +49,7 @@ def test_a_listing_names_every_log_and_file_with_what_the_disk_holds(tmp_path: P
 def test_a_listing_sees_what_changed_on_the_disk(tmp_path: Path) -> None:
     """Nothing is told from memory: a damaged file has another digest."""
     replica = Replica(tmp_path)
-    replica.files.put("p", "r", "media/a", b"abc", sha256=sha(b"abc"))
+    replica.files.put("p", "r", [("media/a", sha(b"abc"), b"abc")])
     (tmp_path / "p/r/media/a").write_bytes(b"abd")
     listing = replica.listing("p", "r")
     assert listing is not None

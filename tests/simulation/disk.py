@@ -114,6 +114,10 @@ class SimulatedDisk(Disk):
             raise _error(errno.EIO)
         file.sync()
 
+    def start_writing(self, fd: int) -> None:
+        """Promise nothing, and do nothing."""
+        self._count()
+
     def close(self, fd: int) -> None:
         """Close a descriptor."""
         self._count()
@@ -166,6 +170,11 @@ class SimulatedDisk(Disk):
         if isinstance(node, File):
             node.is_linked = True
         directory.change({old: None, new: node}, self.medium.now())
+
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Fail: this file system knows one name for each file."""
+        self._count()
+        raise _error(errno.EPERM, path)
 
     def remove(self, path: StrPath) -> None:
         """Remove a file; one that is not there is fine."""

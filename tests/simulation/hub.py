@@ -20,11 +20,11 @@ from yarl import URL
 
 from tidelog.syncd.agent.target.connections import Answer
 from tidelog.syncd.bodies import decode_batch, decode_missing
-from tidelog.syncd.hub.address import file_of, log_of, run_of
 from tidelog.syncd.hub.app import make_app
-from tidelog.syncd.hub.key_file import KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.store import Store
+from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 DATA = "/hub"

@@ -21,6 +21,7 @@ TROUBLES = (
 )  # fmt: skip
 TROUBLES_MAX = 6
 LASTING = {"flip", "cut-log", "replace-log", "change-file", "remove", "garbage", "clone"}
+WHILES_S = (1.0, 8.0, 25.0)
 NAMES = ("a.bin", "b.txt", "c/d.txt")
 PROJECTS = ("p", "q ä")
 QUIET_TICK_S = 5.0
@@ -39,7 +40,7 @@ class Scenario:
         self.random = world.random
         count = self.random.choice((0, 1, 1, 2, 2, 3, 3, 4, TROUBLES_MAX))
         self.troubles = self.random.sample(TROUBLES, count)
-        self.actions = self.random.choice((6, 12, 20, 35))
+        self.actions = self.random.choice((4, 8, 12, 25))
         self.pace_s = self.random.choice((0.3, 2.0, 6.0))
 
     async def run(self) -> None:
@@ -106,7 +107,7 @@ class Scenario:
         method(place)
 
     def _for_a_while(self, end: Callable[[], None]) -> None:
-        self.world.loop.call_later(self.random.choice((1.0, 8.0, 40.0)), end)
+        self.world.loop.call_later(self.random.choice(WHILES_S), end)
 
     def _turn(self, thing: object, value: float | bool, *names: str) -> None:
         for name in names:
@@ -319,7 +320,7 @@ class Scenario:
         world = self.world
         world.note("peace")
         # What was turned on for a while ends by itself, and everything that died comes back.
-        await asyncio.sleep(45.0)
+        await asyncio.sleep(max(WHILES_S) + 1.0)
         world.weather.clear()
         world.loop.thread_delay_s = 0.0
         world.hub.faults.heal()
@@ -339,6 +340,12 @@ class Scenario:
             for writer in place.machine.alive:
                 (writer.finish if self.random.random() < 0.3 else writer.sync)()
         await self._be_quiet()
+        if "read-eio" in self.troubles:
+            # A file that a bad disk did not give is parked, and told: the person says `syncd retry`.
+            for _, daemon in world.daemons_up():
+                for agent in daemon.agents:
+                    agent.retry(parked=True)
+            await self._be_quiet()
         if world.was_restored:
             # A hub that lost what it had acknowledged: the person lets all be compared and sent again.
             for place in world.places:

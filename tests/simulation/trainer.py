@@ -152,6 +152,9 @@ class SimulatedWriter:
             failure = error
         self.stream.end_sync(log, failure)
         if failure is not None:
+            # What a failed sync drops may be gone from the file as well.
+            self._machine.note_versions()
+            self._machine.may_be_damaged = True
             self.unsafe, self.kernel = self.kernel + self.unsafe, []
             self._catch_up()
         elif not self.stream.has_unsynced:
@@ -229,7 +232,7 @@ class Machine:
         self.writers: list[SimulatedWriter] = []
         self.owed_before: list[tuple[str, int]] = []
         self.is_damaged: set[str] = set()
-        self.had_power_cut = False
+        self.may_be_damaged = False
         SimulatedDisk(self.medium, Faults()).make_directory(ROOT)
 
     # -- what training does ----------------------------------------------------------------------
@@ -266,7 +269,7 @@ class Machine:
             writer.die()
             writer.kernel = []
         self.note_versions()
-        self.had_power_cut = True
+        self.may_be_damaged = True
         self.medium.cut_power()
         self.note_versions()
 
@@ -317,19 +320,17 @@ class Machine:
             self._disown(name)
 
     def replace_log(self) -> None:
-        """Put another log under the name of one, as a restore on a used name does."""
+        """Put another run's log under the name of one, as a restore on a used name does."""
         written = {writer.stream.log.path for writer in self.alive if writer.stream.log is not None}
         logs = [path for path, file in self.logs() if path not in written and file.data]
-        if len(logs) > 1:
+        there = self.random.choice(logs) if logs else ""
+        others = [path for path in logs if path.rsplit("/", 1)[0] != there.rsplit("/", 1)[0]]
+        if others:
             self.note_versions()
-            there, other = self.random.sample(logs, 2)
-            node = self.medium.find(other)
+            node = self.medium.find(self.random.choice(others))
             assert isinstance(node, File)
-            data, disk = bytes(node.data), SimulatedDisk(self.medium, Faults())
-            disk.replace(there, data)
-            disk.remove(other)
-            for path in (there, other):
-                self._disown(path.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
+            SimulatedDisk(self.medium, Faults()).replace(there, bytes(node.data))
+            self._disown(there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
 
     def put_garbage(self) -> None:
         """Leave something that is named like a log, and is none."""
@@ -345,7 +346,7 @@ class Machine:
         other.medium.restore(self.medium.snapshot())
         other.owed_before = self.owed()
         other.is_damaged = set(self.is_damaged)
-        other.had_power_cut = self.had_power_cut
+        other.may_be_damaged = self.may_be_damaged
         return other
 
     def history_of(self, file: File) -> LogHistory:

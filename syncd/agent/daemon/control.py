@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 ASK_TIMEOUT_S = 10.0
 OWNER_ONLY = 0o177
 
-Handle = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Handle = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 def socket_path(directory: Path, environ: Mapping[str, str]) -> Path:
@@ -67,7 +67,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                answer = self._answer(await reader.readline())
+                answer = await self._answer(await reader.readline())
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError, TimeoutError):
@@ -75,14 +75,14 @@ class ControlServer:
         finally:
             writer.close()
 
-    def _answer(self, line: bytes) -> Mapping[str, Any]:
+    async def _answer(self, line: bytes) -> Mapping[str, Any]:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
             return {"type": "error", "detail": "a request is one JSON object on one line"}
-        return self._handle(request)
+        return await self._handle(request)
 
 
 def ask_daemon(

@@ -8,6 +8,7 @@ import asyncio
 import math
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
-from tidelog.syncd.agent.daemon.report import in_one_line, report
+from tidelog.syncd.agent.daemon.depth import sound_out
+from tidelog.syncd.agent.daemon.metrics_server import MetricsServer
+from tidelog.syncd.agent.daemon.report import held, report
+from tidelog.syncd.agent.daemon.seen import Seen, in_one_line, see, see_folders
 from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.agent import Agent, Tell
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
@@ -30,6 +34,9 @@ from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
 from tidelog.syncd.notify import Notifier
+
+EVENTS_MAX = 50
+"""So many of the last lines that were told are in a status."""
 
 
 class Service:
@@ -58,7 +65,11 @@ class Service:
         self._state = state
         self._disk = disk
         self._clock = clock
-        self._tell = tell
+        self._tell_person = tell
+        self._told_damage: set[tuple[Task, int]] = set()
+        self._progress: dict[str, Progress] = {}
+        self._reporting: set[asyncio.Future[dict[str, Any]]] = set()
+        self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._chance = chance
         self._notifier = notifier or Notifier("")
         self._about = dict(about or {})
@@ -79,8 +90,9 @@ class Service:
             disk=disk,
             clock=clock,
             settings=settings,
-            tell=tell,
+            tell=self._tell,
         )
+        self._metrics = MetricsServer(self.status, clock=clock, tell=self._tell)
         self._ending = asyncio.Event()
         self._is_stopping = False
 
@@ -153,7 +165,10 @@ class Service:
                 await looking
                 beating.cancel()
         finally:
+            await self._metrics.close()
             await self._control.close()
+            if self._reporting:
+                await asyncio.wait(self._reporting)  # They read the state, which is closed after us.
 
     # -- targets ---------------------------------------------------------------------------------
 
@@ -176,6 +191,7 @@ class Service:
             agent.resume()
         self._watch_all()
         self._lookout.tell_all()
+        await self._metrics.listen(config.metrics)
         try:
             async with asyncio.TaskGroup() as group:
                 uploading = [group.create_task(agent.run()) for agent in self._agents]
@@ -203,7 +219,8 @@ class Service:
             pace=pace,
             files=config.files,
             on_final=self._inventory.note_final,
-            progress=Progress(keeps_items=False),
+            progress=self._progress.setdefault(target.name, Progress(keeps_items=False)),
+            told_damage=self._told_damage,
         )
 
     def _found(self, logs: list[FoundLog]) -> None:
@@ -219,22 +236,24 @@ class Service:
 
     # -- control ---------------------------------------------------------------------------------
 
-    def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         command = request.get("command")
         if command == "status":
-            return self.status()
+            return await self.status()
         if command == "retry":
             self._lookout.sweep_now()
             is_parked_too = bool(request.get("parked", True))
-            return {"type": "retry", "tasks": sum(a.retry(parked=is_parked_too) for a in self._agents)}
+            tasks = sum(agent.retry(parked=is_parked_too) for agent in self._agents)
+            return {"type": "retry", "tasks": tasks, **self._held()}
         if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
             return self._handle_root(command, request["root"])
-        if command == "pause" and isinstance(request.get("for_s", math.inf), (int, float)):
-            self.pause(self._clock.now() + request.get("for_s", math.inf))
-            return {"type": "pause"}
+        if command == "pause" and (for_s := _span_of(request)) is not None:
+            self.pause(self._clock.now() + for_s)
+            return {"type": "pause", **self._held()}
         if command == "resume":
+            was_paused = self._clock.now() < self._gate.paused_until
             self.pause(0.0)
-            return {"type": "resume"}
+            return {"type": "resume", "was_paused": was_paused, **self._held()}
         if command == "pending" and isinstance(request.get("run"), str):
             return {"type": "pending", "items": self._pending(request["run"])}
         return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
@@ -260,20 +279,64 @@ class Service:
             for task in agent.planner.pending(path)
         ]
 
-    def status(self) -> dict[str, Any]:
-        """Return what the daemon does, as one JSON document."""
-        now = self._clock.monotonic()
+    def _held(self) -> dict[str, Any]:
+        """Return whether anything is sent now, and what waits for that and what goes on to its end."""
+        closed = self._gate.closed(self._clock.now())
+        return {
+            "held": None if closed is None else held(closed),
+            "wanted": sum(agent.planner.wanted for agent in self._agents),
+            "under_way": sum(len(agent.planner.under_way) for agent in self._agents),
+        }
+
+    async def status(self) -> dict[str, Any]:
+        """Return what the daemon does, as one JSON document; the disk is read beside the loop."""
+        seen = self._see()
+        # Whoever asked may go away; a thread cannot be called back.
+        writing = asyncio.ensure_future(asyncio.to_thread(self._report, seen))
+        self._reporting.add(writing)
+        writing.add_done_callback(self._reporting.discard)
         return {
             "type": "status",
             "running": True,
             "pid": os.getpid(),
-            "uptime_s": round(now - self._started, 3),
+            "uptime_s": round(seen.now - self._started, 3),
             **self._about,
-            **report(
-                self._inventory,
-                self._lookout,
-                self._agents,
-                self._gate.closed(self._clock.now()),
-                now,
-            ),
+            **await asyncio.shield(writing),
         }
+
+    def _see(self) -> Seen:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        return Seen(
+            now=now,
+            wall=wall,
+            closed=self._gate.closed(wall),
+            files=self.config.files,
+            limit_rate_bytes=self.config.limit_rate_bytes,
+            roots=list(self._inventory.roots),
+            folders=see_folders(self._inventory, self._lookout, self.config.settings.status_entries_max),
+            problems=dict(self._inventory.problems),
+            sweeps=self._lookout.sweeps,
+            sweep_s=self._lookout.sweep_s,
+            event_overflows=self._lookout.overflows,
+            metrics=self._metrics.url,
+            runs=self._inventory.run_count,
+            runs_awake=self._inventory.awake_count,
+            live=self._inventory.live,
+            targets=[see(agent, now) for agent in self._agents],
+            events=list(self._events),
+        )
+
+    def _report(self, seen: Seen) -> dict[str, Any]:
+        settings = self.config.settings
+        depth = sound_out(seen, self._state, disk=self._disk, settings=settings)
+        return report(seen, depth, entries_max=settings.status_entries_max)
+
+    def _tell(self, line: str) -> None:
+        self._events.append((self._clock.now(), line))
+        self._tell_person(line)
+
+
+def _span_of(request: Mapping[str, Any]) -> float | None:
+    """Return for how many seconds a pause is asked, without end unless it is said; None for nonsense."""
+    for_s = request.get("for_s", math.inf)
+    return float(for_s) if isinstance(for_s, (int, float)) and for_s > 0 else None

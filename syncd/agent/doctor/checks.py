@@ -8,6 +8,7 @@ from typing import Any
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.agent.daemon.lock import Holder
 from tidelog.syncd.agent.doctor.daemon import look_at_daemon, look_at_linger, look_at_proxies
 from tidelog.syncd.agent.doctor.examination import Check
@@ -20,6 +21,7 @@ from tidelog.syncd.agent.doctor.settings import look_at_settings
 from tidelog.syncd.agent.doctor.state_folder import look_at_state
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import FILE, Address, find_addresses
+from tidelog.syncd.agent.watch.roots import start_of
 from tidelog.syncd.errors import SyncdError
 
 
@@ -56,7 +58,7 @@ def checks_for(patient: Patient) -> list[Check]:
         Check("state", partial(look_at_state, patient.directory, bytes_max=state_bytes_max, disk=disk)),
         Check("room", partial(look_at_room, str(patient.directory), disk)),
         *(Check("root", partial(look_at_root, root, disk)) for root in patient.roots),
-        *(Check("room", partial(look_at_room, root, disk)) for root in patient.roots),
+        *(Check("room", partial(look_at_room, start_of(root), disk)) for root in patient.roots),
         Check("inotify", partial(look_at_inotify, needed_watches, disk)),
     ]
 
@@ -64,7 +66,7 @@ def checks_for(patient: Patient) -> list[Check]:
 def _target_checks(patient: Patient) -> Iterator[Check]:
     try:
         addresses = find_addresses(patient.targets, patient.environ, patient.disk)
-    except SyncdError as error:
+    except (SyncdError, DatastoreError) as error:
         finding = problem("target", str(error), "")
         yield Check("target", lambda: [finding])
         return

@@ -16,8 +16,10 @@ import aiohttp
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.settings import SettingsError
 from tidelog.syncd.agent.doctor.certificate import judge_certificate, judge_distrust
 from tidelog.syncd.agent.doctor.finding import Finding, Level, ok, problem, warning
+from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import Address, find_key
@@ -42,17 +44,25 @@ class Moment(NamedTuple):
 
 
 def look_at_hub(
-    address: Address, environ: Mapping[str, str], *, disk: Disk, clock: Clock
+    address: Address,
+    environ: Mapping[str, str],
+    *,
+    disk: Disk,
+    clock: Clock,
+    step_timeout_s: float = STEP_TIMEOUT_S,
 ) -> Iterator[Finding]:
     """Look at one hub, step by step."""
-    parts = urlsplit(address.url)
-    host, port = parts.hostname or "", parts.port or PORTS[address.scheme]
+    host, port = _place(address)
     proxy = proxy_for(address.scheme, f"{host}:{port}", environ)
     if proxy is None:
-        reached = yield from _reach(host, port, clock, is_tls=address.scheme == "https")
+        reached = yield from _reach(address, clock, step_timeout_s)
         if not reached:
             return
-    yield from _ask(address, environ, disk, clock, is_behind_proxy=proxy is not None)
+    moment = asyncio.run(_moment(address, clock, step_timeout_s))
+    if moment is not None:
+        yield from judge_skew(moment)
+    settings = AgentSettings(answer_timeout_s=step_timeout_s, connect_timeout_s=step_timeout_s)
+    yield _judge_key(address, environ, disk, clock, settings, is_behind_proxy=proxy is not None)
 
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
@@ -82,8 +92,14 @@ def judge_skew(moment: Moment) -> Iterator[Finding]:
         yield ok("clock", "the same as the hub's, to the second")
 
 
-def _reach(host: str, port: int, clock: Clock, *, is_tls: bool) -> Generator[Finding, None, bool]:
+def _place(address: Address) -> tuple[str, int]:
+    parts = urlsplit(address.url)
+    return parts.hostname or "", parts.port or PORTS[address.scheme]
+
+
+def _reach(address: Address, clock: Clock, timeout_s: float) -> Generator[Finding, None, bool]:
     """Look up the name, connect, and shake hands; return whether all of it went well."""
+    host, port = _place(address)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -95,15 +111,14 @@ def _reach(host: str, port: int, clock: Clock, *, is_tls: bool) -> Generator[Fin
     if addresses != host:
         yield ok("dns", f"{host} is {addresses}")
     try:
-        connection = socket.create_connection((host, port), timeout=STEP_TIMEOUT_S)
+        connection = socket.create_connection((host, port), timeout=timeout_s)
     except OSError as error:
-        reason = error.strerror or str(error)
-        text = f"{host}:{port} does not answer: {reason}"
+        text = f"{host}:{port} does not answer: {error.strerror or error}"
         yield problem("tcp", text, "start the hub, open the firewall; uploads wait meanwhile")
         return False
     with connection:
         yield ok("tcp", f"{host}:{port} answers")
-        if not is_tls:
+        if address.scheme != "https":
             return True
         finding = _shake_hands(connection, host, clock)
         yield finding
@@ -123,33 +138,13 @@ def _shake_hands(connection: socket.socket, host: str, clock: Clock) -> Finding:
         return problem("tls", text, "is it an http:// address, or another program's port?")
 
 
-def _ask(
-    address: Address, environ: Mapping[str, str], disk: Disk, clock: Clock, *, is_behind_proxy: bool
-) -> Iterator[Finding]:
-    """Ask the hub for the time and show it the key."""
-    moment = asyncio.run(_moment(address, clock))
-    if moment is not None:
-        yield from judge_skew(moment)
-    try:
-        asyncio.run(_show_key(address, environ, disk, clock))
-    except CannotStartError as error:
-        yield problem("key", str(error), "")
-    except SetbackError as error:
-        is_key = error.setback.course in (Course.REFUSED, Course.PARK)
-        remedy = "a new key from `syncd key create`, then `syncd login`"
-        if not is_key:
-            remedy = "correct the address" + (", or the proxy" if is_behind_proxy else "")
-        yield problem("key" if is_key else "hub", str(error), remedy)
-    else:
-        yield ok("key", f"{address.url} takes it")
-
-
-async def _moment(address: Address, clock: Clock) -> Moment | None:
+async def _moment(address: Address, clock: Clock, timeout_s: float) -> Moment | None:
+    is_far = _place(address)[0] not in LOOPBACK
     before = clock.now()
     try:
         async with (
-            asyncio.timeout(STEP_TIMEOUT_S),
-            aiohttp.ClientSession(trust_env=True) as session,
+            asyncio.timeout(timeout_s),
+            aiohttp.ClientSession(trust_env=is_far) as session,
             session.get(address.url + HEALTH_PATH, allow_redirects=False) as response,
         ):
             date = response.headers.get("Date")
@@ -158,15 +153,39 @@ async def _moment(address: Address, clock: Clock) -> Moment | None:
     return None if date is None else Moment(before, clock.now(), date)
 
 
-async def _show_key(address: Address, environ: Mapping[str, str], disk: Disk, clock: Clock) -> None:
-    find_key(address, environ, disk)
-    target = HttpTarget(
-        address.url,
-        read_key=lambda: find_key(address, environ, disk),
-        settings=AgentSettings(answer_timeout_s=STEP_TIMEOUT_S, connect_timeout_s=STEP_TIMEOUT_S),
-        clock=clock,
-    )
+def _judge_key(
+    address: Address,
+    environ: Mapping[str, str],
+    disk: Disk,
+    clock: Clock,
+    settings: AgentSettings,
+    *,
+    is_behind_proxy: bool,
+) -> Finding:
+    """Show the key to the hub, and say what it answers."""
+    try:
+        key = asyncio.run(_show_key(address, environ, disk, clock, settings))
+    except (CannotStartError, SettingsError) as error:
+        return problem("key", str(error), "")
+    except SetbackError as error:
+        if error.setback.course in (Course.REFUSED, Course.PARK):
+            return problem("key", str(error), "a new key from `syncd key create`, then `syncd login`")
+        remedy = "correct the address" + (", or the proxy" if is_behind_proxy else "")
+        return problem("hub", str(error), remedy)
+    return judge_key(address.url, key, now=clock.now())
+
+
+async def _show_key(
+    address: Address,
+    environ: Mapping[str, str],
+    disk: Disk,
+    clock: Clock,
+    settings: AgentSettings,
+) -> dict[str, Any] | None:
+    key = find_key(address, environ, disk)
+    target = HttpTarget(address.url, read_key=lambda: key, settings=settings, clock=clock)
     try:
         await target.check()
+        return await target.own_key()
     finally:
         await target.close()

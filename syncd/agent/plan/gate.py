@@ -15,6 +15,7 @@ class Closed(NamedTuple):
 
     reason: str
     until: float
+    is_pause: bool = False
 
 
 class Gate:
@@ -31,7 +32,7 @@ class Gate:
         """Return why nothing may be sent at `now` (seconds since the epoch), None where it may."""
         if now < self.paused_until:
             how = "until `syncd resume`" if math.isinf(self.paused_until) else "by a person"
-            return Closed(f"paused {how}", self.paused_until)
+            return Closed(f"paused {how}", self.paused_until, is_pause=True)
         if not self.quiet_hours:
             return None
         end = quiet_until(self.quiet_hours, datetime.fromtimestamp(now).astimezone())

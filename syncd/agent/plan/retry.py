@@ -11,6 +11,7 @@ from enum import Enum
 
 from tidelog.syncd.errors import (
     DIFFERENT_LOG,
+    DISK_FULL,
     OFFSET_MISMATCH,
     PROBLEMS,
     UNAUTHORIZED,
@@ -19,6 +20,8 @@ from tidelog.syncd.errors import (
 )
 
 DOUBLINGS_MAX = 30
+LOCATION_CHARS_MAX = 100
+NOT_A_HUB_REMEDY = "log in to the network where it asks for that, or correct the address"
 
 
 class Course(Enum):
@@ -63,15 +66,39 @@ def park(reason: str) -> SetbackError:
     return SetbackError(Setback(Course.PARK, reason))
 
 
-def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now: float = 0.0) -> Setback:
+def not_a_hub(status: int) -> str:
+    """Say that a proxy, a portal's page or another program answered."""
+    return f"something that is not a tidelog hub answered with status {status}"
+
+
+def stranger(status: int, location: str | None) -> str:
+    """Say who it is that answered without being a hub, as far as its status tells, and what to do."""
+    if status in (502, 504):
+        return f"a proxy answered with status {status}: the hub behind it is away; start the hub"
+    if status == 407:
+        return f"{not_a_hub(status)}: a proxy wants a name and a password; put them into HTTPS_PROXY"
+    if status == 511 or (status // 100 == 3 and location):
+        # It is shown to a person, and comes from who knows where.
+        place = repr(location[:LOCATION_CHARS_MAX]) if location else "its login page"
+        return f"{not_a_hub(status)} and sends to {place}; {NOT_A_HUB_REMEDY}"
+    return f"{not_a_hub(status)}; {NOT_A_HUB_REMEDY}"
+
+
+def judge_problem(
+    problem: ProblemError,
+    *,
+    retry_after: str | None = None,
+    location: str | None = None,
+    now: float = 0.0,
+) -> Setback:
     """Return what follows from an answer that was no success.
 
-    `retry_after` is the header as it came; `now` (seconds since the epoch) reads a date in it.
+    `retry_after` and `location` are headers as they came; `now` (seconds since the epoch) reads a date.
     """
     kind = problem.problem
     if kind.slug not in PROBLEMS:
         # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
-        reason = f"something that is not a tidelog hub answered with status {kind.status}"
+        reason = stranger(kind.status, location)
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
     # An answer to HEAD has no body and thus no detail: the title stands in for it.
     reason = kind.title if problem.detail == kind.title else f"{kind.title}: {problem.detail}"
@@ -81,7 +108,9 @@ def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now:
         return Setback(Course.REFUSED, reason + remedy, wait_s)
     if kind in (OFFSET_MISMATCH, DIFFERENT_LOG):
         return Setback(Course.ASK, reason)
-    if kind.status in (429, 503, 507):
+    if kind == DISK_FULL:
+        return Setback(Course.OUTAGE, f"{reason}; free space there, then uploading goes on", wait_s)
+    if kind.status in (429, 503):
         return Setback(Course.OUTAGE, reason, wait_s)
     if kind.is_retried:
         return Setback(Course.AGAIN, reason, wait_s)
@@ -117,11 +146,12 @@ def wait_s(
 
     Full jitter: anything from nothing to a bound that doubles (Brooker, "Exponential Backoff And
     Jitter", 2015); `chance` is from [0, 1). A `Retry-After` is waited out, and the jitter comes on top,
-    so that not everyone returns at once.
+    so that not everyone returns at once, and a hub that is full for weeks is not sent a body every two
+    seconds because its `Retry-After` says two.
     """
     bound = min(max_s, first_s * float(1 << min(attempt - 1, DOUBLINGS_MAX)))
     if setback.course is Course.REFUSED:
         bound = max_s
     if setback.retry_after_s is None:
         return chance * bound
-    return min(setback.retry_after_s, retry_after_max_s) + chance * min(bound, first_s)
+    return min(setback.retry_after_s, retry_after_max_s) + chance * bound

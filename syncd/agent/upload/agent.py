@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -23,6 +24,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
+from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
 from tidelog.syncd.agent.watch.inventory import FoundLog
@@ -60,6 +62,14 @@ class Losses:
         return [(task, tail) for task, tail in self.tails.items() if isinstance(tail, TornTail)]
 
 
+class LastError(NamedTuple):
+    """What failed last: when (seconds since the epoch), why, and of which item; None for all of them."""
+
+    at: float
+    reason: str
+    item: str | None
+
+
 class Agent:
     """Uploads what it is told of to one target. `tell` gets a line where a person should know."""
 
@@ -78,13 +88,19 @@ class Agent:
         files: FileFilter = EVERY_FILE,
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
+        told_damage: set[tuple[Task, int]] | None = None,
     ) -> None:
+        """`told_damage` is shared by agents that read the same logs: each place is told once."""
         self.target = target
         self._pace = pace or Pace()
         self.planner = Planner(settings, chance=chance, pace=self._pace)
         self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
+        self._told_damage = set() if told_damage is None else told_damage
+        self.rate = Rate()
+        self.twins: dict[Task, str] = {}
+        self.last_error: LastError | None = None
         self.last_acknowledged = clock.monotonic()
         self._state = state
         self._clock = clock
@@ -129,6 +145,8 @@ class Agent:
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
             acknowledged = 0 if cursor is None else cursor.offset
+            if cursor is not None and cursor.twin:
+                self.twins[task] = cursor.twin
             self.lag.found(task, log.size, acknowledged, self._clock.monotonic(), is_live=log.is_live)
             if cursor is not None and cursor.offset == log.size and not log.is_other:
                 self.progress.advanced(task, cursor.offset, 0, is_done=True)
@@ -145,6 +163,7 @@ class Agent:
         unsent = [log for task, log in self.lag.behind.items() if task.run == run]
         self.lag.forget(run)
         self.planner.forget(run)
+        self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
         for task in [task for task in self._acknowledged if task.run == run]:
             del self._acknowledged[task]
         files = self._state.forget(self.target.name, run)
@@ -224,8 +243,9 @@ class Agent:
             pass
 
     async def _try(self, task: Task) -> None:
+        began = self._clock.monotonic()
         try:
-            self._finish(task, await self._uploader.upload(task))
+            self._finish(task, await self._uploader.upload(task), began)
         except SetbackError as error:
             self._fail(task, error.setback)
         except asyncio.CancelledError:
@@ -243,17 +263,21 @@ class Agent:
     def _is_under_way(self, run: Run) -> bool:
         return any(task.run == run for task in self.planner.under_way)
 
-    def _finish(self, task: Task, done: Done) -> None:
+    def _finish(self, task: Task, done: Done, began: float) -> None:
         self.last_acknowledged = self._clock.monotonic()
+        self.rate.note(done.bytes_sent, since=began, now=self.last_acknowledged)
         self.progress.bytes_sent += done.bytes_sent
         self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
             self._report(task, done)
+            if done.twin:
+                self.twins[task] = done.twin
             self._note_acknowledged(task)
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
-                self.lag.reached_end(task)
+                end = done.offset if done.tail is None else done.tail.offset + done.tail.length
+                self.lag.reached_end(task, done.offset, end, self.last_acknowledged)
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
@@ -289,8 +313,6 @@ class Agent:
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
-        known = self.losses.damage.get(task, {})
-        news = [damage for damage in done.damage if damage.offset not in known]
         self.losses.note(task, done)
         if done.has_lost and not self._has_told_loss:
             self._has_told_loss = True
@@ -298,7 +320,10 @@ class Agent:
                 f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
                 "older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
             )
-        for damage in news:
+        for damage in done.damage:
+            if (task, damage.offset) in self._told_damage:
+                continue
+            self._told_damage.add((task, damage.offset))
             self._say(
                 f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
                 f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
@@ -313,16 +338,25 @@ class Agent:
             return
         is_new = task not in self.planner.waiting
         self.planner.failed(task, setback, self._clock.monotonic())
-        if self.planner.outage is not None:
+        is_outage = self.planner.outage is not None
+        if setback.course is not Course.ASK:
+            self._note_error(setback.reason, None if is_outage else task)
+        if is_outage:
             if was_up:
                 self._has_told_loss = False
                 is_refused = setback.course is Course.REFUSED
-                self._say(setback.reason + ("" if is_refused else "; trying again until it works"))
+                is_named = self.target.name in setback.reason
+                reason = setback.reason if is_named else f"{self.target.name}: {setback.reason}"
+                self._say(reason + ("" if is_refused else "; trying again until it works"))
         elif is_new and setback.course is Course.AGAIN:
             self._say(f"{task}: {setback.reason}; trying again", run=task.run)
 
+    def _note_error(self, reason: str, task: Task | None) -> None:
+        self.last_error = LastError(self._clock.now(), reason, None if task is None else str(task))
+
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
+        self._note_error(reason, task)
         self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
         self._say(f"{task} is parked: {reason}", run=task.run)
 

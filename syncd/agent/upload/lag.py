@@ -45,9 +45,18 @@ class Lag:
         if behind is not None:
             behind.acknowledged = offset
 
-    def reached_end(self, task: Task) -> None:
-        """Note that the target holds every whole chunk: what is left is a tail that stays at home."""
-        self.behind.pop(task, None)
+    def reached_end(self, task: Task, offset: int, size: int, now: float) -> None:
+        """Note that the target holds every whole chunk of the first `size` bytes, up to `offset`.
+
+        What is left of them is a tail that stays at home; what was found behind them meanwhile is news.
+        """
+        behind = self.behind.get(task)
+        if behind is None:
+            return
+        if behind.size <= size:
+            del self.behind[task]
+        else:
+            behind.acknowledged, behind.since = offset, now
 
     def forget(self, run: Run) -> None:
         """Forget a run that is gone."""

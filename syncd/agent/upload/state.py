@@ -59,6 +59,9 @@ class State(Protocol):
     def file(self, target: str, run: Run, path: str) -> FileEntry | None:
         """Return one of them, None where it is not to send."""
 
+    def queue(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Queue files to send, each in place of what was queued for its path."""
+
     def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
         """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
 
@@ -88,6 +91,7 @@ class Table(Protocol):
     def put(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...
     def items(self, prefix: bytes) -> Items: ...
+    def count(self) -> int: ...
 
 
 class _Tables(Protocol):
@@ -118,9 +122,14 @@ class _Book:
         """Move a log's cursor and queue the files that its records name, both or neither."""
         with self._tables(write=True) as tables:
             tables[_CURSORS].put(_task_key(target, task), msgpack.packb(cursor))
-            for entry in entries:
-                value = msgpack.packb([target, task.run, entry], unicode_errors="surrogateescape")
-                tables[_FILES].put(_file_key(target, task.run, entry.path), value)
+            _queue(tables[_FILES], target, task.run, entries)
+
+    def queue(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Queue files to send, each in place of what was queued for its path."""
+        entries = list(entries)
+        if entries:
+            with self._tables(write=True) as tables:
+                _queue(tables[_FILES], target, run, entries)
 
     def files(
         self,
@@ -158,6 +167,13 @@ class _Book:
         with self._tables() as tables:
             values = [_unpack(value) for _, value in tables[_FILES].items(b"")]
         return list(dict.fromkeys(Run(*run) for at, run, _ in values if at == target))
+
+    def queued_files(self, limit: int) -> tuple[list[tuple[str, Run, FileEntry]], int]:
+        """Return the first so many files that any target lacks, and how many there are in all."""
+        with self._tables() as tables, closing(tables[_FILES].items(b"")) as items:
+            queued = [_unpack(value) for _, value in islice(items, limit)]
+            count = tables[_FILES].count()
+        return [(target, Run(*run), FileEntry(*entry)) for target, run, entry in queued], count
 
     def forget(self, target: str, run: Run) -> list[FileEntry]:
         """Forget a run that is gone, and return its files that were still to send."""
@@ -336,6 +352,9 @@ class _LmdbTable:
                         break
                     yield key, value
 
+    def count(self) -> int:
+        return int(self._transaction.stat(self._db)["entries"])
+
 
 class _DictTables:
     def __init__(self, tables: Mapping[bytes, Table]) -> None:
@@ -364,6 +383,9 @@ class _DictTable:
     def items(self, prefix: bytes) -> Items:
         yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
 
+    def count(self) -> int:
+        return len(self._values)
+
 
 def _open(path: Path, bytes_max: int) -> Any:
     # metasync=False: a power cut may take back the last advance, which the target then corrects.
@@ -389,6 +411,12 @@ def _task_key(target: str, task: Task) -> bytes:
 
 def _file_key(target: str, run: Run, path: str) -> bytes:
     return _key(target, run.path) + _key(path)
+
+
+def _queue(files: Table, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+    for entry in entries:
+        value = msgpack.packb([target, run, entry], unicode_errors="surrogateescape")
+        files.put(_file_key(target, run, entry.path), value)
 
 
 def _unpack(value: bytes) -> Any:

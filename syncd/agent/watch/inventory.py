@@ -101,6 +101,13 @@ class Inventory:
         """How many of them are looked at twice a second."""
         return len(self._awake)
 
+    @property
+    def live(self) -> list[tuple[Run, str]]:
+        """The logs that may be growing. Safe while a look is under way in another thread."""
+        now, runs = self._clock.monotonic(), list(self._awake.values())
+        logs = ((run.run, name, log) for run in runs for name, log in list(run.logs.items()))
+        return [(run, name) for run, name, log in logs if log.is_live(now)]
+
     def add_root(self, root: str) -> bool:
         """Watch a path or a pattern from the next look on. Returns False where it is watched already."""
         return self._tree.add_root(root)

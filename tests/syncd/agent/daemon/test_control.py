@@ -14,7 +14,7 @@ from tidelog.syncd.agent.daemon.lock import Holder, acquire
 from tidelog.syncd.errors import CannotStartError
 
 
-def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
+async def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"type": "echo", "request": dict(request)}
 
 

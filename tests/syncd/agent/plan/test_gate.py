@@ -14,9 +14,12 @@ def test_a_gate_is_open_unless_somebody_closed_it() -> None:
 def test_a_pause_ends_by_itself_or_by_a_person() -> None:
     """A pause without an end says how to end it."""
     gate = Gate(paused_until=100.0)
-    assert (Closed("paused by a person", 100.0), None) == (gate.closed(99.9), gate.closed(100.0))
+    assert (Closed("paused by a person", 100.0, is_pause=True), None) == (
+        gate.closed(99.9),
+        gate.closed(100.0),
+    )
     gate.paused_until = math.inf
-    assert Closed("paused until `syncd resume`", math.inf) == gate.closed(1e12)
+    assert Closed("paused until `syncd resume`", math.inf, is_pause=True) == gate.closed(1e12)
 
 
 def test_quiet_hours_are_those_of_the_local_clock() -> None:

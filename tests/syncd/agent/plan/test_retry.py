@@ -83,7 +83,8 @@ def test_a_retry_after_is_waited_out() -> None:
     limits = {"first_s": 1.0, "max_s": 60.0, "retry_after_max_s": 600.0}
     asked = Setback(Course.OUTAGE, "503", retry_after_s=30.0)
     assert 30.0 == wait_s(asked, 1, chance=0.0, **limits)
-    assert 31.0 == wait_s(asked, 9, chance=1.0, **limits)
+    assert 31.0 == wait_s(asked, 1, chance=1.0, **limits)
+    assert 30.0 + 60.0 == wait_s(asked, 9, chance=1.0, **limits)
     absurd = Setback(Course.OUTAGE, "503", retry_after_s=1e9)
     assert 600.0 == wait_s(absurd, 1, chance=0.0, **limits)
 

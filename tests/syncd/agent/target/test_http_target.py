@@ -60,9 +60,10 @@ def test_an_address_below_the_hub_is_an_outage(tmp_path: Path, work: Work) -> No
 
 
 def test_a_refused_connection_is_said_in_plain_words(tmp_path: Path) -> None:
-    """No library's jargon between the address and the reason."""
+    """No library's jargon between the address and the reason; what to do comes last."""
     setback = asyncio.run(setback_of("http://127.0.0.1:9", "k", lambda target: target.check()))
-    assert Setback(Course.OUTAGE, "http://127.0.0.1:9 cannot be reached: Connection refused") == setback
+    text = "http://127.0.0.1:9 cannot be reached: Connection refused; start the hub there, or correct"
+    assert Setback(Course.OUTAGE, f"{text} the address") == setback
 
 
 def test_a_hub_without_tls_is_told_from_one_that_is_away(tmp_path: Path) -> None:
@@ -95,8 +96,9 @@ def test_a_key_that_went_away_is_a_refused_one(tmp_path: Path) -> None:
     ids=["HEAD", "GET"],
 )
 def test_a_refused_key_is_said_once_with_the_remedy(tmp_path: Path, work: Work) -> None:
-    """An answer to HEAD has no sentence of the hub's; the title stands alone then."""
+    """An answer to HEAD has no sentence of the hub's: it is asked for one."""
     setback = at_hub(tmp_path, work, key="tide_wrong")
     assert Course.REFUSED is setback.course
     assert 1 == setback.reason.count("No valid key came with the request")
     assert 1 == setback.reason.count("syncd login")
+    assert "the key is none of this hub's" in setback.reason

@@ -21,9 +21,18 @@ def test_what_has_arrived_takes_no_memory() -> None:
     lag.found(TASK, 100, 100, 1.0, is_live=True)
     assert {} == lag.behind
     lag.found(TASK, 120, 100, 2.0, is_live=True)
-    lag.reached_end(TASK)
-    lag.reached_end(TASK)
+    lag.reached_end(TASK, 110, 120, 3.0)
+    lag.reached_end(TASK, 110, 120, 3.0)
     assert {} == lag.behind
+
+
+def test_what_came_while_an_upload_was_under_way_is_behind_since_then() -> None:
+    """The upload has not seen it; nobody would tell of it again until the log grows once more."""
+    lag = Lag()
+    lag.found(TASK, 100, 40, 1.0, is_live=True)
+    lag.found(TASK, 300, 40, 2.0, is_live=True)
+    lag.reached_end(TASK, 100, 100, 5.0)
+    assert {TASK: Behind(300, 100, 5.0, is_live=True)} == lag.behind
 
 
 def test_a_late_acknowledgement_of_what_has_arrived_is_nothing() -> None:

@@ -1,0 +1,86 @@
+"""What only the disk and the state can tell of a backlog: rows of live logs, files in the queue.
+
+Runs in a thread beside the loop; what it reads for one report is bounded, and it says what it estimated.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.daemon.seen import Seen, SeenTarget
+from tidelog.syncd.agent.plan.file_filter import FileFilter
+from tidelog.syncd.agent.settings import AgentSettings
+from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
+from tidelog.syncd.agent.upload.backlog import Backlog, sum_up
+from tidelog.syncd.agent.upload.state import LmdbState
+from tidelog.syncd.agent.upload.unsent import NOT_LOOKED_AT, Unsent, count_unsent
+from tidelog.syncd.bodies import FileEntry
+
+
+class Depth(NamedTuple):
+    """Per target: its live logs that are behind, and the files that it lacks.
+
+    Without `are_files_exact` the amounts of files are estimated from a part of them.
+    """
+
+    unsent: Mapping[str, Mapping[Task, Unsent]]
+    files: Mapping[str, Backlog]
+    are_files_exact: bool
+
+
+def sound_out(seen: Seen, state: LmdbState, *, disk: Disk, settings: AgentSettings) -> Depth:
+    """Return the depth of every target's backlog."""
+    files, are_exact = _files(seen, state, settings)
+    return Depth(_unsent(seen, state, disk, settings.status_bytes_max), files, are_exact)
+
+
+def _unsent(seen: Seen, state: LmdbState, disk: Disk, bytes_max: int) -> dict[str, dict[Task, Unsent]]:
+    """Look into the live logs that are behind, those that lack least first: most are then exact."""
+    unsent: dict[str, dict[Task, Unsent]] = {target.name: {} for target in seen.targets}
+    tasks = [Task(run, LOG, name) for run, name in seen.live]
+    behind = [(t.name, task, log) for t in seen.targets for task in tasks if (log := t.behind.get(task))]
+    for target, task, log in sorted(behind, key=lambda item: item[2].lag_bytes):
+        if bytes_max <= 0:
+            unsent[target][task] = NOT_LOOKED_AT
+            continue
+        path = os.path.join(task.run.path, task.name)
+        cursor = state.cursor(target, task)
+        unsent[target][task], read_bytes = count_unsent(
+            path, cursor, log.size, disk=disk, bytes_max=bytes_max
+        )
+        bytes_max -= read_bytes
+    return unsent
+
+
+def _files(seen: Seen, state: LmdbState, settings: AgentSettings) -> tuple[dict[str, Backlog], bool]:
+    queued, count = state.queued_files(settings.status_files_max)
+    files: dict[str, list[tuple[Run, FileEntry]]] = defaultdict(list)
+    for target, run, entry in queued:
+        files[target].append((run, entry))
+    backlogs = {
+        target.name: _backlog(target, files[target.name], seen.files, settings)
+        for target in seen.targets
+    }
+    if count <= len(queued):
+        return backlogs, True
+    # The keys are digests, so the first ones are a fair sample of the runs.
+    return {name: backlog.scaled(count / len(queued)) for name, backlog in backlogs.items()}, False
+
+
+def _backlog(
+    target: SeenTarget,
+    files: list[tuple[Run, FileEntry]],
+    wanted: FileFilter,
+    settings: AgentSettings,
+) -> Backlog:
+    def is_parked(run: Run, path: str) -> bool:
+        return Task(run, LARGE_FILE, path) in target.parked
+
+    return sum_up(
+        files,
+        passes=None if wanted.is_open else wanted.passes,
+        is_parked=is_parked if target.parked else None,
+        small_file_bytes_max=settings.small_file_bytes_max,
+    )

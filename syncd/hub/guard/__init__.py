@@ -1,0 +1,1 @@
+"""Who may do what: keys, and the guard in front of every call."""

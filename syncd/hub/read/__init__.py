@@ -1,0 +1,1 @@
+"""What goes out: which runs there are, and what is held of each."""

@@ -1,0 +1,1 @@
+"""What comes in: appends and files, judged, written and synced before they are acknowledged."""

@@ -1,0 +1,188 @@
+"""The replica as the hub's handlers use it: off the event loop, one caller at a time for each log.
+
+Decides nothing: what may be appended is `datastore/append.py`'s business, who may is `keys.py`'s.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.replica import Replica, RunListing, RunName
+from tidelog.datastore.replica_files import HeldFile
+from tidelog.datastore.replica_logs import HeldLog
+from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.errors import BAD_REQUEST, ProblemError
+from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.web.address import FileAddress, LogAddress, RunAddress
+from tidelog.syncd.hub.web.body import Body
+from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A part of a large file: where it starts, how long the file is, and whether it ends it."""
+
+    sha256: str
+    offset: int
+    length: int
+    is_last: bool
+
+
+class Store:
+    """One data folder. What a call did is on the disk when it returns."""
+
+    def __init__(self, data: StrPath, *, disk: Disk | None = None, limits: HubLimits) -> None:
+        self._replica = Replica(data, disk=disk)
+        self._limits = limits
+        self._locks = Locks()
+        self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
+        self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
+
+    def __repr__(self) -> str:
+        return f"<Store of {self._replica!r}>"
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+
+    # -- logs ------------------------------------------------------------------------------------
+
+    async def held_log(self, address: LogAddress) -> HeldLog | None:
+        """Return how far a log is held."""
+        async with self._locks.hold(address):
+            return await self._write(lambda: self._replica.logs.held(*address))
+
+    async def append(
+        self,
+        address: LogAddress,
+        body: Body,
+        *,
+        offset: int,
+        log_id: bytes,
+        damage: tuple[Range, ...],
+    ) -> int:
+        """Append the chunks of a body and return how far the log is held then."""
+
+        def append() -> int:
+            data = body.decode(self._limits.wire)
+            return self._replica.logs.append(
+                *address, offset=offset, data=data, log_id=log_id, damage=damage
+            )
+
+        async with self._locks.hold(address):
+            return await self._write(append)
+
+    def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
+        """Yield the first `end` bytes of a log."""
+        return self._each(self._replica.logs.read(*address, end=end))
+
+    # -- files -----------------------------------------------------------------------------------
+
+    async def missing_files(self, address: RunAddress, body: Body) -> list[str]:
+        """Return the paths of those files of a list that are not held."""
+
+        def missing() -> list[str]:
+            limits = self._limits.wire
+            entries = decode_missing(body.decode(limits), files_max=limits.missing_files_max)
+            return self._replica.files.missing(*address, entries)
+
+        return await self._read(missing)
+
+    async def put_files(self, address: RunAddress, body: Body) -> list[str]:
+        """Put the files of a batch in their places and return their paths."""
+
+        def put() -> list[str]:
+            limits = self._limits.wire
+            files = decode_batch(body.decode(limits), files_max=limits.batch_files_max)
+            self._replica.files.put(*address, files)
+            return [file.path for file in files]
+
+        return await self._write(put)
+
+    async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
+        """Return how much is held of one version of a file."""
+        async with self._locks.hold(address):
+            return await self._read(lambda: self._replica.files.held(*address, sha256=sha256))
+
+    async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
+        """Add a part to a large file; the last one lets it appear."""
+        async with self._locks.hold(address):
+            return await self._write(lambda: self._put_part(address, body, part))
+
+    async def file_size(self, address: FileAddress) -> int | None:
+        """Return a file's size in bytes, None where it is not held."""
+        return await self._read(lambda: self._replica.files.size(*address))
+
+    def read_file(self, address: FileAddress) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file."""
+        return self._each(self._replica.files.read(*address))
+
+    def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
+        # Its digest first: of a body that was cut on the way nothing else is worth saying.
+        data = body.decode(self._limits.wire)
+        _check_part(part, len(data))
+        files = self._replica.files
+        held = files.held(*address, sha256=part.sha256)
+        if held is not None and held.is_complete:
+            return held
+        offset = files.stage(*address, data, sha256=part.sha256, offset=part.offset)
+        if part.is_last:
+            files.complete(*address, sha256=part.sha256, size=part.length)
+        return HeldFile(offset, part.is_last)
+
+    # -- what is there ---------------------------------------------------------------------------
+
+    async def runs(self) -> list[RunName]:
+        """Return the runs that are held."""
+        return await self._read(lambda: list(islice(self._replica.runs(), self._limits.runs_listed_max)))
+
+    async def listing(self, address: RunAddress) -> RunListing | None:
+        """Return what is held of a run, read again from the disk now; None where there is none.
+
+        Each log is locked only while it is asked how far it is held, so that a long listing keeps
+        nobody from appending.
+        """
+        names = await self._read(lambda: self._replica.log_names(*address))
+        if names is None:
+            return None
+        logs = []
+        for name in names:
+            log = LogAddress(*address, name)
+            held = await self.held_log(log)
+            if held is not None:
+                read = partial(self._replica.list_log, *log, end=held.offset)
+                logs.append(await self._read(read))
+        files = await self._read(lambda: self._replica.list_files(*address))
+        return RunListing(*address, tuple(logs), tuple(files))
+
+    # -- threads ---------------------------------------------------------------------------------
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def _each(self, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while block := await self._read(lambda: next(blocks, b"")):
+            yield block
+
+
+def _check_part(part: FilePart, size: int) -> None:
+    """Refuse a part that says of itself what cannot be."""
+    end = part.offset + size
+    if end > part.length or part.is_last != (end == part.length):
+        raise ProblemError(
+            BAD_REQUEST,
+            f"the part ends at {end} of {part.length} bytes, and {UPLOAD_COMPLETE} says "
+            f"{encode_boolean(value=part.is_last)}",
+        )

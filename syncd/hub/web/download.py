@@ -1,0 +1,28 @@
+"""Sending bytes that came from somebody's machine: as they are, and inert."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from aiohttp import web
+
+from tidelog.syncd.hub.web.answers import INERT
+from tidelog.syncd.protocol import OCTETS
+
+
+async def send(
+    request: web.Request,
+    blocks: AsyncIterator[bytes],
+    *,
+    size: int,
+    headers: Mapping[str, str] | None = None,
+) -> web.StreamResponse:
+    """Send `size` bytes as an attachment that no browser opens by itself."""
+    response = web.StreamResponse(
+        headers={**INERT, "Content-Disposition": "attachment", **(headers or {})}
+    )
+    response.content_type = OCTETS
+    response.content_length = size
+    await response.prepare(request)
+    async for block in blocks:
+        await response.write(block)
+    await response.write_eof()
+    return response
