@@ -291,9 +291,6 @@ class HttpTarget:
         self._check(answer)
         if answer.status // 100 == 2:
             return answer
-        if answer.status == 401 and method == "HEAD":
-            # An answer to HEAD has no words: whether the key has expired or is unknown, this one says.
-            await self.check()
         raise self._refusal(method, answer)
 
     def _check(self, answer: Answer) -> None:
