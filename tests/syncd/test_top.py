@@ -42,8 +42,7 @@ def test_top_shows_targets_and_live_runs_and_obeys_keys(daemon: SyncdProcess) ->
         assert '"held": null' in run_syncd("status", "--json").stdout
         top.press("r")
         top.until("trying")
-        top.press("\x1b[A")
-        top.press("q")
+        top.press("\x1b[A\x1bOPx\xe9q")
         assert (0, True) == (top.end(), top.is_as_before)
         assert top.bytes.rindex(LEFT) > top.bytes.rindex(ENTERED)
         assert top.bytes.rindex(SHOWN) > top.bytes.rindex(HIDDEN)
