@@ -15,6 +15,7 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import FileMismatchError, OffsetMismatchError, PlaceTakenError
 from tidelog.datastore.layout import TEMPORARY_SUFFIX
 from tidelog.datastore.places import Places, taken
+from tidelog.datastore.running_digests import RunningDigests
 from tidelog.datastore.same_content import SameContent
 
 COPY_BYTES = 1024 * 1024
@@ -51,6 +52,7 @@ class ReplicaFiles:
         self._disk = disk
         self._is_shared = is_shared
         self._elsewhere = SameContent()
+        self._running = RunningDigests()
         self._remembered: OrderedDict[str, tuple[_Version, str]] = OrderedDict()
         self._remembered_max = remembered_max
         self._lock = threading.Lock()
@@ -128,6 +130,8 @@ class ReplicaFiles:
                 self._disk.fdatasync(fd)
             finally:
                 self._disk.close(fd)
+        if not self._is_shared:  # Else another process may stage the same version.
+            self._running.carry_on(_staged(place, sha256), data, offset=offset)
         return at
 
     def complete(self, project: str, run: str, path: str, *, sha256: str, size: int) -> None:
@@ -137,7 +141,8 @@ class ReplicaFiles:
         """
         place = self._places.file(project, run, path)
         staged = _staged(place, sha256)
-        held, found = self._disk.stat(staged).st_size, _digest(self._disk, staged)
+        held = self._disk.stat(staged).st_size
+        found = self._running.take(staged, size=held) or _digest(self._disk, staged)
         if (held, found) != (size, sha256):
             self._disk.remove(staged)
             raise FileMismatchError(

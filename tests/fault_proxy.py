@@ -113,7 +113,7 @@ class FaultProxy:
         self.bytes_seen = 0
         self._hub = (host, port)
         self._delay_s = delay_s
-        self._hub_pid = hub_pid
+        self.hub_pid = hub_pid
         self._port = 0
 
     @property
@@ -164,7 +164,7 @@ class FaultProxy:
             return False
         answer = await self._exchange(request)
         if fault is Fault.KILL:
-            os.kill(self._hub_pid, signal.SIGKILL)
+            os.kill(self.hub_pid, signal.SIGKILL)
             return False
         if fault is Fault.TWICE:
             answer = await self._exchange(request)

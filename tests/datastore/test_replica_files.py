@@ -212,6 +212,57 @@ def test_a_directory_in_the_way_of_a_file_is_told(files: ReplicaFiles, tmp_path:
     assert {"mnist/r1/media/a/b"} == everything_below(tmp_path)
 
 
+class ReadingDisk(Disk):
+    """Counts the bytes that are read."""
+
+    def __init__(self) -> None:
+        self.bytes_read = 0
+
+    def pread(self, fd: int, size: int, offset: int) -> bytes:
+        data = super().pread(fd, size, offset)
+        self.bytes_read += len(data)
+        return data
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_large_file_is_read_again_only_by_a_process_that_saw_not_all_of_it(
+    tmp_path: Path, is_known: bool
+) -> None:
+    """Its digest is carried on from part to part: the last answer takes no longer than the others."""
+    disk = ReadingDisk()
+    files, digest = on_disk(tmp_path, disk), sha(DATA)
+    files.stage(*RUN, PATH, DATA[:5], sha256=digest, offset=0)
+    if not is_known:
+        files = on_disk(tmp_path, disk)
+    files.stage(*RUN, PATH, DATA[5:], sha256=digest, offset=5)
+    files.complete(*RUN, PATH, sha256=digest, size=len(DATA))
+    assert (0 if is_known else len(DATA)) == disk.bytes_read
+    assert DATA == (tmp_path / "mnist/r1" / PATH).read_bytes()
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_parts_that_are_no_version_of_the_digest_are_found_out(tmp_path: Path, is_shared: bool) -> None:
+    """Whether read again or hashed on their way, wrong bytes never appear."""
+    files = ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=is_shared)
+    files.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    files.stage(*RUN, PATH, DATA[5:].upper(), sha256=sha(DATA), offset=5)
+    with pytest.raises(FileMismatchError):
+        files.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+    assert set() == everything_below(tmp_path)
+
+
+def test_what_another_process_staged_meanwhile_is_not_vouched_for(tmp_path: Path) -> None:
+    """Where others write too, a large file is read again in any case."""
+    one, other = (
+        ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=True) for _ in range(2)
+    )
+    one.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    other.stage(*RUN, PATH, b"wrong", sha256=sha(DATA), offset=0)
+    one.stage(*RUN, PATH, DATA[5:], sha256=sha(DATA), offset=5)
+    with pytest.raises(FileMismatchError):
+        one.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+
+
 class OrderedDisk(Disk):
     """Notes what happens to files in which order; the sync number `fails_at` fails."""
 

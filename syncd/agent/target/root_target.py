@@ -112,6 +112,10 @@ class RootTarget:
 
         return await self._do(held)
 
+    async def prepare(self, piece: Piece) -> Piece:
+        """Return the piece: on one machine there is nothing to do ahead."""
+        return piece
+
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
 
