@@ -30,7 +30,7 @@ class Faults:
 class SimulatedDisk(Disk):
     """What one process sees of a medium. After its death every call raises Killed.
 
-    `die_in` counts calls down; at 0 the process dies before the call has an effect, and `on_death` is told.
+    `die_in` counts calls down; at 0 the process dies before the call has an effect; `on_death` is told.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """What must hold: nothing lost, nothing doubled, no damage accepted, no loss unreported.
 
-Compares the disks themselves, byte by byte, with the outside ledger; of the programs it asks only what they
-report: what is parked, which tails they saw, what a Reader finds damaged.
+Compares the disks themselves, byte by byte, with the outside ledger; of the programs it asks only what
+they report: what is parked, which tails they saw, what a Reader finds damaged.
 """
 
 import hashlib

@@ -202,20 +202,20 @@ class Scenario:
         self._for_a_while(self.world.renew_key)
 
     def _daemon_kill(self, place: Place, state: SimulatedState | None = None) -> None:
-        for daemon in place.daemons[-1:]:
-            if daemon.is_up and state is None and self.random.random() < 0.5:
-                daemon.disk.die_in = self.random.randrange(1, 30)
-            else:
-                daemon.kill()
-            heir = state or daemon.state
+        daemon = place.daemons[-1]
+        if daemon.is_up and state is None and self.random.random() < 0.5:
+            daemon.disk.die_in = self.random.randrange(1, 30)
+        else:
+            daemon.kill()
+        heir = state or daemon.state
 
-            def restart() -> None:
-                if not daemon.is_up and not any(d.is_up for d in place.daemons if d.state is heir):
-                    self.world.start_daemon(place, heir)
-                elif daemon.is_up:
-                    self._for_a_while(restart)
+        def restart() -> None:
+            if daemon.is_up:
+                self._for_a_while(restart)
+            elif not any(other.is_up for other in place.daemons if other.state is heir):
+                self.world.start_daemon(place, heir)
 
-            self._for_a_while(restart)
+        self._for_a_while(restart)
 
     def _daemon_old(self, place: Place) -> None:
         for daemon in place.daemons[-1:]:
