@@ -101,6 +101,8 @@ class SimulatedDisk(Disk):
         """Change a file's length."""
         self._count()
         file = self._open[fd]
+        if self._faults.eio_write and self._random.random() < self._faults.eio_write:
+            raise _error(errno.EIO)
         if len(file.data) != size:
             file.truncate(size)
             file.mtime_s = self.medium.now()
