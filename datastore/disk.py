@@ -256,6 +256,10 @@ class Disk:
             self.remove(temporary)
             raise
 
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Give a file a second name that nothing has yet; a power cut may undo it."""
+        os.link(source, path, follow_symlinks=False)
+
     def symlink(self, target: str, path: StrPath) -> None:
         """Make a symbolic link; a power cut may undo it."""
         os.symlink(target, path)

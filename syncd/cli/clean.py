@@ -13,6 +13,7 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotARunError
+from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
@@ -88,6 +89,7 @@ def command(
     try:
         asyncio.run(
             _clean(
+                paths,
                 runs,
                 report,
                 to=to,
@@ -182,6 +184,7 @@ class _Report:
 
 
 async def _clean(
+    paths: Sequence[str],
     runs: Mapping[Run, Sequence[str]],
     report: _Report,
     *,
@@ -192,7 +195,7 @@ async def _clean(
     older_than_s: float,
     takes_crashed: bool,
 ) -> None:
-    async with _witness(to, receipt, runs, disk) as witness:
+    async with _witness(to, receipt, paths, disk) as witness:
         report.target = witness.name
         directory = state_directory(os.environ)
         cleaner = Cleaner(
@@ -252,7 +255,7 @@ def _pending(run: Run, disk: Disk) -> list[str]:
 
 @asynccontextmanager
 async def _witness(
-    to: str | None, receipt: str | None, runs: Mapping[Run, Sequence[str]], disk: Disk
+    to: str | None, receipt: str | None, paths: Sequence[str], disk: Disk
 ) -> AsyncIterator[Target | ReceiptWitness]:
     if receipt is not None and to is not None:
         raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")
@@ -261,7 +264,7 @@ async def _witness(
         return
     address = find_address(to, os.environ, disk)
     if address.scheme == FILE:
-        refuse_nested(address.path, dict.fromkeys(run.path for run in runs), disk=disk)
+        refuse_nested(address.path, paths, disk=disk)
     async with open_reading_target(to, disk) as target:
         yield target
 
@@ -279,10 +282,14 @@ def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run
 
 
 def _folders(path: str, disk: Disk) -> list[str]:
-    """Return the folders in which runs that were set aside may lie: projects, and the path's own."""
+    """Return the folders in which runs of a path may lie set aside; never one above its root."""
     path = disk.real_path(path)
-    above = os.path.dirname(path)
     if not disk.is_directory(path):
+        # A run that was named may be gone from its place, and nothing else.
+        above = os.path.dirname(path)
         return [above] if disk.is_directory(above) else []
-    below = [os.path.join(path, entry.name) for entry in disk.list(path) if entry.is_directory]
-    return [above, path, *(folder for folder in below if not os.path.basename(folder).startswith("."))]
+    entries = disk.list(path)
+    if sorted_logs([entry.name for entry in entries if entry.is_file]):
+        return [os.path.dirname(path)]
+    below = [entry.name for entry in entries if entry.is_directory and not entry.name.startswith(".")]
+    return [path, *(os.path.join(path, name) for name in below)]

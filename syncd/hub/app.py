@@ -4,6 +4,7 @@ from aiohttp import web
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.hub.guard.guard import guard
+from tidelog.syncd.hub.guard.key_calls import KeyCalls
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.run_calls import RunCalls
@@ -22,6 +23,7 @@ def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) ->
         middlewares=[sign_answers, refuse_in_words, check_requests, guard(keys, clock=clock)],
         client_max_size=limits.wire.body_bytes_max,
     )
-    for calls in (RunCalls(store), LogCalls(store, memory, limits), FileCalls(store, memory, limits)):
+    logs, files = LogCalls(store, memory, limits), FileCalls(store, memory, limits)
+    for calls in (RunCalls(store), logs, files, KeyCalls()):
         app.add_routes(calls.routes())
     return app

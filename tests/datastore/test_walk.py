@@ -17,7 +17,13 @@ from tidelog.datastore.format import (
     log_tag,
 )
 from tidelog.datastore.scan import Scanner
-from tidelog.datastore.walk import SHORT_BYTES, STRETCH_BYTES_MAX, STRETCH_CHUNKS_MIN, walk_sound
+from tidelog.datastore.walk import (
+    SHORT_BYTES,
+    STRETCH_BYTES_MAX,
+    STRETCH_CHUNKS_MIN,
+    AlikeChunks,
+    walk_sound,
+)
 
 TAG = log_tag(LOG_ID)
 
@@ -65,6 +71,13 @@ def test_sound_chunks_are_passed_to_their_end(stretches: list[tuple[int, int]]) 
     assert (len(data), sum(count for count, _ in stretches)) == walk_sound(data, 0, 0, TAG)
 
 
+@pytest.mark.parametrize(("first", "tag"), [(0, TAG), (300, TAG), (0, 0), (0, 2**32 - 1)])
+def test_sound_chunks_made_alike_are_proven_all_at_once(first: int, tag: int) -> None:
+    """Hundreds of them with one CRC: that is what makes the walk fast."""
+    chunks = [encode_chunk(RECORDS, first + i, bytes([i % 7]) * 62, tag) for i in range(1000)]
+    assert 1000 == AlikeChunks(b"".join(chunks), 0, 82, first, tag).count_sound()
+
+
 @pytest.mark.parametrize("first_seq", [250, 65_500, 2**24 - 40, 2**32 - 100])
 def test_each_byte_of_the_sequence_number_is_looked_at(first_seq: int) -> None:
     """Numbers are followed over the borders of their bytes, up to the last that there is."""
@@ -92,7 +105,7 @@ def test_a_final_chunk_is_left_to_the_scanner() -> None:
 @pytest.mark.parametrize("length", [0, 7, 62])
 def test_each_flipped_bit_of_a_stretch_ends_the_walk_before_its_chunk(length: int) -> None:
     """No bit of any chunk goes unchecked, be it of the header or the payload, first chunk or last."""
-    chunks = STRETCH_CHUNKS_MIN + 5
+    chunks = 2 * STRETCH_CHUNKS_MIN + 5
     size = 20 + length
     sound = log_of((chunks, length))
     for bit in range(len(sound) * 8):

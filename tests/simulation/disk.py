@@ -173,6 +173,11 @@ class SimulatedDisk(Disk):
             node.is_linked = True
         directory.change({old: None, new: node}, self.medium.now())
 
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Fail: this file system knows one name for each file."""
+        self._count()
+        raise _error(errno.EPERM, path)
+
     def remove(self, path: StrPath) -> None:
         """Remove a file; one that is not there is fine."""
         self._count()

@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     Mutant(
         "the hub believes a body whose digest does not hold",
-        "syncd/hub/receive/body.py",
+        "syncd/hub/web/body.py",
         "        if found != self.digest:\n",
         "        if False:\n",
     ),
@@ -111,8 +111,8 @@ MUTANTS = [
     Mutant(
         "a tail that stays at home is not told",
         "syncd/agent/upload/uploader.py",
-        "        done.damage, done.tail = found.damage, found.tail\n",
-        "        done.damage, done.tail = found.damage, None\n",
+        "done.tail, done.twin = found.damage, found.tail, found.after.twin\n",
+        "done.tail, done.twin = found.damage, None, found.after.twin\n",
     ),
     Mutant(
         "the files queued before a restart are forgotten",

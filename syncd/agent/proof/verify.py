@@ -4,6 +4,7 @@ Never changes anything, and believes nothing that it remembers: both ends read t
 """
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -183,7 +184,10 @@ def read_home(run: Run, names: Sequence[str], disk: Disk) -> RunAtHome:
     named: set[str] = set()
     ledger: dict[str, FileEntry] = {}
     # Which entry for a path is the last one, all logs of the run decide.
-    for name in logs_at_home(run, disk):
+    here = logs_at_home(run, disk)
+    for gone in sorted({*names} - {*here}):
+        raise FileNotFoundError(errno.ENOENT, "it is gone", os.path.join(run.path, gone))
+    for name in here:
         walked = walk_log(run, name, disk)
         ledger.update((entry.path, entry) for entry in walked.entries)
         if name not in names:

@@ -19,7 +19,7 @@ from tidelog.datastore.errors import (
     FileMismatchError,
     OffsetMismatchError,
 )
-from tidelog.datastore.replica import Replica
+from tidelog.datastore.replica import Replica, RunListing
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
@@ -85,7 +85,7 @@ class RootTarget:
 
     def __init__(self, name: str, path: str, *, disk: Disk, begun: Begun | None = None) -> None:
         self.name = name
-        self._path = path
+        self.path = path
         self._disk = disk
         self._begun = begun
         self._is_begun = begun is not None and begun.is_begun(name)
@@ -99,19 +99,27 @@ class RootTarget:
     @property
     def root_id(self) -> str:
         """What names the root, "" while nothing was uploaded to it."""
-        return root_id_of(self._path, self._disk)
+        return root_id_of(self.path, self._disk)
+
+    def has_run(self, run: Run) -> bool:
+        """Tell whether there is a folder for a run; nothing of it is read."""
+        return self._disk.is_directory(os.path.join(self.path, run.project, run.name))
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name."""
 
         def held() -> HeldLog | None:
-            if not self._is_begun and not self._disk.is_directory(self._path):
+            if not self._is_begun and not self._disk.is_directory(self.path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
             with self._locked(run):
                 return self._replica.logs.held(run.project, run.name, log)
 
         return await self._do(held)
+
+    async def prepare(self, piece: Piece) -> Piece:
+        """Return the piece: on one machine there is nothing to do ahead."""
+        return piece
 
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
@@ -173,7 +181,14 @@ class RootTarget:
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run."""
-        listing = await self._do(lambda: self._replica.listing(run.project, run.name))
+
+        def look() -> RunListing | None:
+            # A disk that does not answer holds nothing, too, as far as a look into its folders tells.
+            if not self._disk.is_directory(self.path):
+                self._refuse_away()
+            return self._replica.listing(run.project, run.name)
+
+        listing = await self._do(look)
         if listing is None:
             return None
         return RunContents(
@@ -201,7 +216,7 @@ class RootTarget:
             raise SetbackError(self._setback(error)) from error
 
     def _setback(self, error: OSError) -> Setback:
-        reason = f"{self._path}: {error.strerror or error}"
+        reason = f"{self.path}: {error.strerror or error}"
         known = _PARKED.get(error.errno or 0)
         return (
             Setback(Course.OUTAGE, reason)
@@ -209,33 +224,63 @@ class RootTarget:
             else Setback(Course.PARK, f"{reason}: {known}")
         )
 
+    def _refuse_away(self) -> None:
+        """Raise OSError where the folder above the root is not there, or the root does not answer."""
+        parent = os.path.dirname(self.path)
+        if not self._disk.is_directory(parent):
+            raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
+        if self._disk.is_there(self.path):
+            self._disk.stat(self.path)
+
     @contextmanager
     def _locked(self, run: Run) -> Iterator[None]:
         """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
-        parent = os.path.dirname(self._path)
-        if not self._disk.is_directory(parent):
-            raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
-        lock = os.path.join(self._path, LOCK_NAME)
-        if self._is_begun and not self._disk.is_file(lock):
-            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
-            reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
-            raise FileNotFoundError(errno.ENOENT, reason)
-        self._disk.make_directory(self._path)
-        self._refuse_own(run)
-        fd = self._disk.open_update(lock)
+        self._refuse_away()
+        lock = os.path.join(self.path, LOCK_NAME)
+        fd = self._open_lock(lock)
         try:
+            self._refuse_own(run)
             self._lock(fd)
             if not self._is_met:
                 self._meet(lock, fd)
             yield
+            if not self._is_still(lock, fd):
+                # Pulled out in the middle: what was written last may lie in the folder below the mount.
+                raise self._gone(lock)
         finally:
             self._disk.close(fd)
+
+    def _open_lock(self, lock: str) -> int:
+        if not self._is_begun:
+            self._disk.make_directory(self.path)
+            return self._disk.open_update(lock)
+        try:
+            return self._disk.open(lock)
+        except FileNotFoundError as error:
+            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
+            raise self._gone(lock) from error
+
+    def _gone(self, lock: str) -> FileNotFoundError:
+        reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
+        return FileNotFoundError(errno.ENOENT, reason)
+
+    def _is_still(self, lock: str, fd: int) -> bool:
+        """Tell whether the root is still the one whose lock is held."""
+        try:
+            status = self._disk.stat(lock)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._disk.identity(fd)
 
     def _meet(self, lock: str, fd: int) -> None:
         """Name the root where nobody did, and remember that it was there."""
         if self._disk.size(fd) == 0:
-            self._disk.pwrite(fd, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
-            self._disk.fdatasync(fd)
+            writing = self._disk.open_update(lock)
+            try:
+                self._disk.pwrite(writing, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
+                self._disk.fdatasync(writing)
+            finally:
+                self._disk.close(writing)
         self._names.learn(lock)
         if not self._is_begun and self._begun is not None:
             self._begun.begin(self.name)
@@ -252,7 +297,7 @@ class RootTarget:
 
     def _refuse_own(self, run: Run) -> None:
         """Raise SetbackError where the run to be uploaded is the root's own, under whatever path."""
-        place = os.path.join(self._path, run.project, run.name)
+        place = os.path.join(self.path, run.project, run.name)
         try:
             here, there = self._disk.stat(run.path), self._disk.stat(place)
         except OSError:
