@@ -30,7 +30,7 @@ class Faults:
 class SimulatedDisk(Disk):
     """What one process sees of a medium. After its death every call raises Killed.
 
-    `die_in` counts calls down; at 0 the process dies before the call has an effect, and `on_death` is told.
+    `die_in` counts calls down; at 0 the process dies before the call has an effect; `on_death` is told.
     """
 
     def __init__(
@@ -101,6 +101,8 @@ class SimulatedDisk(Disk):
         """Change a file's length."""
         self._count()
         file = self._open[fd]
+        if self._faults.eio_write and self._random.random() < self._faults.eio_write:
+            raise _error(errno.EIO)
         if len(file.data) != size:
             file.truncate(size)
             file.mtime_s = self.medium.now()
