@@ -4,6 +4,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 """
 
 import builtins
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,7 +96,8 @@ class Disk:
         """Let the system begin to bring a file's bytes to the disk; a hint that promises nothing."""
         if hasattr(os, "posix_fadvise"):
             # What is not on the disk cannot be forgotten: Linux starts to write it, and keeps it.
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self, fd: int) -> None:
         """Close a descriptor."""
