@@ -11,7 +11,12 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
+from tidelog.datastore.errors import (
+    DatastoreError,
+    DifferentLogError,
+    FileMismatchError,
+    OffsetMismatchError,
+)
 from tidelog.datastore.replica import Replica, RunListing
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.target.caseless import NameGuard
@@ -172,6 +177,9 @@ class RootTarget:
             return await asyncio.to_thread(work)
         except (OffsetMismatchError, DifferentLogError) as error:
             raise SetbackError(Setback(Course.ASK, str(error))) from error
+        except FileMismatchError as error:
+            # A crash garbled the parts; they are gone now, and the file is sent again from 0.
+            raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except DatastoreError as error:
             raise park(str(error)) from error
         except OSError as error:
