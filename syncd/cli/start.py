@@ -22,7 +22,8 @@ from tidelog.syncd.agent.daemon.log_place import log_place
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.target.credentials import find_addresses
+from tidelog.syncd.agent.target.credentials import FILE, find_addresses
+from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
@@ -135,6 +136,10 @@ async def _serve(
     with LmdbState(directory, disk=disk, bytes_max=AgentSettings().state_bytes_max) as state:
 
         def open_targets(config: Config) -> list[Target]:
+            addresses = find_addresses(config.targets, os.environ, disk)
+            for address in addresses:
+                if address.scheme == FILE:
+                    refuse_nested(address.path, [*roots, *state.roots()], disk=disk)
             return [
                 open_target(
                     address,
@@ -144,7 +149,7 @@ async def _serve(
                     settings=config.settings,
                     begun=state,
                 )
-                for address in find_addresses(config.targets, os.environ, disk)
+                for address in addresses
             ]
 
         service = Service(
