@@ -96,6 +96,7 @@ def run(*, folder: Path, tell: Tell, sizes: Sequence[tuple[int, int]] = SIZES) -
         home = Path(tempfile.mkdtemp(prefix="tidelog-bench-", dir=fast))
         try:
             _measure(result, place / "root", place / "target", home)
+            tell(f"{result.cpu_percent:.2f} % idle, scans of {max(result.sweeps_s):.2f} s; tidying up")
         except (WatchingError, process_tree.CommandError) as error:
             result.failure = str(error)
             tell(f"{result.name} FAILED: {error}")

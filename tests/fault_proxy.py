@@ -6,6 +6,7 @@ An order is taken by the next request of its kind; requests without one pass unt
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections import deque
 from collections.abc import AsyncIterator
@@ -83,9 +84,21 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Misquote:
+    """The first request, or answer, that holds `pattern` has `instead` there; others pass untouched."""
+
+    pattern: bytes
+    instead: bytes
+    is_answer: bool = True
+
+    def said_of(self, message: bytes) -> bytes:
+        return re.sub(self.pattern, self.instead, message, count=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     call: Call
-    fault: Fault | Break
+    fault: Fault | Break | Misquote
 
 
 UNAVAILABLE = (
@@ -157,6 +170,8 @@ class FaultProxy:
         fault = self._take_order(call)
         if isinstance(fault, Break):
             return await self._break(fault, request, agent)
+        if isinstance(fault, Misquote):
+            return await self._misquote(fault, request, agent)
         if fault is Fault.REFUSE:
             return False
         if fault in (Fault.UNAVAILABLE, Fault.PORTAL):
@@ -174,11 +189,21 @@ class FaultProxy:
         await agent.drain()
         return True
 
-    def _take_order(self, call: Call) -> Fault | Break | None:
+    def _take_order(self, call: Call) -> Fault | Break | Misquote | None:
         if self.orders and self.orders[0].call in (call, Call.ANY):
             self.broken.append(self.orders.popleft())
             return self.broken[-1].fault
         return None
+
+    async def _misquote(self, fault: Misquote, request: bytes, agent: asyncio.StreamWriter) -> bool:
+        sent = request if fault.is_answer else fault.said_of(request)
+        answer = await self._exchange(sent)
+        given = fault.said_of(answer) if fault.is_answer else answer
+        if (sent, given) == (request, answer):
+            self.orders.appendleft(self.broken.pop())
+        agent.write(given)
+        await agent.drain()
+        return True
 
     # -- one byte --------------------------------------------------------------------------------
 

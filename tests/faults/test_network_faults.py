@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from agent_targets import SETTINGS
-from fault_proxy import Action, Break, Call, Fault, FaultProxy, Order, Place
+from fault_proxy import Action, Break, Call, Fault, FaultProxy, Misquote, Order, Place
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
@@ -122,6 +122,53 @@ def test_an_altered_byte_is_never_believed(call: Call, tmp_path: Path) -> None:
     places = [place for place in places_of(call) if not place.is_body]
     breaks = [Break(Action.CORRUPT, place, seed) for place in places for seed in range(5)]
     check([Order(call, each) for each in breaks], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "pattern", "instead"),
+    [
+        (Call.HEAD_LOG, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.HEAD_LOG, rb"(Tidelog-Log-Id: )[0-9a-f]{2}", rb"\g<1>zz"),
+        (Call.HEAD_LOG, rb"(Tidelog-Log-Id: .{30})..", rb"\g<1>00"),
+        (Call.HEAD_LOG, rb"(sha-256=:)...", rb"\g<1>AAA"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: \d+)\r", rb"\g<1>0\r"),
+        (Call.MISSING, rb"images/(.).png", rb"images/~.png"),
+        (Call.MISSING, rb"\[[^]]+\]", rb"[]"),
+        (Call.BATCH, rb"images/(.).png", rb"images/~.png"),
+        (Call.HEAD_FILE, rb"HTTP/1.1 404", rb"HTTP/1.1 403"),
+        (Call.PATCH_FILE, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.PATCH_FILE, rb"(Upload-Complete: .)0", rb"\g<1>1"),
+    ],
+)
+def test_an_answer_that_says_something_else_is_not_believed(
+    call: Call, pattern: bytes, instead: bytes, tmp_path: Path
+) -> None:
+    """A digit of an offset, of a log's id, a name: no row is passed over, no log sent twice."""
+    # The hub holds something by then, and the agent has to ask.
+    first = Order(Call.PATCH_LOG, Break(Action.CUT, Place.STATUS_LINE))
+    check([first, Order(call, Misquote(pattern, instead))], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "pattern", "instead"),
+    [
+        (Call.PATCH_LOG, b"/runs/r1/", b"/runs/r2/"),
+        (Call.PATCH_LOG, b"main.0001", b"main.0007"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: )[1-8]", rb"\g<1>9"),
+        (Call.PATCH_LOG, rb"(Tidelog-Log-Id: .{30})..", rb"\g<1>00"),
+        (Call.BATCH, b"/runs/r1/", b"/runs/r2/"),
+        (Call.PATCH_FILE, b"/model.npz", b"/model.npy"),
+        (Call.PATCH_FILE, b"(sha256=..).", rb"\g<1>~"),
+        (Call.PATCH_FILE, rb"(Upload-Complete: .)0", rb"\g<1>1"),
+        (Call.MISSING, b"tide_....", b"tide_AAAA"),
+    ],
+)
+def test_a_request_that_says_something_else_changes_nothing(
+    call: Call, pattern: bytes, instead: bytes, tmp_path: Path
+) -> None:
+    """Another run, another log, another offset, another key: the hub takes none of it."""
+    check([Order(call, Misquote(pattern, instead, is_answer=False))], tmp_path)
 
 
 @pytest.mark.proof

@@ -9,6 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from tidelog.datastore.text import on_one_line
 from tidelog.syncd.errors import (
     DIFFERENT_LOG,
     DISK_FULL,
@@ -101,7 +102,9 @@ def judge_problem(
         reason = stranger(kind.status, location)
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
     # An answer to HEAD has no body and thus no detail: the title stands in for it.
-    reason = kind.title if problem.detail == kind.title else f"{kind.title}: {problem.detail}"
+    reason = (
+        kind.title if problem.detail == kind.title else f"{kind.title}: {on_one_line(problem.detail)}"
+    )
     wait_s = parse_retry_after(retry_after, now)
     if kind == UNAUTHORIZED:
         remedy = "" if "syncd login" in reason else "; run `syncd login`"

@@ -24,7 +24,7 @@ from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.ledger import fault_of
 from tidelog.syncd.agent.upload.ranges import LogRange
-from tidelog.syncd.agent.upload.source import LogSource
+from tidelog.syncd.agent.upload.source import LogSource, refuse_what_was_cut
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
@@ -206,6 +206,9 @@ class Uploader:
         size = self._disk.stat(os.path.join(task.run.path, task.name)).st_size
         if size >= FILE_HEADER_BYTES:
             raise park(f"{task.name} is not a log: it neither starts like one nor holds a chunk")
+        cursor = self._state.cursor(self._target.name, task)
+        if cursor is not None:
+            refuse_what_was_cut(task.name, cursor.offset, size)
         return Done(tail=TornTail(task.name, 0, size) if size else None)
 
     def _cursor(self, task: Task, source: LogSource) -> Cursor:
