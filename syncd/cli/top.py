@@ -22,7 +22,11 @@ INTERVAL_MIN_S = 0.1
 NOTE_S = 3.0
 
 EPILOG = """\b
-Keys: q ends it, p pauses the daemon and resumes it, r tries again what waits and is parked.
+Keys:
+  q  ends it
+  p  pauses the daemon, and resumes it
+  r  tries again what waits and what is parked
+\b
 Exit code: 0 ended by q, 2 no terminal, 3 no daemon runs, 130 ended by Ctrl-C.
 """
 
