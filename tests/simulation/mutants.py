@@ -62,9 +62,9 @@ MUTANTS = [
     Mutant(
         "the cursor moves before the acknowledgement",
         "syncd/agent/upload/uploader.py",
-        "        if found.end > start:\n            # While",
+        "        if found.end > start:\n            prepared",
         "        self._state.advance(self._target.name, task, found.after, [])\n"
-        "        if found.end > start:\n            # While",
+        "        if found.end > start:\n            prepared",
     ),
     Mutant(
         "the files that a range names are not queued with its cursor",
