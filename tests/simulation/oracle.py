@@ -273,7 +273,7 @@ class _Check:
 
 
 def _is_longer(held: bytes | None, here: bytes) -> bool:
-    """Tell whether more had arrived than is whole here now: damaged later, and right where it arrived."""
+    """Tell whether more had arrived than is whole here now: it was damaged later, and only here."""
     return held is not None and len(held) > len(here)
 
 
