@@ -48,8 +48,8 @@ def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
 
     It accepts what `Scanner` accepts; what it stops at, a final chunk among them, is left to `Scanner`.
     Each CRC is checked: of a short chunk both by one CRC over all of it, of chunks made alike by one
-    over all of them (`AlikeChunks`). Two that are wrong cancel each other with 2**-32, which is how often
-    a CRC-32 misses any damage.
+    over all of them (`AlikeChunks`). Two that are wrong cancel each other with 2**-32, which is how
+    often a CRC-32 misses any damage.
     """
     unpack, last = CHUNK_HEADER.unpack_from, len(data) - CHUNK_HEADER_BYTES
     shifts: dict[int, int] = {}

@@ -17,7 +17,8 @@ from tidelog.syncd.agent.pack.contents import CONTENTS_NAME, Contents, encode_co
 from tidelog.syncd.agent.pack.survey import Findings, Survey
 from tidelog.syncd.agent.pack.unpack import Unpacked, Unpacker
 from tidelog.syncd.agent.pack.writer import write_pack
-from tidelog.syncd.agent.proof.verify import Verdict, verify_run
+from tidelog.syncd.agent.proof.compare import Verdict
+from tidelog.syncd.agent.proof.verify import verify_run
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.target.root_target import RootTarget

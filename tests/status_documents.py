@@ -79,6 +79,7 @@ def a_status(*targets: SeenTarget, live: Any = (), unsent: Any = None, **changes
         folders=(),
         sweeps=3,
         sweep_s=0.25,
+        event_overflows=0,
         metrics=None,
         runs=12_345,
         runs_awake=3,

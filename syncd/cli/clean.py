@@ -126,8 +126,8 @@ class _Report:
 
     def sweep(self, paths: Sequence[str], disk: Disk) -> None:
         """Finish what earlier commands began, in the folders that may hold runs set aside."""
-        for folder in dict.fromkeys(each for path in paths for each in _folders(path, disk)):
-            deleted, put_back, stuck = sweep(folder, disk)
+        for folder, run in dict.fromkeys(each for path in paths for each in _places(path, disk)):
+            deleted, put_back, stuck = sweep(folder, disk, run=run)
             self.swept += deleted
             for path in put_back:
                 say(f"{path}: an earlier command was cut off before it was sure; it is back again")
@@ -208,16 +208,19 @@ async def _clean(
             pending=lambda run: _pending(run, disk),
         )
         due: list[Finding] = []
+        may_ask = report.is_deleting and not is_agreed and _has_person()
         with meter("proving", total=len(runs)) as (advance, tell):
             for run, names in runs.items():
                 finding = await cleaner.examine(run, names)
                 if finding.is_due and is_agreed and report.is_deleting:
                     await _delete(cleaner, finding)
-                elif finding.is_due:
+                if finding.is_due and not finding.is_deleted and may_ask:
                     due.append(finding)
+                else:
+                    finding.forget()
                 report.show(finding, tell)
                 advance(1)
-        if due and report.is_deleting and _is_confirmed(due):
+        if due and _is_confirmed(due):
             for finding in due:
                 await _delete(cleaner, finding)
 
@@ -232,8 +235,6 @@ async def _delete(cleaner: Cleaner, finding: Finding) -> None:
 
 
 def _is_confirmed(due: Sequence[Finding]) -> bool:
-    if not _has_person():
-        return False
     size = size_text(sum(found.size for found in due))
     return click.confirm(f"delete {counted(len(due), 'run')}, {size}?", err=True)
 
@@ -281,15 +282,16 @@ def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run
         raise
 
 
-def _folders(path: str, disk: Disk) -> list[str]:
-    """Return the folders in which runs of a path may lie set aside; never one above its root."""
+def _places(path: str, disk: Disk) -> list[tuple[str, str | None]]:
+    """Return folders in which runs of a path may lie set aside, and of which run where it is one.
+
+    None lies above the root. A run that is named may be gone from its place, and be nothing else.
+    """
     path = disk.real_path(path)
-    if not disk.is_directory(path):
-        # A run that was named may be gone from its place, and nothing else.
-        above = os.path.dirname(path)
-        return [above] if disk.is_directory(above) else []
-    entries = disk.list(path)
-    if sorted_logs([entry.name for entry in entries if entry.is_file]):
-        return [os.path.dirname(path)]
+    above, name = os.path.split(path)
+    entries = disk.list(path) if disk.is_directory(path) else []
+    is_run = bool(sorted_logs([entry.name for entry in entries if entry.is_file]))
+    if is_run or not disk.is_directory(path):
+        return [(above, name)] if disk.is_directory(above) else []
     below = [entry.name for entry in entries if entry.is_directory and not entry.name.startswith(".")]
-    return [path, *(os.path.join(path, name) for name in below)]
+    return [(path, None), *((os.path.join(path, name), None) for name in below)]

@@ -22,6 +22,7 @@ from tidelog.datastore.walk import (
     STRETCH_BYTES_MAX,
     STRETCH_CHUNKS_MIN,
     AlikeChunks,
+    find_sound_end,
     walk_sound,
 )
 
@@ -93,6 +94,24 @@ def test_a_walk_may_begin_inside_the_bytes() -> None:
     assert (len(log.data), len(log.ends)) == walk_sound(log.data, FILE_HEADER_BYTES, 0, TAG)
     assert (len(log.data), len(log.ends)) == walk_sound(log.data, log.starts[150], 150, TAG)
     assert (log.starts[150], 149) == walk_sound(log.data, log.starts[150], 149, TAG)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 700_000])
+def test_a_log_of_any_length_is_walked_block_by_block(cut: int) -> None:
+    """Chunks that lie across a block's border, and those longer than a block, included."""
+    data = log_of((20_000, 62), (1, 2_500_000), (20_000, 62))
+    data = data[: len(data) - cut]
+    end = by_scanner(data)
+    assert end == find_sound_end(lambda at, size: data[at : at + size], 0, 0, TAG)
+    assert len(data) - 82 < end[0] <= len(data)
+
+
+def test_damage_in_a_long_log_ends_the_walk_there() -> None:
+    """Whatever lies behind it is the Scanner's."""
+    data = bytearray(log_of((40_000, 62)))
+    data[30_000 * 82 + 50] ^= 1
+    found = find_sound_end(lambda at, size: bytes(data[at : at + size]), 0, 0, TAG)
+    assert (30_000 * 82, 30_000) == found
 
 
 def test_a_final_chunk_is_left_to_the_scanner() -> None:

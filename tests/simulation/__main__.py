@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=1, help="so many processes at a time; 0: one per core"
     )
+    parser.add_argument("--first", action="store_true", help="stop at the first seed that fails")
     parser.add_argument("--trace", action="store_true", help="print what happens")
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
@@ -33,7 +34,8 @@ def main() -> int:
     if options.count > 1:
         from simulation.many import live_all
 
-        return live_all(options.seed, options.count, jobs=options.jobs or os.cpu_count() or 1)
+        jobs = options.jobs or os.cpu_count() or 1
+        return live_all(options.seed, options.count, jobs=jobs, is_first_enough=options.first)
     from simulation.seeds import live
 
     outcome = live(options.seed, is_traced=options.trace)

@@ -219,10 +219,9 @@ class SimulatedDaemon:
         for agent in self.agents:
             agent.wake()
 
-    def _gone(self, runs: list[Run]) -> None:
+    def _gone(self, run: Run) -> None:
         for agent in self.agents:
-            for run in runs:
-                agent.gone(run)
+            agent.gone(run)
 
     def _found(self, logs: list[FoundLog]) -> None:
         for agent in self.agents:

@@ -63,11 +63,11 @@ def live_block(block: range) -> Figures:
     return figures
 
 
-def live_all(first: int, count: int, *, jobs: int) -> int:
+def live_all(first: int, count: int, *, jobs: int, is_first_enough: bool = False) -> int:
     """Live through seeds; print those that failed and how to go on. Returns the exit code."""
-    blocks = [
-        range(start, min(start + BLOCK, first + count)) for start in range(first, first + count, BLOCK)
-    ]
+    end, step = first + count, 10 if is_first_enough else BLOCK
+    failures_max = 1 if is_first_enough else FAILURES_MAX
+    blocks = [range(start, min(start + step, end)) for start in range(first, end, step)]
     figures, told_at = Figures(), time.monotonic()
     next_seed = first
     try:
@@ -76,18 +76,18 @@ def live_all(first: int, count: int, *, jobs: int) -> int:
             next_seed = first + figures.seeds
             for seed, failure in done.failed:
                 print(f"seed {seed}: {failure}\n  cd tests && python -m simulation {seed} --trace")
-            if len(figures.failed) >= FAILURES_MAX:
+            if len(figures.failed) >= failures_max:
                 break
             if time.monotonic() - told_at > TOLD_EVERY_S:
                 told_at = time.monotonic()
                 print(f"{figures.seeds} of {count} seeds, {len(figures.failed)} failed", flush=True)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-    if next_seed < first + count:
-        rest = first + count - next_seed
+    if next_seed < end:
+        rest = end - next_seed
         print(f"go on with: cd tests && python -m simulation {next_seed} --count {rest} --jobs {jobs}")
     print(figures)
-    return int(bool(figures.failed) or next_seed < first + count)
+    return int(bool(figures.failed) or next_seed < end)
 
 
 def _each(blocks: list[range], jobs: int) -> Iterator[Figures]:

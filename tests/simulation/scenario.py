@@ -12,7 +12,7 @@ from simulation.oracle import check_peace, check_power_cut
 from simulation.world import Place, World
 
 TROUBLES = (
-    "lose", "break", "garble", "repeat", "slow", "cut", "portal", "gateway",
+    "lose", "break", "garble", "memory", "repeat", "slow", "cut", "portal", "gateway",
     "hub-kill", "hub-power", "hub-eio", "hub-full", "hub-short", "hub-restore", "key",
     "daemon-kill", "daemon-old", "daemon-lost", "daemon-second", "state-full", "read-eio", "clock",
     "trainer-kill", "trainer-power", "trainer-eio", "trainer-full",
@@ -129,6 +129,9 @@ class Scenario:
     def _garble(self, _: Place) -> None:
         self._turn(self.world.weather, self._rate(), "garble")
 
+    def _memory(self, _: Place) -> None:
+        self._turn(self.world.weather, self._rate(), "bad_memory")
+
     def _repeat(self, _: Place) -> None:
         self.world.weather.slow_s = self.random.choice((0.5, 3.0))
         self._turn(self.world.weather, self._rate(), "repeat")
@@ -181,8 +184,8 @@ class Scenario:
         self._for_a_while(restart)
 
     def _hub_eio(self, _: Place) -> None:
-        name = self.random.choice(("eio_sync", "eio_sync", "eio_write", "eio_read"))
-        self._turn(self.world.hub.faults, self._rate(), name)
+        names = self.random.choice((("eio_sync",), ("eio_sync", "eio_write"), ("eio_read",)))
+        self._turn(self.world.hub.faults, self._rate(), *names)
 
     def _hub_full(self, _: Place) -> None:
         self._turn(self.world.hub.faults, True, "is_full")
@@ -202,20 +205,20 @@ class Scenario:
         self._for_a_while(self.world.renew_key)
 
     def _daemon_kill(self, place: Place, state: SimulatedState | None = None) -> None:
-        for daemon in place.daemons[-1:]:
-            if daemon.is_up and state is None and self.random.random() < 0.5:
-                daemon.disk.die_in = self.random.randrange(1, 30)
-            else:
-                daemon.kill()
-            heir = state or daemon.state
+        daemon = place.daemons[-1]
+        if daemon.is_up and state is None and self.random.random() < 0.5:
+            daemon.disk.die_in = self.random.randrange(1, 30)
+        else:
+            daemon.kill()
+        heir = state or daemon.state
 
-            def restart() -> None:
-                if not daemon.is_up and not any(d.is_up for d in place.daemons if d.state is heir):
-                    self.world.start_daemon(place, heir)
-                elif daemon.is_up:
-                    self._for_a_while(restart)
+        def restart() -> None:
+            if daemon.is_up:
+                self._for_a_while(restart)
+            elif not any(other.is_up for other in place.daemons if other.state is heir):
+                self.world.start_daemon(place, heir)
 
-            self._for_a_while(restart)
+        self._for_a_while(restart)
 
     def _daemon_old(self, place: Place) -> None:
         for daemon in place.daemons[-1:]:
@@ -340,8 +343,8 @@ class Scenario:
             for writer in place.machine.alive:
                 (writer.finish if self.random.random() < 0.3 else writer.sync)()
         await self._be_quiet()
-        if "read-eio" in self.troubles:
-            # A file that a bad disk did not give is parked, and told: the person says `syncd retry`.
+        if {"read-eio", "memory"} & set(self.troubles):
+            # What a bad disk or bad memory did not give is parked, and told: the person says `syncd retry`.
             for _, daemon in world.daemons_up():
                 for agent in daemon.agents:
                     agent.retry(parked=True)

@@ -14,10 +14,10 @@ from simulation.loop import VirtualClock, VirtualLoop
 from simulation.medium import File, Medium
 
 from tidelog.datastore.disk import StrPath
-from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, encode_chunk, log_tag
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.record_encoder import RecordEncoder
-from tidelog.datastore.records import FILE, RUN, Media
+from tidelog.datastore.records import CONSOLE, FILE, RUN, Media
 from tidelog.datastore.stream import Stream
 
 ROOT = "/root"
@@ -347,7 +347,24 @@ class Machine:
         other.owed_before = self.owed()
         other.is_damaged = set(self.is_damaged)
         other.may_be_damaged = self.may_be_damaged
+        if self.random.random() < 0.5:
+            other.go_on_with(self.alive)
         return other
+
+    def go_on_with(self, writers: "list[SimulatedWriter]") -> None:
+        """Write on in the logs of another machine's writers, as a cloned machine that never stopped does."""
+        for writer in writers:
+            node = self.medium.find(writer.stream.log.path) if writer.stream.log is not None else None
+            if not isinstance(node, File) or len(node.data) < FILE_HEADER_BYTES:
+                continue
+            log_id = bytes(node.data[8:24])
+            payload = RecordEncoder().record(CONSOLE, self.clock.now(), "stdout", "the other one")
+            node.write(
+                len(node.data),
+                encode_chunk(RECORDS, writer.stream.log.seq, payload, log_tag(log_id)),
+            )
+            node.mtime_s = self.medium.now()
+        self.note_versions()
 
     def history_of(self, file: File) -> LogHistory:
         """Return the history of the log in a file; one without a header has none of its own."""

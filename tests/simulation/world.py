@@ -1,4 +1,4 @@
-"""One seed's world: machines, daemons, a hub, a mirror, the network between them; and what befalls them."""
+"""One seed's world: machines, daemons, a hub, a mirror, and the network between them."""
 
 import contextlib
 from collections.abc import Callable

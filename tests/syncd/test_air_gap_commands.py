@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from run_spec import RunSpec, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
+from waiting import until
 
 LONG_AGO_S = 1_700_000_000
 
@@ -215,7 +217,7 @@ def test_what_an_earlier_command_left_is_finished_and_nothing_outside_is_touched
     RunSpec(root, run="kept").rows(3)
     outside = tmp_path / ".r1.0123abcd.deleted"
     outside.mkdir()
-    for path in (root, root / "mnist", root / "mnist/kept", root / "mnist/gone"):
+    for path in (root, root / "mnist", root / "mnist/gone"):
         left = root / "mnist/.gone.0123abcd.deleted"
         left.mkdir()
         (left / "main.0001.tlog").write_bytes(b"x")
@@ -267,6 +269,27 @@ def test_a_run_that_goes_on_is_behind_and_not_different(tmp_path: Path) -> None:
     data[70] ^= 1
     held.write_bytes(data)
     assert "different" == document("verify", root, *to, code=1)["state"]
+
+
+def test_media_that_was_held_back_makes_no_receipt_and_no_failure(tmp_path: Path) -> None:
+    """Nobody asked for a proof of what nobody wanted to send."""
+    RunSpec(tmp_path / "root").media("a.png").finish()
+    run_syncd("sync", tmp_path / "root", "--to", f"file://{tmp_path}/usb")
+    done = run_syncd("sync", tmp_path / "usb", "--to", f"file://{tmp_path}/out", "--no-media")
+    assert (0, False) == (done.returncode, (tmp_path / "usb/receipt.json").exists())
+
+
+def test_ctrl_c_leaves_nothing_of_an_archive(tmp_path: Path) -> None:
+    """One line, 130; an archive of that name that was there before stays."""
+    RunSpec(tmp_path / "root").saved("m.npz", 150_000_000).finish()
+    (tmp_path / "x.tar.zst").write_bytes(b"old")
+    with SyncdProcess("pack", tmp_path / "root", "-o", tmp_path / "x.tar.zst") as process:
+        until(lambda: list(tmp_path.glob("x.tar.zst.*.tmp")))
+        os.kill(process.pid, signal.SIGINT)
+        process.line_with("nothing is left")
+        assert 130 == process.wait()
+    assert ["root", "x.tar.zst"] == sorted(path.name for path in tmp_path.iterdir())
+    assert b"old" == (tmp_path / "x.tar.zst").read_bytes()
 
 
 def test_an_archive_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

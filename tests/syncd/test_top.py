@@ -28,7 +28,7 @@ def daemon(tmp_path: Path) -> Iterator[SyncdProcess]:
 
 
 def test_top_shows_targets_and_live_runs_and_obeys_keys(daemon: SyncdProcess) -> None:
-    """p pauses and resumes, r tries again, another size is filled, q leaves the terminal as it was."""
+    """p pauses and resumes, r tries again, q leaves the terminal as it was."""
     with Terminal("top", "--interval", "0.1", width=100, height=24) as top:
         screen = top.until("LIVE RUN", "livé", "DOWN", "LAST EVENTS", "30", "q quit")
         assert screen.index("http://127.0.0.1:9 ") < screen.index("  up ")
@@ -42,14 +42,21 @@ def test_top_shows_targets_and_live_runs_and_obeys_keys(daemon: SyncdProcess) ->
         assert '"held": null' in run_syncd("status", "--json").stdout
         top.press("r")
         top.until("trying")
-        top.press("\x1b[A")
+        top.press("\x1b[A\x1bOPx\xe9q")
+        assert (0, True) == (top.end(), top.is_as_before)
+        assert top.bytes.rindex(LEFT) > top.bytes.rindex(ENTERED)
+        assert top.bytes.rindex(SHOWN) > top.bytes.rindex(HIDDEN)
+
+
+def test_another_size_is_filled_at_once(daemon: SyncdProcess) -> None:
+    """Without a wait for the next look."""
+    with Terminal("top", "--interval", "600") as top:
+        top.until("q quit")
         for width, height in ((60, 10), (120, 30)):
             top.resize(width, height)
             top.until_line(height - 1, "q quit")
         top.press("q")
-        assert (0, True) == (top.end(), top.is_as_before)
-        assert top.bytes.rindex(LEFT) > top.bytes.rindex(ENTERED)
-        assert top.bytes.rindex(SHOWN) > top.bytes.rindex(HIDDEN)
+        assert 0 == top.end()
 
 
 def test_a_signal_leaves_the_terminal_as_it_was(daemon: SyncdProcess) -> None:

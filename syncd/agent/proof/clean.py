@@ -17,14 +17,16 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.layout import LATEST
 from tidelog.datastore.reader import Reader
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.departure import delete, put_back, set_aside
 from tidelog.syncd.agent.proof.doubt import Seen, Sight, doubts_of, has_changed, reason_to_keep
 from tidelog.syncd.agent.proof.receipt import time_text
 from tidelog.syncd.agent.proof.receipts import ReceiptWitness
-from tidelog.syncd.agent.proof.verify import Verdict, verify_run
+from tidelog.syncd.agent.proof.verify import verify_run
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE
-from tidelog.syncd.agent.target.root_target import RootTarget, root_id_of
+from tidelog.syncd.agent.target.root_lock import root_id_of
+from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.errors import SyncdError
 
@@ -64,6 +66,10 @@ class Finding:
     def is_due(self) -> bool:
         """Tell whether it may be deleted."""
         return not self.kept and not self.doubts
+
+    def forget(self) -> None:
+        """Let go of what only a deletion needs: the run's names and its whole ledger."""
+        self.sight, self.verdict = {}, None
 
     @property
     def word(self) -> str:

@@ -27,7 +27,7 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.target.plain_words import why_unreachable
-from tidelog.syncd.agent.target.sealed import seal
+from tidelog.syncd.agent.target.sealed import Sealed, seal
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import (
     FileEntry,
@@ -126,12 +126,11 @@ class HttpTarget:
 
     async def prepare(self, piece: Piece) -> Piece:
         """Squeeze the bytes for a hub that is far, and compute their digest."""
-        sealed = await asyncio.to_thread(seal, piece.data, is_squeezed=self._is_far)
-        return piece._replace(sealed=sealed)
+        return piece._replace(sealed=await self._seal(piece.data))
 
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
-        sealed = piece.sealed or (await self.prepare(piece)).sealed
+        sealed = piece.sealed or await self._seal(piece.data)
         headers = {
             **sealed.headers,
             UPLOAD_OFFSET: str(piece.offset),
@@ -228,6 +227,9 @@ class HttpTarget:
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise _not_a_hub(answer.status, f"{address} answered without {member!r}")
         return set(paths)
+
+    async def _seal(self, data: bytes) -> Sealed:
+        return await asyncio.to_thread(seal, data, is_squeezed=self._is_far)
 
     async def _ask(self, method: str, address: str) -> Answer | None:
         """Call, with None for what is not held."""

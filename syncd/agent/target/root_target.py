@@ -1,32 +1,31 @@
 """The target `file://`: another root, on this machine or on what is mounted here.
 
-The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart. That
-file also names the root, so that it is known again wherever it is mounted.
+The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart.
 """
 
 import asyncio
 import errno
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
+from tidelog.datastore.errors import (
+    DatastoreError,
+    DifferentLogError,
+    FileMismatchError,
+    OffsetMismatchError,
+)
 from tidelog.datastore.replica import Replica, RunListing
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
+from tidelog.syncd.agent.target.root_lock import Begun, RootLock, root_id_of
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
 from tidelog.syncd.errors import CannotStartError
 
-LOCK_NAME = ".tidelog.lock"
-ROOT_ID_BYTES = 16
-
-_ROOT_ID = re.compile(rb"[0-9a-f]{32}")
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _PARKED = {
     errno.ENAMETOOLONG: "its file system takes no name that long",
     errno.EILSEQ: "its file system cannot write this name",
@@ -34,28 +33,6 @@ _PARKED = {
 }
 
 Answer = TypeVar("Answer")
-
-
-class Begun(Protocol):
-    """Remembers, over restarts, which targets were seen to be there."""
-
-    def is_begun(self, target: str) -> bool:
-        """Tell whether `begin` was called for a target."""
-
-    def begin(self, target: str) -> None:
-        """Remember that a target was seen to be there."""
-
-
-def is_filled(root: str, disk: Disk) -> bool:
-    """Tell whether a root was filled by an agent, as a stick is, and not by those who train."""
-    return disk.is_file(os.path.join(root, LOCK_NAME))
-
-
-def root_id_of(root: str, disk: Disk) -> str:
-    """Return what names a root that was filled by an agent, "" where nothing does."""
-    lock = os.path.join(root, LOCK_NAME)
-    start = disk.read_start(lock, 2 * ROOT_ID_BYTES) if disk.is_file(lock) else b""
-    return start.decode() if _ROOT_ID.fullmatch(start) else ""
 
 
 def refuse_nested(target: str, sources: Iterable[str], *, disk: Disk) -> None:
@@ -82,11 +59,9 @@ class RootTarget:
         self.name = name
         self.path = path
         self._disk = disk
-        self._begun = begun
-        self._is_begun = begun is not None and begun.is_begun(name)
-        self._is_met = False
         self._replica = Replica(path, disk=disk, is_shared=True)
         self._names = NameGuard(path, disk=disk)
+        self._lock = RootLock(path, name, disk=disk, begun=begun, on_meet=self._names.learn)
 
     def __repr__(self) -> str:
         return f"<RootTarget {self.name}>"
@@ -104,7 +79,7 @@ class RootTarget:
         """Return how far a log is held under this name."""
 
         def held() -> HeldLog | None:
-            if not self._is_begun and not self._disk.is_directory(self.path):
+            if not self._lock.is_begun and not self._disk.is_directory(self.path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
             with self._locked(run):
@@ -180,7 +155,7 @@ class RootTarget:
         def look() -> RunListing | None:
             # A disk that does not answer holds nothing, too, as far as a look into its folders tells.
             if not self._disk.is_directory(self.path):
-                self._refuse_away()
+                self._lock.refuse_away()
             return self._replica.listing(run.project, run.name)
 
         listing = await self._do(look)
@@ -202,6 +177,9 @@ class RootTarget:
             return await asyncio.to_thread(work)
         except (OffsetMismatchError, DifferentLogError) as error:
             raise SetbackError(Setback(Course.ASK, str(error))) from error
+        except FileMismatchError as error:
+            # A crash garbled the parts; they are gone now, and the file is sent again from 0.
+            raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except DatastoreError as error:
             raise park(str(error)) from error
         except OSError as error:
@@ -216,76 +194,12 @@ class RootTarget:
             else Setback(Course.PARK, f"{reason}: {known}")
         )
 
-    def _refuse_away(self) -> None:
-        """Raise OSError where the folder above the root is not there, or the root does not answer."""
-        parent = os.path.dirname(self.path)
-        if not self._disk.is_directory(parent):
-            raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
-        if self._disk.is_there(self.path):
-            self._disk.stat(self.path)
-
     @contextmanager
     def _locked(self, run: Run) -> Iterator[None]:
-        """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
-        self._refuse_away()
-        lock = os.path.join(self.path, LOCK_NAME)
-        fd = self._open_lock(lock)
-        try:
+        """Keep other agents out while something is done with a run."""
+        with self._lock.held():
             self._refuse_own(run)
-            self._lock(fd)
-            if not self._is_met:
-                self._meet(lock, fd)
             yield
-            if not self._is_still(lock, fd):
-                # Pulled out in the middle: what was written last may lie in the folder below the mount.
-                raise self._gone(lock)
-        finally:
-            self._disk.close(fd)
-
-    def _open_lock(self, lock: str) -> int:
-        if not self._is_begun:
-            self._disk.make_directory(self.path)
-            return self._disk.open_update(lock)
-        try:
-            return self._disk.open(lock)
-        except FileNotFoundError as error:
-            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
-            raise self._gone(lock) from error
-
-    def _gone(self, lock: str) -> FileNotFoundError:
-        reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
-        return FileNotFoundError(errno.ENOENT, reason)
-
-    def _is_still(self, lock: str, fd: int) -> bool:
-        """Tell whether the root is still the one whose lock is held."""
-        try:
-            status = self._disk.stat(lock)
-        except FileNotFoundError:
-            return False
-        return (status.st_dev, status.st_ino) == self._disk.identity(fd)
-
-    def _meet(self, lock: str, fd: int) -> None:
-        """Name the root where nobody did, and remember that it was there."""
-        if self._disk.size(fd) == 0:
-            writing = self._disk.open_update(lock)
-            try:
-                self._disk.pwrite(writing, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
-                self._disk.fdatasync(writing)
-            finally:
-                self._disk.close(writing)
-        self._names.learn(lock)
-        if not self._is_begun and self._begun is not None:
-            self._begun.begin(self.name)
-        self._is_begun = self._is_met = True
-
-    def _lock(self, fd: int) -> None:
-        try:
-            self._disk.lock(fd)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            reason = "its file system has no locks, which keep two agents apart; carry an archive there "
-            raise OSError(error.errno, f"{error.strerror}: {reason}(`syncd pack`)") from error
 
     def _refuse_own(self, run: Run) -> None:
         """Raise SetbackError where the run to be uploaded is the root's own, under whatever path."""

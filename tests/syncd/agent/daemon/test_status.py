@@ -22,7 +22,9 @@ def of_target(status: dict[str, Any], address: str) -> dict[str, Any]:
 def test_the_lag_of_a_live_run_is_in_rows_and_seconds_for_each_target(tmp_path: Path) -> None:
     """Where the target is away, every row counts; where it holds them, none; finished runs are apart."""
     root, usb = tmp_path / "root", f"file://{tmp_path}/usb"
-    RunSpec(root, run="live").rows(30)
+    live = RunSpec(root, run="live")
+    live.log.row({"loss": 0.5}, step=0, time=time.time() - 7200)
+    live.rows(29)
     RunSpec(root, run="done", seed=2).rows(9).finish()
 
     async def work() -> None:
@@ -38,7 +40,7 @@ def test_the_lag_of_a_live_run_is_in_rows_and_seconds_for_each_target(tmp_path: 
             [run] = of_target(status, AWAY)["live"]
             assert ("live", 30, True) == (run["run"], run["rows"], run["are_rows_exact"])
             assert run["bytes"] == (root / "mnist/live/main.0001.tlog").stat().st_size
-            assert run["lag_s"] > 0
+            assert 7200 <= run["lag_s"] < 7300
             assert 2 == of_target(status, AWAY)["queue"]["logs"]["count"]
             [run] = of_target(status, usb)["live"]
             assert (0, 0, 0.0) == (run["rows"], run["bytes"], run["lag_s"])
@@ -83,6 +85,7 @@ def test_errors_twins_damage_and_what_was_sent_are_told(tmp_path: Path) -> None:
             assert 5 > time.time() - target["last_error"]["at"]
             assert "media/images/gone.png" in target["last_error"]["item"]
             assert (1, 1) == (target["parked_count"], target["damaged_count"])
+            assert {"count": 0, "bytes": 0} == target["queue"]["small_files"]
             [(log, twin)] = target["twins"].items()
             assert "mnist/r1/main.0001.tlog" == log
             assert (tmp_path / "usb/mnist/r1" / twin).is_file()

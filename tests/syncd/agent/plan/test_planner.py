@@ -276,7 +276,7 @@ def test_no_task_is_ever_lost(seed: int) -> None:
 
 
 def test_a_probe_that_says_nothing_of_the_target_is_followed_by_a_wait() -> None:
-    """An item that fails for a reason of its own must not be tried without end while the target is down."""
+    """An item that fails for reasons of its own is not tried without end while the target is down."""
     plan = planner()
     plan.want(log("a"), Stage.LOG)
     assert log("a") == plan.next(0.0)

@@ -40,7 +40,7 @@ from tidelog.syncd.errors import (
         (FORBIDDEN, Course.PARK),
         (DIFFERENT_BYTES, Course.PARK),
         (INVALID_CHUNKS, Course.PARK),
-        (FILE_MISMATCH, Course.PARK),
+        (FILE_MISMATCH, Course.AGAIN),
         (INVALID_NAME, Course.PARK),
         (TOO_LARGE, Course.PARK),
         (BAD_REQUEST, Course.PARK),

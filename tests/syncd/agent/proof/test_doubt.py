@@ -4,8 +4,8 @@ import pytest
 
 from tidelog.datastore.replica import ListedFile
 from tidelog.datastore.scan import Damage, TornTail
+from tidelog.syncd.agent.proof.compare import Difference, RunAtHome, Verdict
 from tidelog.syncd.agent.proof.doubt import Seen, doubts_of, has_changed, reason_to_keep
-from tidelog.syncd.agent.proof.verify import Difference, RunAtHome, Verdict
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry
 

@@ -9,7 +9,8 @@ from run_spec import RunSpec
 
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
-from tidelog.syncd.agent.proof.verify import Difference, Verdict, compare, read_home, verify_all
+from tidelog.syncd.agent.proof.compare import Difference, Verdict, compare
+from tidelog.syncd.agent.proof.verify import read_home, verify_all
 from tidelog.syncd.agent.target.contract import FileContents, LogContents, RunContents, Target
 from tidelog.syncd.agent.task import Run
 

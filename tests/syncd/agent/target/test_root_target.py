@@ -13,7 +13,8 @@ from log_spec import LOG_ID, log_of_every_kind
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.target.contract import Piece
-from tidelog.syncd.agent.target.root_target import RootTarget, is_filled, refuse_nested, root_id_of
+from tidelog.syncd.agent.target.root_lock import is_filled, root_id_of
+from tidelog.syncd.agent.target.root_target import RootTarget, refuse_nested
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import SmallFile
 from tidelog.syncd.errors import CannotStartError

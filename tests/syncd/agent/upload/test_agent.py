@@ -1,6 +1,7 @@
 """The agent against real targets: what is on the disk arrives, whole and once."""
 
 import asyncio
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from run_spec import RunSpec, tree
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.retry import outage
-from tidelog.syncd.agent.proof.verify import Verdict, logs_by_run, verify_run
+from tidelog.syncd.agent.proof.compare import Verdict
+from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
@@ -531,3 +533,22 @@ def test_a_log_that_is_begun_anew_is_not_asked_for_with_an_append_of_nothing(
 
     on_target(open_any, tmp_path / "data", work)
     assert tree(root) == tree(tmp_path / "data")
+
+
+def test_a_large_file_whose_parts_a_crash_has_garbled_is_sent_again(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """A power cut at the target may leave zeros behind what was synced of a part."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    RunSpec(root).saved("model.npz", 10_000).finish()
+    held = (root / "mnist/r1/files/model.npz").read_bytes()
+    staged = data / f"mnist/r1/files/model.npz.{hashlib.sha256(held).hexdigest()[:16]}.tmp"
+    staged.parent.mkdir(parents=True)
+    staged.write_bytes(held[:3000] + bytes(500))
+
+    async def work(target: Target) -> None:
+        ending, _ = await sync(target, root)
+        assert Ending.WHOLE is ending
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
