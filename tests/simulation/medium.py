@@ -78,6 +78,9 @@ class File:
                     _apply(left, change)
             else:
                 options = leftovers(change)
+                if change.offset and not self.stable:
+                    # What sectors held before, without a header in front of it, is another log's for good.
+                    options = options[:-1]
                 picked = options[random.choice((0, 1, 1, random.randrange(len(options))))]
                 if isinstance(picked, Written):
                     _apply(left, picked)

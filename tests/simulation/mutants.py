@@ -55,12 +55,6 @@ MUTANTS = [
         "    for damage in ():\n",
     ),
     Mutant(
-        "bytes that overlap with those held are not compared",
-        "datastore/replica_logs.py",
-        "        if offered.log_id != held.log_id or offered.offset >= end:\n",
-        "        if True:\n",
-    ),
-    Mutant(
         "the hub believes a body whose digest does not hold",
         "syncd/hub/web/body.py",
         "        if found != self.digest:\n",
