@@ -108,7 +108,13 @@ PURE = (
     "tidelog.syncd.agent.watch.trust",
     "tidelog.syncd.checksum",
     "tidelog.syncd.errors",
+    "tidelog.syncd.hub.guard.accounts",
+    "tidelog.syncd.hub.guard.book",
+    "tidelog.syncd.hub.guard.book_text",
+    "tidelog.syncd.hub.guard.grants",
+    "tidelog.syncd.hub.guard.key_document",
     "tidelog.syncd.hub.guard.keys",
+    "tidelog.syncd.hub.guard.refusals",
     "tidelog.syncd.protocol",
     "tidelog.syncd.quantities",
 )
