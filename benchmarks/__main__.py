@@ -24,10 +24,11 @@ parts:
   large      the summary and one metric of a log of over 1 GB; only where it is named
   listing    a root of 10,000 runs
   follow     from log() in one process to follow() in another
+  watching   a daemon over 10,000 and over 100,000 runs; only where it is named: 5 minutes
   upload     agent to hub: rows, many runs, many images, a checkpoint; beside wandb sync, rsync, rclone
 
 examples:
-  python -m benchmarks                                        all but `large`, 15 minutes on 2 cores
+  python -m benchmarks                                        all but the two, 15 minutes on 2 cores
   python -m benchmarks --only tidelog,bare --rounds 3 --rows 20000    a quick look
   python -m benchmarks --only upload --rounds 1 --checkpoint-mib 64   agent to hub alone, 4 minutes
   python -m benchmarks --only reading,large,listing,follow --read-rows 100000,10000000

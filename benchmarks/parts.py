@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import follow, large_log, listing, monitor, rounds, tables, training
+from benchmarks import follow, large_log, listing, monitor, rounds, tables, training, watching
 from benchmarks.reading import rounds as reading_rounds
 from benchmarks.reading import tables as reading_tables
 from benchmarks.roster import ROSTER, choose
@@ -77,6 +77,10 @@ def _follow(chosen: Choices) -> Results:
     return follow.run(folder=chosen.folder, tell=chosen.tell)
 
 
+def _watch(chosen: Choices) -> Results:
+    return watching.run(folder=chosen.folder, tell=chosen.tell)
+
+
 def _monitor(chosen: Choices) -> Results:
     return monitor.run(folder=chosen.folder, tell=chosen.tell)
 
@@ -106,6 +110,14 @@ PARTS = (
     Part("listing", _list, listing.Result.from_json, listing.section, listing.terminal),
     Part("follow", _follow, follow.Result.from_json, follow.section, follow.terminal),
     Part("monitor", _monitor, monitor.Result.from_json, monitor.section, monitor.terminal),
+    Part(
+        "watching",
+        _watch,
+        watching.Result.from_json,
+        watching.section,
+        watching.terminal,
+        is_asked_for=True,
+    ),
     Part(
         "upload",
         _upload,

@@ -4,6 +4,7 @@ Never decides anything. The fault tests hand a `Disk` of their own to everything
 """
 
 import builtins
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,8 @@ from tidelog.datastore.layout import TEMPORARY_SUFFIX
 StrPath = str | os.PathLike[str]
 
 COPY_BYTES = 1024 * 1024
+SYNCS_MAX = 8
+"""So many files are synced at one time."""
 
 
 class Entry(NamedTuple):
@@ -95,7 +98,21 @@ class Disk:
         """Let the system begin to bring a file's bytes to the disk; a hint that promises nothing."""
         if hasattr(os, "posix_fadvise"):
             # What is not on the disk cannot be forgotten: Linux starts to write it, and keeps it.
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def sync_all(self, fds: Sequence[int]) -> None:
+        """Return once the bytes and lengths of several files are on the disk.
+
+        Asked for at the same time, a file system commits them together: little more than one costs.
+        """
+        if len(fds) == 1:
+            self.fdatasync(fds[0])
+            return
+        from concurrent.futures import ThreadPoolExecutor  # Only those who sync many pay for it.
+
+        with ThreadPoolExecutor(SYNCS_MAX, thread_name_prefix="disk-sync") as pool:
+            list(pool.map(self.fdatasync, fds))
 
     def close(self, fd: int) -> None:
         """Close a descriptor."""
@@ -163,11 +180,8 @@ class Disk:
                 temporary = self.temporary_beside(path)
                 staged.append((self.create(temporary, mode=mode), temporary, path))
                 self._write_whole(staged[-1][0], data)
-                # Once all bytes are on their way, a file system syncs many files at little more than
-                # the price of one.
                 self.start_writing(staged[-1][0])
-            for fd, _temporary, _path in staged:
-                self.fdatasync(fd)
+            self.sync_all([fd for fd, _temporary, _path in staged])
             for _fd, temporary, path in staged:
                 self.move(temporary, path)
             for folder in dict.fromkeys(os.path.dirname(os.fspath(path)) for path, _data in files):
@@ -255,6 +269,10 @@ class Disk:
         except BaseException:
             self.remove(temporary)
             raise
+
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Give a file a second name that nothing has yet; a power cut may undo it."""
+        os.link(source, path, follow_symlinks=False)
 
     def symlink(self, target: str, path: StrPath) -> None:
         """Make a symbolic link; a power cut may undo it."""

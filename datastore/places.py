@@ -80,8 +80,14 @@ class Places:
         return found
 
     def make_parent(self, path: str) -> None:
-        """Make the directories above `path`; they and their names are on the disk on return."""
+        """Make the directories above `path`; they and their names are on the disk on return.
+
+        The root itself is not made: where it is gone its disk was pulled out, and what is written below
+        would be hidden once that is back.
+        """
         parent = os.path.dirname(path)
+        if not self._disk.is_directory(self.root):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.root)
         with taken(path):
             self._disk.make_directory(parent)
         self.sync_above(path)

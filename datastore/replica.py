@@ -96,7 +96,7 @@ class Replica:
         self._disk = disk or Disk()
         self.places = Places(root, disk=self._disk)
         self.logs = ReplicaLogs(self.places, disk=self._disk, is_shared=is_shared)
-        self.files = ReplicaFiles(self.places, disk=self._disk)
+        self.files = ReplicaFiles(self.places, disk=self._disk, is_shared=is_shared)
 
     def __repr__(self) -> str:
         return f"<Replica in {self.places.root}>"

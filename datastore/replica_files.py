@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.errors import FileMismatchError, OffsetMismatchError
+from tidelog.datastore.errors import FileMismatchError, OffsetMismatchError, PlaceTakenError
 from tidelog.datastore.layout import TEMPORARY_SUFFIX
 from tidelog.datastore.places import Places, taken
+from tidelog.datastore.running_digests import RunningDigests
+from tidelog.datastore.same_content import SameContent
 
 COPY_BYTES = 1024 * 1024
 REMEMBERED_DIGESTS_MAX = 16_384
@@ -38,23 +40,36 @@ class ReplicaFiles:
     """The files below one root, found by project, run and path."""
 
     def __init__(
-        self, places: Places, *, disk: Disk, remembered_max: int = REMEMBERED_DIGESTS_MAX
+        self,
+        places: Places,
+        *,
+        disk: Disk,
+        is_shared: bool = False,
+        remembered_max: int = REMEMBERED_DIGESTS_MAX,
     ) -> None:
+        """`is_shared` says that other processes write below the root, too."""
         self._places = places
         self._disk = disk
+        self._is_shared = is_shared
+        self._elsewhere = SameContent()
+        self._running = RunningDigests()
         self._remembered: OrderedDict[str, tuple[_Version, str]] = OrderedDict()
         self._remembered_max = remembered_max
         self._lock = threading.Lock()
 
     def missing(self, project: str, run: str, files: Iterable[tuple[str, int, str]]) -> list[str]:
-        """Return the paths among `(path, size, sha256)` whose bytes are not all safely in place."""
-        files = list(files)
+        """Return the paths among `(path, size, sha256)` whose bytes are not all safely in place.
+
+        What lies elsewhere in the project is put in place as well, unless other processes write there.
+        """
+        files, missing = list(files), []
         places = self._places.files(project, run, [path for path, _size, _sha256 in files])
-        return [
-            path
-            for place, (path, size, sha256) in zip(places, files, strict=True)
-            if not self._is_held(place, sha256, size=size)
-        ]
+        for place, (path, size, sha256) in zip(places, files, strict=True):
+            if self._is_held(place, sha256, size=size) or self._is_linked(project, place, sha256, size):
+                self._note(project, sha256, place)
+            else:
+                missing.append(path)
+        return missing
 
     def put(self, project: str, run: str, files: Iterable[tuple[str, str, bytes]]) -> None:
         """Put small files `(path, sha256, bytes)` in place; they and their names are then on the disk.
@@ -78,6 +93,8 @@ class ReplicaFiles:
                 self._places.make_parent(place)
             with self._changing(*(place for place, _data in together)):
                 self._disk.replace_all(together)
+        for place, (_path, sha256, _data) in zip(places, files, strict=True):
+            self._note(project, sha256, place)
 
     def held(self, project: str, run: str, path: str, *, sha256: str) -> HeldFile | None:
         """Return how much is held of the version of a file that has this digest, None for nothing."""
@@ -113,6 +130,8 @@ class ReplicaFiles:
                 self._disk.fdatasync(fd)
             finally:
                 self._disk.close(fd)
+        if not self._is_shared:  # Else another process may stage the same version.
+            self._running.carry_on(_staged(place, sha256), data, offset=offset)
         return at
 
     def complete(self, project: str, run: str, path: str, *, sha256: str, size: int) -> None:
@@ -122,7 +141,8 @@ class ReplicaFiles:
         """
         place = self._places.file(project, run, path)
         staged = _staged(place, sha256)
-        held, found = self._disk.stat(staged).st_size, _digest(self._disk, staged)
+        held = self._disk.stat(staged).st_size
+        found = self._running.take(staged, size=held) or _digest(self._disk, staged)
         if (held, found) != (size, sha256):
             self._disk.remove(staged)
             raise FileMismatchError(
@@ -131,6 +151,7 @@ class ReplicaFiles:
             )
         with self._changing(place):
             self._disk.rename(staged, place)
+        self._note(project, sha256, place)
 
     def read(self, project: str, run: str, path: str) -> Iterator[bytes]:
         """Yield a file in blocks. Raises FileNotFoundError where it is not held."""
@@ -156,6 +177,39 @@ class ReplicaFiles:
         # Whoever put it there synced its bytes first, but may have died before its name was synced.
         self._places.sync_above(place)
         return True
+
+    def _is_linked(self, project: str, place: str, sha256: str, size: int) -> bool:
+        """Put bytes in place that lie elsewhere in the project; tell whether that was done.
+
+        A second name of the same bytes: nothing ever changes a file of a replica, it is only replaced.
+        They are read again before they count.
+        """
+        with self._lock:
+            source = self._elsewhere.find(project, sha256)
+        if self._is_shared or source is None or source == place:
+            return False
+        temporary = self._disk.temporary_beside(place)
+        try:
+            self._places.make_parent(place)
+            self._disk.link(source, temporary)
+        except (OSError, PlaceTakenError):
+            # Not every file system gives second names, and not to every file: then it is sent.
+            return False
+        try:
+            held = self._disk.stat(temporary).st_size
+            is_same = held == size and _digest(self._disk, temporary) == sha256
+            if is_same:
+                with self._changing(place):
+                    self._disk.rename(temporary, place)
+            return is_same
+        except (OSError, PlaceTakenError):
+            return False
+        finally:
+            self._disk.remove(temporary)
+
+    def _note(self, project: str, sha256: str, place: str) -> None:
+        with self._lock:
+            self._elsewhere.note(project, sha256, place)
 
     def _find_digest(self, place: str, version: _Version) -> str:
         with self._lock:

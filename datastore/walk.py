@@ -48,8 +48,8 @@ def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
 
     It accepts what `Scanner` accepts; what it stops at, a final chunk among them, is left to `Scanner`.
     Each CRC is checked: of a short chunk both by one CRC over all of it, of chunks made alike by one
-    over all of them (`_Stretch`). Two that are wrong cancel each other with 2**-32, which is how often
-    a CRC-32 misses any damage.
+    over all of them (`AlikeChunks`). Two that are wrong cancel each other with 2**-32, which is how
+    often a CRC-32 misses any damage.
     """
     unpack, last = CHUNK_HEADER.unpack_from, len(data) - CHUNK_HEADER_BYTES
     shifts: dict[int, int] = {}
@@ -75,7 +75,7 @@ def walk_sound(data: bytes, at: int, seq: int, tag: int) -> tuple[int, int]:
         alike = alike + 1 if end - at == size else 1
         size, at, seq = end - at, end, seq + 1
         if alike == STRETCH_CHUNKS_MIN:
-            chunks = _Stretch(data, at - size, size, seq - 1, tag).count_sound()
+            chunks = AlikeChunks(data, at - size, size, seq - 1, tag).count_sound()
             at, seq, alike = at + (chunks - 1) * size, seq + chunks - 1, 0
     return at, seq
 
@@ -100,7 +100,7 @@ def shift_of(length: int, tag: int) -> int:
     return crc32(zeros, RESIDUE) ^ crc32(zeros, tag)
 
 
-class _Stretch:
+class AlikeChunks:
     """Chunks that begin alike, behind one that is known to be sound: one CRC over all, not two each.
 
     CRC-32 is linear over GF(2) (Stigge et al., "Reversing CRC", HU Berlin 2006): started from another
@@ -128,7 +128,10 @@ class _Stretch:
         self._shift = shift_of(size - CHUNK_HEADER_BYTES, tag)
 
     def count_sound(self) -> int:
-        """Return how many chunks are whole, alike and in their order, up to a limit; 1 at least."""
+        """Return how many chunks are whole, alike and in their order, up to a limit; 1 at least.
+
+        Their first four bytes are compared, as they are overwritten where chunks are linked.
+        """
         chunks = min((len(self._data) - self._at) // self._size, STRETCH_BYTES_MAX // self._size)
         if chunks < STRETCH_CHUNKS_MIN:
             return 1
@@ -144,7 +147,8 @@ class _Stretch:
         return self._data[self._at + field_at : self._at + chunks * self._size : self._size]
 
     def _count_alike(self, chunks: int) -> int:
-        for field_at in range(ALIKE_BYTES):
+        # Not the length: a payload's CRC holds for that many bytes and no others.
+        for field_at in range(NUMBER_BYTES):
             column = self._column(field_at, chunks)
             chunks -= len(column.lstrip(column[:1]))
         return chunks

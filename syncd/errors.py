@@ -28,7 +28,8 @@ class Problem(NamedTuple):
     def is_retried(self) -> bool:
         """Tell what an agent does: try again later, or park the item."""
         passing = self.status in (408, 429) or self.status >= 500
-        return passing or self.slug == "digest-mismatch"
+        # What is not what its digest says was garbled on its way, or by a crash of the hub's disk.
+        return passing or self.slug in ("digest-mismatch", "file-mismatch")
 
 
 # fmt: off

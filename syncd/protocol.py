@@ -41,6 +41,7 @@ MSGPACK: Final = "application/vnd.msgpack"
 HEALTH_PATH: Final = "/healthz"
 RUNS_PATH: Final = "/v1/runs"
 KEYS_PATH: Final = "/v1/keys"
+OWN_KEY_PATH: Final = "/v1/keys/self"
 
 SHA256_BYTES: Final = 32
 

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections import deque
 from pathlib import Path
 
 DEADLINE_S = 60
@@ -37,6 +39,7 @@ class SyncdProcess:
             text=True,
             env={**os.environ, **environment},
         )
+        self._draining: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
@@ -52,6 +55,13 @@ class SyncdProcess:
             seen.append(line)
         raise AssertionError(f"the process ended without {text!r}: {''.join(seen)}")
 
+    def drain(self) -> None:
+        """Throw away what else it says, so that a full pipe does not stop it."""
+        stderr = self._process.stderr
+        assert stderr is not None
+        self._draining = threading.Thread(target=lambda: deque(stderr, maxlen=0))
+        self._draining.start()
+
     def kill(self) -> None:
         self._process.kill()
         self._end()
@@ -66,6 +76,8 @@ class SyncdProcess:
 
     def _end(self) -> int:
         code = self._process.wait(DEADLINE_S)
+        if self._draining is not None:
+            self._draining.join()
         assert self._process.stderr is not None
         self._process.stderr.close()
         return code

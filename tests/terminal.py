@@ -68,6 +68,13 @@ class Terminal:
             self._take(0.05)
         return self.text
 
+    def until_line(self, number: int, word: str) -> None:
+        """Return once a word stands in the line of a number, from 0."""
+        deadline = time.monotonic() + PATIENCE_S
+        while word not in self.screen.display[number]:
+            assert time.monotonic() < deadline, f"{word} not in line {number} of:\n{self.text}"
+            self._take(0.05)
+
     def press(self, key: str) -> None:
         """Press a key."""
         os.write(self._master, key.encode())

@@ -145,6 +145,7 @@ def _wandb(trip: Trip) -> None:
                 home=home,
                 WANDB_BASE_URL=f"http://127.0.0.1:{at}",
                 WANDB_API_KEY=WANDB_KEY,
+                WANDB_DIR=str(home),
                 WANDB_ERROR_REPORTING="false",
             )
         _check_arrived(trip, port)

@@ -68,7 +68,7 @@ class AgentSettings:
 
     status_bytes_max: int = 1024 * 1024
     """For one status, so much of the logs is read to count the rows to send; the rest is estimated."""
-    status_files_max: int = 20_000
+    status_files_max: int = 10_000
     """Of the files to send, so many are looked at one by one; beyond that they are estimated."""
     status_entries_max: int = 1000
     """A list in a status has at most so many entries; the count beside it is whole."""

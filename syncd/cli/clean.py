@@ -13,6 +13,7 @@ import click
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotARunError
+from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
@@ -88,6 +89,7 @@ def command(
     try:
         asyncio.run(
             _clean(
+                paths,
                 runs,
                 report,
                 to=to,
@@ -124,8 +126,8 @@ class _Report:
 
     def sweep(self, paths: Sequence[str], disk: Disk) -> None:
         """Finish what earlier commands began, in the folders that may hold runs set aside."""
-        for folder in dict.fromkeys(each for path in paths for each in _folders(path, disk)):
-            deleted, put_back, stuck = sweep(folder, disk)
+        for folder, run in dict.fromkeys(each for path in paths for each in _places(path, disk)):
+            deleted, put_back, stuck = sweep(folder, disk, run=run)
             self.swept += deleted
             for path in put_back:
                 say(f"{path}: an earlier command was cut off before it was sure; it is back again")
@@ -182,6 +184,7 @@ class _Report:
 
 
 async def _clean(
+    paths: Sequence[str],
     runs: Mapping[Run, Sequence[str]],
     report: _Report,
     *,
@@ -192,7 +195,7 @@ async def _clean(
     older_than_s: float,
     takes_crashed: bool,
 ) -> None:
-    async with _witness(to, receipt, runs, disk) as witness:
+    async with _witness(to, receipt, paths, disk) as witness:
         report.target = witness.name
         directory = state_directory(os.environ)
         cleaner = Cleaner(
@@ -205,16 +208,19 @@ async def _clean(
             pending=lambda run: _pending(run, disk),
         )
         due: list[Finding] = []
+        may_ask = report.is_deleting and not is_agreed and _has_person()
         with meter("proving", total=len(runs)) as (advance, tell):
             for run, names in runs.items():
                 finding = await cleaner.examine(run, names)
                 if finding.is_due and is_agreed and report.is_deleting:
                     await _delete(cleaner, finding)
-                elif finding.is_due:
+                if finding.is_due and not finding.is_deleted and may_ask:
                     due.append(finding)
+                else:
+                    finding.forget()
                 report.show(finding, tell)
                 advance(1)
-        if due and report.is_deleting and _is_confirmed(due):
+        if due and _is_confirmed(due):
             for finding in due:
                 await _delete(cleaner, finding)
 
@@ -229,8 +235,6 @@ async def _delete(cleaner: Cleaner, finding: Finding) -> None:
 
 
 def _is_confirmed(due: Sequence[Finding]) -> bool:
-    if not _has_person():
-        return False
     size = size_text(sum(found.size for found in due))
     return click.confirm(f"delete {counted(len(due), 'run')}, {size}?", err=True)
 
@@ -252,7 +256,7 @@ def _pending(run: Run, disk: Disk) -> list[str]:
 
 @asynccontextmanager
 async def _witness(
-    to: str | None, receipt: str | None, runs: Mapping[Run, Sequence[str]], disk: Disk
+    to: str | None, receipt: str | None, paths: Sequence[str], disk: Disk
 ) -> AsyncIterator[Target | ReceiptWitness]:
     if receipt is not None and to is not None:
         raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")
@@ -261,7 +265,7 @@ async def _witness(
         return
     address = find_address(to, os.environ, disk)
     if address.scheme == FILE:
-        refuse_nested(address.path, dict.fromkeys(run.path for run in runs), disk=disk)
+        refuse_nested(address.path, paths, disk=disk)
     async with open_reading_target(to, disk) as target:
         yield target
 
@@ -278,11 +282,16 @@ def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run
         raise
 
 
-def _folders(path: str, disk: Disk) -> list[str]:
-    """Return the folders in which runs that were set aside may lie: projects, and the path's own."""
+def _places(path: str, disk: Disk) -> list[tuple[str, str | None]]:
+    """Return folders in which runs of a path may lie set aside, and of which run where it is one.
+
+    None lies above the root. A run that is named may be gone from its place, and be nothing else.
+    """
     path = disk.real_path(path)
-    above = os.path.dirname(path)
-    if not disk.is_directory(path):
-        return [above] if disk.is_directory(above) else []
-    below = [os.path.join(path, entry.name) for entry in disk.list(path) if entry.is_directory]
-    return [above, path, *(folder for folder in below if not os.path.basename(folder).startswith("."))]
+    above, name = os.path.split(path)
+    entries = disk.list(path) if disk.is_directory(path) else []
+    is_run = bool(sorted_logs([entry.name for entry in entries if entry.is_file]))
+    if is_run or not disk.is_directory(path):
+        return [(above, name)] if disk.is_directory(above) else []
+    below = [entry.name for entry in entries if entry.is_directory and not entry.name.startswith(".")]
+    return [(path, None), *((os.path.join(path, name), None) for name in below)]

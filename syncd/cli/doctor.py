@@ -88,7 +88,7 @@ def _patient(to: tuple[str, ...], clock: Clock) -> "Patient":
         environ=os.environ,
         directory=directory,
         roots=list(dict.fromkeys(roots)),
-        targets=to or config.targets or held,
+        targets=to or list(dict.fromkeys([*held, *config.targets])),
         unit=manager.path(AGENT),
         version=version("tidelog"),
         answer=answer,

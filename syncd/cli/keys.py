@@ -1,6 +1,7 @@
 """Single keys of a terminal, as they are pressed; a change of its size wakes as a key does."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -14,6 +15,9 @@ RESIZED = "resized"
 HUNG_UP = "hung up"
 TERMINATED = 128 + signal.SIGTERM
 
+_KEY = re.compile(r"\x1b\[[0-9;]*[ -~]|\x1bO.|\x1b|.", re.DOTALL)
+"""Keys with names, such as the arrows, are several characters."""
+
 
 class Keys:
     """Takes keys without echo from entering to leaving, and leaves the terminal as it was.
@@ -23,6 +27,7 @@ class Keys:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._pressed: list[str] = []
         self._attributes: list[Any] = []
         self._handlers: dict[int, Any] = {}
         self._woken, self._waker = socket.socketpair()
@@ -55,6 +60,8 @@ class Keys:
 
     def wait(self, timeout_s: float) -> str | None:
         """Return the next key, RESIZED, or HUNG_UP once the terminal is gone; None when time is up."""
+        if self._pressed:
+            return self._pressed.pop(0)
         ready, _, _ = select.select([self._fd, self._woken.fileno()], [], [], timeout_s)
         if self._woken.fileno() in ready:
             self._woken.recv(KEYS_BYTES_MAX)
@@ -63,7 +70,9 @@ class Keys:
                 pressed = os.read(self._fd, KEYS_BYTES_MAX)
             except OSError:
                 pressed = b""
-            return pressed.decode(errors="replace") if pressed else HUNG_UP
+            # Whoever types fast has pressed more than one.
+            self._pressed = _KEY.findall(pressed.decode(errors="replace")) or [HUNG_UP]
+            return self._pressed.pop(0)
         return RESIZED if ready else None
 
 

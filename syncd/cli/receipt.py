@@ -12,11 +12,13 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted
 from tidelog.syncd.agent.plan.retry import SetbackError
+from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.receipt import Attested, ReceiptError
 from tidelog.syncd.agent.proof.receipts import RECEIPT_NAME, add_to_receipt
-from tidelog.syncd.agent.proof.verify import Verdict, verify_all
+from tidelog.syncd.agent.proof.verify import verify_all
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.target.root_target import RootTarget, is_filled
+from tidelog.syncd.agent.target.root_lock import is_filled
+from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.cli.console import say
 from tidelog.syncd.cli.meter import meter

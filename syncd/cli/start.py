@@ -16,6 +16,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
 from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.daemon.control import socket_path
+from tidelog.syncd.agent.daemon.last_resort import end_at_the_latest
 from tidelog.syncd.agent.daemon.lock import Holder, Lock, acquire, holder_of, state_directory
 from tidelog.syncd.agent.daemon.log_place import log_place
 from tidelog.syncd.agent.settings import AgentSettings
@@ -29,6 +30,8 @@ from tidelog.syncd.logging_setup import set_up_logging, teller
 from tidelog.syncd.notify import Notifier
 
 DEFAULT_ROOT = "tidelog"
+GRACE_S = 2.0
+"""Beyond the time in which requests under way may end."""
 
 EPILOG = """\b
 Examples:
@@ -158,8 +161,13 @@ async def _serve(
         for root in roots or state.roots() or service.config.roots or [_default_root(disk)]:
             service.add_root(root)
         loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            service.stop()
+            end_at_the_latest(service.config.settings.drain_s + GRACE_S, tell=log.warning)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, service.stop)
+            loop.add_signal_handler(number, end)
         loop.add_signal_handler(signal.SIGHUP, service.reload)
         lock.announce(Holder(os.getpid(), str(socket)))
         log.info("daemon %d uploads to %s", os.getpid(), ", ".join(service.target_names))

@@ -48,7 +48,7 @@ def status_lines(status: Document, *, width: int) -> list[Line]:
     lines = [Line(status_head(status), TITLE), *_daemon(status, width)]
     for target in by_urgency(status["targets"]):
         lines += [Line(""), *_target(target, status, width)]
-    return lines
+    return [Line(shortened(line.text, width), line.tone) for line in lines]
 
 
 def by_urgency(targets: Iterable[Document]) -> list[Document]:
@@ -142,7 +142,7 @@ def _target(target: Document, status: Document, width: int) -> Iterator[Line]:
         yield from _entry("held back", text, width)
     sent = f"{size_text(target['sent']['bytes'])} sent since the start"
     yield from _entry("rate", f"{size_text(target['rate_bytes_s'])}/s now, {sent}", width)
-    yield from _live(target["live"], width)
+    yield from _live(target["live"])
     yield from _problems(target, width)
     error = target["last_error"]
     shown = [*target["parked"][:SHOWN_MAX], *target["waiting"][:SHOWN_MAX]]
@@ -180,7 +180,7 @@ def _amount(amount: Document, noun: str) -> str:
     return f"{counted(amount['count'], noun)} ({size_text(amount['bytes'])})"
 
 
-def _live(runs: list[Document], width: int) -> Iterator[Line]:
+def _live(runs: list[Document]) -> Iterator[Line]:
     """Show the live runs in columns: how far behind, in rows and in time, and which."""
     cells = [(rows_text(r["rows"], is_exact=r["are_rows_exact"]), _lag(r), run_name(r)) for r in runs]
     shown = cells[:SHOWN_MAX]
@@ -188,7 +188,7 @@ def _live(runs: list[Document], width: int) -> Iterator[Line]:
     for at, (rows, lag, name) in enumerate(shown):
         text = f"{rows:>{columns[0]}}  {lag:>{columns[1]}}  {name}"
         label = padded("" if at else "live", LABEL_WIDTH)
-        yield Line(shortened(f"  {label}{text}", width))
+        yield Line(f"  {label}{text}")
     if len(cells) > SHOWN_MAX:
         yield Line(f"  {'':{LABEL_WIDTH}}and {len(cells) - SHOWN_MAX} more, less behind", FAINT)
 

@@ -83,7 +83,9 @@ def command(
     except KeyboardInterrupt:
         say("interrupted; what was acknowledged stays, run the command again to go on")
         raise SystemExit(INTERRUPTED) from None
-    runs = on_sticks(logs_by_run(logs), disk) if ending in REACHED else {}
+    # Of a run whose media was held back nothing could be proven.
+    is_provable = ending in REACHED and not agent.held_back()
+    runs = on_sticks(logs_by_run(logs), disk) if is_provable else {}
     receipts = asyncio.run(give_receipts(to, runs, disk)) if runs else Receipts()
     if is_json:
         print_json({**_document(ending, agent), "receipt": receipts.document()})

@@ -171,27 +171,38 @@ async def _unpack(to: str | None, timeout_s: float, report: _Report, disk: Disk)
     try:
         async with open_reading_target(to, disk) as target:
             report.target = target.name
-            await _take_in(_patient(target, timeout_s), _reader(fd, disk), report)
+            await _take_in(target, timeout_s, _reader(fd, disk), report, disk)
             _give_receipt(target, report, disk)
     finally:
         disk.close(fd)
     return WHOLE if report.is_whole else PARKED
 
 
-async def _take_in(target: Target, read_input: Callable[[int], bytes], report: _Report) -> None:
+async def _take_in(
+    target: Target, timeout_s: float, read_input: Callable[[int], bytes], report: _Report, disk: Disk
+) -> None:
     def advance(size: float) -> None:
         on_bytes(size)
 
     unpacker = Unpacker(
         report.archive,
         read_input,
-        target,
+        _patient(target, timeout_s),
         settings=AgentSettings(),
         on_bytes=advance,
+        room=_room_of(target, disk),
     )
     report.contents, report.outcome = await unpacker.open(), unpacker.outcome
     with meter("unpacking", total=report.contents.size, is_bytes=True) as (on_bytes, _):
         await unpacker.take_in(report.contents)
+
+
+def _room_of(target: Target, disk: Disk) -> Callable[[], int] | None:
+    """Return what tells how many bytes a root can still take; a hub knows by itself."""
+    if not isinstance(target, RootTarget):
+        return None
+    path = target.path
+    return lambda: disk.room(path if disk.is_directory(path) else os.path.dirname(path)).free_bytes
 
 
 def _patient(target: Target, timeout_s: float) -> Target:

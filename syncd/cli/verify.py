@@ -10,7 +10,8 @@ import click
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
-from tidelog.syncd.agent.proof.verify import Verdict, bytes_of, logs_by_run, verify_all
+from tidelog.syncd.agent.proof.compare import Verdict, bytes_of
+from tidelog.syncd.agent.proof.verify import logs_by_run, verify_all
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
@@ -81,9 +82,9 @@ class _Tally:
 
     def summary(self, runs: int) -> str:
         """Say in a line how many runs are what."""
-        words = [f"{self.words['equal']} of {counted(runs, 'run')} equal to {self.target}"]
+        words = [f"{self.words['equal']:,} of {counted(runs, 'run')} equal to {self.target}"]
         others = sorted((word, count) for word, count in self.words.items() if word != "equal")
-        return ", ".join([*words, *(f"{count} {word}" for word, count in others)])
+        return ", ".join([*words, *(f"{count:,} {word}" for word, count in others)])
 
     def add(self, verdict: Verdict) -> None:
         """Take a verdict into account, and show it."""

@@ -33,7 +33,10 @@ class Account:
             disk.make_directory(path, mode=FOLDER_MODE)
             return
         command = ["mkdir", "-p", "-m", f"{FOLDER_MODE:o}", "--", path]
-        subprocess.run(command, user=self.user_id, group=self.group_id, extra_groups=[], check=True)
+        try:
+            subprocess.run(command, user=self.user_id, group=self.group_id, extra_groups=[], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise CannotStartError(f"{path} cannot be made as {self.name}: {error}") from error
 
     def is_sent_home(self, disk: Disk) -> bool:
         """Tell whether systemd ends this account's services when it logs out."""

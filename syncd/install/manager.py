@@ -59,7 +59,7 @@ class Systemd:
 
 
 class Launchd:
-    """launchd, of one user's session or of the system."""
+    """launchd, of one user or of the system."""
 
     def __init__(self, directory: Path, *, domain: str) -> None:
         """`domain` is launchctl's word: `gui/501`, or `system`."""

@@ -17,6 +17,7 @@ from tidelog.syncd.agent.target.credentials import (
     find_key,
     parse_address,
 )
+from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.install.account import Account
 from tidelog.syncd.install.service import AGENT, HUB, Service
@@ -42,7 +43,7 @@ def plan_agent(
 ) -> Service:
     """Return the agent as a service. Raises CannotStartError where there is no target to upload to."""
     directory = state_directory(owner.environ)
-    watched = [os.path.realpath(root) for root in roots] or _roots_to_name(directory, owner, disk)
+    watched = [absolute_root(root, disk) for root in roots] or _roots_to_name(directory, owner, disk)
     named = [parse_address(target).url for target in targets] or _targets_to_name(owner, disk)
     arguments = [
         *(part for root in watched for part in ("--root", root)),

@@ -22,7 +22,13 @@ def is_ours(path: Path, disk: Disk) -> bool:
 
 
 def write_unit(path: Path, unit: bytes, disk: Disk) -> None:
-    """Write a unit, over an older one of ours."""
+    """Write a unit, over an older one of ours. Raises CannotStartError where that cannot be."""
     is_ours(path, disk)
-    disk.make_directory(path.parent)
-    disk.replace(path, unit, mode=MODE)
+    try:
+        disk.make_directory(path.parent)
+        disk.replace(path, unit, mode=MODE)
+    except OSError as error:
+        raise CannotStartError(
+            f"{path} cannot be written: {error.strerror}; a service of the system needs sudo, "
+            "--print shows the unit"
+        ) from error

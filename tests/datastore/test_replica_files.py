@@ -212,6 +212,57 @@ def test_a_directory_in_the_way_of_a_file_is_told(files: ReplicaFiles, tmp_path:
     assert {"mnist/r1/media/a/b"} == everything_below(tmp_path)
 
 
+class ReadingDisk(Disk):
+    """Counts the bytes that are read."""
+
+    def __init__(self) -> None:
+        self.bytes_read = 0
+
+    def pread(self, fd: int, size: int, offset: int) -> bytes:
+        data = super().pread(fd, size, offset)
+        self.bytes_read += len(data)
+        return data
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_large_file_is_read_again_only_by_a_process_that_saw_not_all_of_it(
+    tmp_path: Path, is_known: bool
+) -> None:
+    """Its digest is carried on from part to part: the last answer takes no longer than the others."""
+    disk = ReadingDisk()
+    files, digest = on_disk(tmp_path, disk), sha(DATA)
+    files.stage(*RUN, PATH, DATA[:5], sha256=digest, offset=0)
+    if not is_known:
+        files = on_disk(tmp_path, disk)
+    files.stage(*RUN, PATH, DATA[5:], sha256=digest, offset=5)
+    files.complete(*RUN, PATH, sha256=digest, size=len(DATA))
+    assert (0 if is_known else len(DATA)) == disk.bytes_read
+    assert DATA == (tmp_path / "mnist/r1" / PATH).read_bytes()
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_parts_that_are_no_version_of_the_digest_are_found_out(tmp_path: Path, is_shared: bool) -> None:
+    """Whether read again or hashed on their way, wrong bytes never appear."""
+    files = ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=is_shared)
+    files.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    files.stage(*RUN, PATH, DATA[5:].upper(), sha256=sha(DATA), offset=5)
+    with pytest.raises(FileMismatchError):
+        files.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+    assert set() == everything_below(tmp_path)
+
+
+def test_what_another_process_staged_meanwhile_is_not_vouched_for(tmp_path: Path) -> None:
+    """Where others write too, a large file is read again in any case."""
+    one, other = (
+        ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=True) for _ in range(2)
+    )
+    one.stage(*RUN, PATH, DATA[:5], sha256=sha(DATA), offset=0)
+    other.stage(*RUN, PATH, b"wrong", sha256=sha(DATA), offset=0)
+    one.stage(*RUN, PATH, DATA[5:], sha256=sha(DATA), offset=5)
+    with pytest.raises(FileMismatchError):
+        one.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+
+
 class OrderedDisk(Disk):
     """Notes what happens to files in which order; the sync number `fails_at` fails."""
 
@@ -283,3 +334,87 @@ def test_of_two_versions_in_one_batch_the_later_one_counts(tmp_path: Path) -> No
     """The ledger's order is the order of the batch."""
     on_disk(tmp_path, Disk()).put(*RUN, [(PATH, sha(b"one"), b"one"), (PATH, sha(b"two"), b"two")])
     assert b"two" == (tmp_path / "mnist/r1" / PATH).read_bytes()
+
+
+ELSEWHERE = ("mnist", "r2")
+
+
+def test_what_lies_elsewhere_in_the_project_is_not_missing(files: ReplicaFiles, tmp_path: Path) -> None:
+    """It is put in place under the other run and the other name, whole."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    assert [] == files.missing(*ELSEWHERE, [("files/b/other.png", len(DATA), sha(DATA))])
+    assert DATA == (tmp_path / "mnist/r2/files/b/other.png").read_bytes()
+    assert {"mnist/r1/" + PATH, "mnist/r2/files/b/other.png"} == everything_below(tmp_path)
+
+
+def test_a_large_file_is_found_elsewhere_too(files: ReplicaFiles, tmp_path: Path) -> None:
+    """However it came."""
+    files.stage(*RUN, PATH, DATA, sha256=sha(DATA), offset=0)
+    files.complete(*RUN, PATH, sha256=sha(DATA), size=len(DATA))
+    assert [] == files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])
+    assert DATA == (tmp_path / "mnist/r2" / PATH).read_bytes()
+
+
+def test_no_project_learns_what_another_one_holds(files: ReplicaFiles, tmp_path: Path) -> None:
+    """A key for one project must not tell what is in another, nor get it."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    assert [PATH] == files.missing("secret", "r1", [(PATH, len(DATA), sha(DATA))])
+    assert {"mnist/r1/" + PATH} == everything_below(tmp_path)
+
+
+@pytest.mark.parametrize("size", [len(DATA), len(DATA) + 1])
+def test_bytes_from_elsewhere_are_read_again_before_they_count(
+    files: ReplicaFiles, tmp_path: Path, size: int
+) -> None:
+    """What was damaged there does not spread, nor does a digest that was given with another size."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    if size == len(DATA):
+        (tmp_path / "mnist/r1" / PATH).write_bytes(DATA.upper())
+    assert [PATH] == files.missing(*ELSEWHERE, [(PATH, size, sha(DATA))])
+    assert {"mnist/r1/" + PATH} == everything_below(tmp_path)
+
+
+def test_a_newer_version_changes_only_its_own_place(files: ReplicaFiles, tmp_path: Path) -> None:
+    """A file that is replaced leaves the ones made from it as they are."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])
+    files.put(*RUN, [(PATH, sha(b"new"), b"new")])
+    assert DATA == (tmp_path / "mnist/r2" / PATH).read_bytes()
+    assert b"new" == (tmp_path / "mnist/r1" / PATH).read_bytes()
+
+
+def test_another_version_in_place_is_replaced_by_the_one_from_elsewhere(
+    files: ReplicaFiles, tmp_path: Path
+) -> None:
+    """As it would be by bytes that were sent."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    files.put(*ELSEWHERE, [(PATH, sha(b"old"), b"old")])
+    assert [] == files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])
+    assert DATA == (tmp_path / "mnist/r2" / PATH).read_bytes()
+
+
+def test_without_second_names_a_file_is_sent(tmp_path: Path) -> None:
+    """Not every file system has them; nothing is left of the attempt."""
+
+    class PlainDisk(Disk):
+        def link(self, source: StrPath, path: StrPath) -> None:
+            raise OSError(errno.EPERM, "no links here")
+
+    files = on_disk(tmp_path, PlainDisk())
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    assert [PATH] == files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])
+    assert {"mnist/r1/" + PATH} == everything_below(tmp_path)
+
+
+def test_a_file_in_the_way_of_a_directory_makes_it_missing(files: ReplicaFiles) -> None:
+    """The question is answered all the same; the sending is what is refused."""
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    files.put(*ELSEWHERE, [("media/images", sha(b"x"), b"x")])
+    assert [PATH] == files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])
+
+
+def test_where_others_write_no_file_gets_a_second_name(tmp_path: Path) -> None:
+    """What a script does to its own file must not reach another run's."""
+    files = ReplicaFiles(Places(tmp_path, disk=Disk()), disk=Disk(), is_shared=True)
+    files.put(*RUN, [(PATH, sha(DATA), DATA)])
+    assert [PATH] == files.missing(*ELSEWHERE, [(PATH, len(DATA), sha(DATA))])

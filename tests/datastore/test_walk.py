@@ -17,7 +17,14 @@ from tidelog.datastore.format import (
     log_tag,
 )
 from tidelog.datastore.scan import Scanner
-from tidelog.datastore.walk import SHORT_BYTES, STRETCH_BYTES_MAX, STRETCH_CHUNKS_MIN, walk_sound
+from tidelog.datastore.walk import (
+    SHORT_BYTES,
+    STRETCH_BYTES_MAX,
+    STRETCH_CHUNKS_MIN,
+    AlikeChunks,
+    find_sound_end,
+    walk_sound,
+)
 
 TAG = log_tag(LOG_ID)
 
@@ -65,6 +72,13 @@ def test_sound_chunks_are_passed_to_their_end(stretches: list[tuple[int, int]]) 
     assert (len(data), sum(count for count, _ in stretches)) == walk_sound(data, 0, 0, TAG)
 
 
+@pytest.mark.parametrize(("first", "tag"), [(0, TAG), (300, TAG), (0, 0), (0, 2**32 - 1)])
+def test_sound_chunks_made_alike_are_proven_all_at_once(first: int, tag: int) -> None:
+    """Hundreds of them with one CRC: that is what makes the walk fast."""
+    chunks = [encode_chunk(RECORDS, first + i, bytes([i % 7]) * 62, tag) for i in range(1000)]
+    assert 1000 == AlikeChunks(b"".join(chunks), 0, 82, first, tag).count_sound()
+
+
 @pytest.mark.parametrize("first_seq", [250, 65_500, 2**24 - 40, 2**32 - 100])
 def test_each_byte_of_the_sequence_number_is_looked_at(first_seq: int) -> None:
     """Numbers are followed over the borders of their bytes, up to the last that there is."""
@@ -82,6 +96,24 @@ def test_a_walk_may_begin_inside_the_bytes() -> None:
     assert (log.starts[150], 149) == walk_sound(log.data, log.starts[150], 149, TAG)
 
 
+@pytest.mark.parametrize("cut", [0, 1, 700_000])
+def test_a_log_of_any_length_is_walked_block_by_block(cut: int) -> None:
+    """Chunks that lie across a block's border, and those longer than a block, included."""
+    data = log_of((20_000, 62), (1, 2_500_000), (20_000, 62))
+    data = data[: len(data) - cut]
+    end = by_scanner(data)
+    assert end == find_sound_end(lambda at, size: data[at : at + size], 0, 0, TAG)
+    assert len(data) - 82 < end[0] <= len(data)
+
+
+def test_damage_in_a_long_log_ends_the_walk_there() -> None:
+    """Whatever lies behind it is the Scanner's."""
+    data = bytearray(log_of((40_000, 62)))
+    data[30_000 * 82 + 50] ^= 1
+    found = find_sound_end(lambda at, size: bytes(data[at : at + size]), 0, 0, TAG)
+    assert (30_000 * 82, 30_000) == found
+
+
 def test_a_final_chunk_is_left_to_the_scanner() -> None:
     """Nothing may follow it, and a Scanner knows."""
     log = log_of((100, 30))
@@ -92,7 +124,7 @@ def test_a_final_chunk_is_left_to_the_scanner() -> None:
 @pytest.mark.parametrize("length", [0, 7, 62])
 def test_each_flipped_bit_of_a_stretch_ends_the_walk_before_its_chunk(length: int) -> None:
     """No bit of any chunk goes unchecked, be it of the header or the payload, first chunk or last."""
-    chunks = STRETCH_CHUNKS_MIN + 5
+    chunks = 2 * STRETCH_CHUNKS_MIN + 5
     size = 20 + length
     sound = log_of((chunks, length))
     for bit in range(len(sound) * 8):

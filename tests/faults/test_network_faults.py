@@ -1,37 +1,49 @@
 """A broken network between agent and hub: the hub equals the disk, and nothing is there twice."""
 
 import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
 import pytest
 from agent_targets import SETTINGS
-from fault_proxy import Fault, FaultProxy, Order
+from fault_proxy import Action, Break, Call, Fault, FaultProxy, Misquote, Order, Place
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.upload.agent import Agent
-from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
+from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
 
 # The agent gives a request up long before the delayed answer comes.
-IMPATIENT = replace(SETTINGS, answer_timeout_s=0.3, rate_bytes_min=1 << 30)
+IMPATIENT = replace(SETTINGS, answer_timeout_s=0.3, rate_bytes_min=1 << 30, backoff_max_s=0.02)
 DELAY_S = 0.6
+PATIENCE_S = 200
+PROVED_FAULTS = 1000
+SEED = int(os.environ.get("TIDELOG_TEST_SEED", time.time_ns() % 2**32))
+
+CALLS = [call for call in Call if call is not Call.ANY]
+HAS_BODY = (Call.PATCH_LOG, Call.MISSING, Call.BATCH, Call.PATCH_FILE)
 
 
-def make_root(root: Path) -> Path:
-    run = RunSpec(root).rows(60).media("a.png").media("b.png").saved("model.npz", 12_000)
-    run.chunk_of(3000).finish()
-    return root
+def places_of(call: Call) -> list[Place]:
+    """The classes of bytes that a call and its answer have."""
+    return [place for place in Place if call in HAS_BODY or not place.is_body]
 
 
-async def upload_through(orders: list[Order], root: Path, data: Path) -> FaultProxy:
+async def break_uploads(orders: Iterable[Order], root: Path, data: Path) -> FaultProxy:
+    """Upload a run that grows until every order was carried out, and then until all has arrived."""
+    run = RunSpec(root).rows(60).media("a.png").media("b.png").saved("model.npz", 9000)
     async with HubServer(data, listen=Listen("127.0.0.1", 0)) as hub:
         key = hub.keys.create("test")
         address = urlsplit(hub.url)
@@ -39,9 +51,10 @@ async def upload_through(orders: list[Order], root: Path, data: Path) -> FaultPr
         assert address.port is not None
         proxy = FaultProxy(address.hostname, address.port, delay_s=DELAY_S)
         proxy.orders.extend(orders)
-        async with proxy.listening():
+        async with proxy.listening(), asyncio.timeout(PATIENCE_S):
+            target = HttpTarget(proxy.url, read_key=lambda: key, settings=IMPATIENT, clock=Clock())
             agent = Agent(
-                HttpTarget(proxy.url, read_key=lambda: key, settings=IMPATIENT, clock=Clock()),
+                target,
                 MemoryState(),
                 disk=Disk(),
                 clock=Clock(),
@@ -49,17 +62,28 @@ async def upload_through(orders: list[Order], root: Path, data: Path) -> FaultPr
                 chance=lambda: 0.5,
                 tell=lambda line: None,
             )
-            ending = await upload_once(
-                agent,
-                select_logs(str(root), Disk()),
-                disk=Disk(),
-                clock=Clock(),
-                timeout_s=30.0,
-                tick_s=0.05,
-                on_tick=lambda: None,
-            )
-            assert Ending.WHOLE is ending, (agent.planner.parked, agent.planner.waiting)
+            for number in range(10_000):
+                await catch_up(agent, root)
+                if not proxy.orders:
+                    break
+                # What was not broken yet gets another chance; a new agent asks first (HEAD).
+                run.rows(8).media(f"{number}.png").saved(f"{number}.bin", 7000)
+                if proxy.orders[0].call is Call.HEAD_LOG:
+                    run.new_log(f"main.{number + 2:04d}.tlog")
+            run.finish()
+            await catch_up(agent, root)
+            await target.close()
+        assert {} == agent.planner.parked
     return proxy
+
+
+async def catch_up(agent: Agent, root: Path) -> None:
+    disk = Disk()
+    agent.found(
+        FoundLog(log.run, log.name, disk.stat(f"{log.run.path}/{log.name}").st_size, is_live=True)
+        for log in select_logs(str(root), disk)
+    )
+    await agent.run(until_idle=True)
 
 
 def stored(data: Path) -> dict[str, bytes]:
@@ -67,30 +91,103 @@ def stored(data: Path) -> dict[str, bytes]:
     return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}
 
 
+def check(orders: list[Order], tmp_path: Path) -> FaultProxy:
+    root, data = tmp_path / "root", tmp_path / "data"
+    proxy = asyncio.run(break_uploads(orders, root, data))
+    assert orders == proxy.broken
+    assert tree(root).keys() == stored(data).keys()
+    assert tree(root) == stored(data)
+    return proxy
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_request_that_fails_as_a_whole(call: Call, tmp_path: Path) -> None:
+    """Each fault twice in a row at each kind of request."""
+    faults = [fault for fault in Fault if fault is not Fault.KILL]
+    check([Order(call, fault) for fault in faults for _ in range(2)], tmp_path)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_each_class_of_bytes_breaks_in_each_way(call: Call, tmp_path: Path) -> None:
+    """Cut, reset, closed by half, altered, doubled, left out: what arrives is what was sent."""
+    actions = [action for action in Action if action is not Action.STALL]
+    breaks = [Break(*each, seed=1) for each in product(actions, places_of(call))]
+    breaks += [Break(Action.STALL, place) for place in (Place.REQUEST_GAP, Place.STATUS_LINE)]
+    check([Order(call, each) for each in breaks], tmp_path)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_an_altered_byte_is_never_believed(call: Call, tmp_path: Path) -> None:
+    """Many bytes of the address, the headers, the status: neither hub nor agent takes one for true."""
+    places = [place for place in places_of(call) if not place.is_body]
+    breaks = [Break(Action.CORRUPT, place, seed) for place in places for seed in range(5)]
+    check([Order(call, each) for each in breaks], tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("fault", "method"),
+    ("call", "pattern", "instead"),
     [
-        pytest.param(fault, method, id=f"{fault.name}-{method}")
-        for fault in Fault
-        for method in ("HEAD", "PATCH", "POST")
-        if (fault, method) != (Fault.GARBLE_BODY, "HEAD")  # A HEAD has no body.
+        (Call.HEAD_LOG, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.HEAD_LOG, rb"(Tidelog-Log-Id: )[0-9a-f]{2}", rb"\g<1>zz"),
+        (Call.HEAD_LOG, rb"(Tidelog-Log-Id: .{30})..", rb"\g<1>00"),
+        (Call.HEAD_LOG, rb"(sha-256=:)...", rb"\g<1>AAA"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: \d+)\r", rb"\g<1>0\r"),
+        (Call.MISSING, rb"images/(.).png", rb"images/~.png"),
+        (Call.MISSING, rb"\[[^]]+\]", rb"[]"),
+        (Call.BATCH, rb"images/(.).png", rb"images/~.png"),
+        (Call.HEAD_FILE, rb"HTTP/1.1 404", rb"HTTP/1.1 403"),
+        (Call.PATCH_FILE, rb"(Upload-Offset: )\d", rb"\g<1>9"),
+        (Call.PATCH_FILE, rb"(Upload-Complete: .)0", rb"\g<1>1"),
     ],
 )
-def test_each_fault_at_each_kind_of_request(fault: Fault, method: str, tmp_path: Path) -> None:
-    """Twice in a row, then the network works."""
-    root, data = make_root(tmp_path / "root"), tmp_path / "data"
-    proxy = asyncio.run(upload_through([Order(method, fault)] * 2, root, data))
-    assert [fault] * 2 == proxy.broken
-    assert tree(root) == stored(data)
+def test_an_answer_that_says_something_else_is_not_believed(
+    call: Call, pattern: bytes, instead: bytes, tmp_path: Path
+) -> None:
+    """A digit of an offset, of a log's id, a name: no row is passed over, no log sent twice."""
+    # The hub holds something by then, and the agent has to ask.
+    first = Order(Call.PATCH_LOG, Break(Action.CUT, Place.STATUS_LINE))
+    check([first, Order(call, Misquote(pattern, instead))], tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_any_mixture_of_faults(seed: int, tmp_path: Path) -> None:
-    """Every second request breaks in some way."""
-    random = Random(seed)
-    faults = [fault for fault in Fault if fault not in (Fault.DELAY, Fault.GARBLE_BODY)]
-    orders = [Order(random.choice(["HEAD", "PATCH", "POST"]), random.choice(faults)) for _ in range(25)]
-    root, data = make_root(tmp_path / "root"), tmp_path / "data"
-    proxy = asyncio.run(upload_through(orders, root, data))
-    assert proxy.broken, f"seed {seed} broke nothing"
-    assert tree(root) == stored(data)
+@pytest.mark.parametrize(
+    ("call", "pattern", "instead"),
+    [
+        (Call.PATCH_LOG, b"/runs/r1/", b"/runs/r2/"),
+        (Call.PATCH_LOG, b"main.0001", b"main.0007"),
+        (Call.PATCH_LOG, rb"(Upload-Offset: )[1-8]", rb"\g<1>9"),
+        (Call.PATCH_LOG, rb"(Tidelog-Log-Id: .{30})..", rb"\g<1>00"),
+        (Call.BATCH, b"/runs/r1/", b"/runs/r2/"),
+        (Call.PATCH_FILE, b"/model.npz", b"/model.npy"),
+        (Call.PATCH_FILE, b"(sha256=..).", rb"\g<1>~"),
+        (Call.PATCH_FILE, rb"(Upload-Complete: .)0", rb"\g<1>1"),
+        (Call.MISSING, b"tide_....", b"tide_AAAA"),
+    ],
+)
+def test_a_request_that_says_something_else_changes_nothing(
+    call: Call, pattern: bytes, instead: bytes, tmp_path: Path
+) -> None:
+    """Another run, another log, another offset, another key: the hub takes none of it."""
+    check([Order(call, Misquote(pattern, instead, is_answer=False))], tmp_path)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1800)
+def test_a_thousand_faults(tmp_path: Path) -> None:
+    """Any call, any byte, any way to break it, one after the other."""
+    print(f"TIDELOG_TEST_SEED={SEED}")
+    random = Random(SEED)
+    began, total = time.monotonic(), Counter[str]()
+    requests = size = 0
+    for part in range(PROVED_FAULTS // 50):
+        orders = []
+        for seed in range(50):
+            call = random.choice(CALLS)
+            place = random.choice(places_of(call))
+            orders.append(Order(call, Break(random.choice(list(Action)), place, part * 50 + seed)))
+        proxy = check(orders, tmp_path / str(part))
+        total.update(f"{o.fault.action.name} {o.fault.place.name}" for o in proxy.broken)  # type: ignore[union-attr]
+        requests, size = requests + len(proxy.seen), size + proxy.bytes_seen
+    print(f"{sum(total.values())} faults in {requests} requests, {size} bytes, ", end="")
+    print(f"{time.monotonic() - began:.0f} s; {len(total)} of {len(Action) * len(Place)} classes")
+    assert PROVED_FAULTS == sum(total.values())

@@ -18,6 +18,7 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
+from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import MemoryState, Table
@@ -31,10 +32,11 @@ MIRROR = "/mirror/root"
 BACKUPS_MAX = 40
 
 SETTINGS = AgentSettings(
-    tail_interval_s=4.0,
-    runs_interval_s=12.0,
-    sweep_interval_s=60.0,
+    tail_interval_s=5.0,
+    runs_interval_s=10.0,
+    sweep_interval_s=20.0,
     live_s=600.0,
+    old_s=900.0,
     settle_s=3.0,
     tasks_max=3,
     append_bytes=300,
@@ -119,6 +121,7 @@ class SimulatedDaemon:
         state: SimulatedState,
         *,
         network: Network,
+        settings: AgentSettings,
         read_key: Callable[[], str],
         mirror: Medium | None = None,
         loop: VirtualLoop,
@@ -133,11 +136,11 @@ class SimulatedDaemon:
         self.disk = SimulatedDisk(machine.medium, machine.faults, on_death=self.kill)
         self.mirror_faults = Faults()
         self.mirror_disk: SimulatedDisk | None = None
-        self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=SETTINGS)
+        self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=settings)
         self.inventory.add_root(ROOT)
         targets: list[Target] = [
             HttpTarget(
-                HUB_URL, read_key=read_key, settings=SETTINGS, clock=machine.clock, connections=network
+                HUB_URL, read_key=read_key, settings=settings, clock=machine.clock, connections=network
             )
         ]
         if mirror is not None:
@@ -149,7 +152,7 @@ class SimulatedDaemon:
                 state,
                 disk=self.disk,
                 clock=machine.clock,
-                settings=SETTINGS,
+                settings=settings,
                 chance=chance,
                 tell=tell,
                 gate=self.gate,
@@ -164,9 +167,10 @@ class SimulatedDaemon:
         self.lookout = Lookout(
             self.inventory,
             self._found,
+            self._gone,
             disk=self.disk,
             clock=machine.clock,
-            settings=SETTINGS,
+            settings=settings,
             tell=tell,
             open_hints=NoHints,
         )
@@ -214,6 +218,10 @@ class SimulatedDaemon:
         self.gate.paused_until = 0.0
         for agent in self.agents:
             agent.wake()
+
+    def _gone(self, run: Run) -> None:
+        for agent in self.agents:
+            agent.gone(run)
 
     def _found(self, logs: list[FoundLog]) -> None:
         for agent in self.agents:

@@ -3,7 +3,7 @@
 import builtins
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +30,7 @@ class Faults:
 class SimulatedDisk(Disk):
     """What one process sees of a medium. After its death every call raises Killed.
 
-    `die_in` counts calls down; at 0 the process dies before the call has an effect, and `on_death` is told.
+    `die_in` counts calls down; at 0 the process dies before the call has an effect; `on_death` is told.
     """
 
     def __init__(
@@ -101,6 +101,8 @@ class SimulatedDisk(Disk):
         """Change a file's length."""
         self._count()
         file = self._open[fd]
+        if self._faults.eio_write and self._random.random() < self._faults.eio_write:
+            raise _error(errno.EIO)
         if len(file.data) != size:
             file.truncate(size)
             file.mtime_s = self.medium.now()
@@ -113,6 +115,11 @@ class SimulatedDisk(Disk):
             file.fail_sync(self._random)
             raise _error(errno.EIO)
         file.sync()
+
+    def sync_all(self, fds: Sequence[int]) -> None:
+        """Sync one after the other: threads have no place in a seed."""
+        for fd in fds:
+            self.fdatasync(fd)
 
     def start_writing(self, fd: int) -> None:
         """Promise nothing, and do nothing."""
@@ -170,6 +177,11 @@ class SimulatedDisk(Disk):
         if isinstance(node, File):
             node.is_linked = True
         directory.change({old: None, new: node}, self.medium.now())
+
+    def link(self, source: StrPath, path: StrPath) -> None:
+        """Fail: this file system knows one name for each file."""
+        self._count()
+        raise _error(errno.EPERM, path)
 
     def remove(self, path: StrPath) -> None:
         """Remove a file; one that is not there is fine."""

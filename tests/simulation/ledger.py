@@ -37,6 +37,16 @@ class Ledger:
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
         self.stored: dict[str, int] = {}
 
+    def lives(self, run: str, name: str, data: bytes) -> list[LogHistory]:
+        """Return the logs that these bytes may be of: the header's, and those of this name."""
+        named = self.logs.get(data[8:24])
+        lives = [life for life in self.logs.values() if (life.run, life.name) == (run, name)]
+        return lives if named is None or named in lives else [named, *lives]
+
+    def may_hold(self, run: str, name: str, data: bytes) -> bool:
+        """Tell whether these bytes were once in a log of this name, or in the header's."""
+        return any(life.may_hold(data) for life in self.lives(run, name, data))
+
     def next_row(self, run: str) -> int:
         """Return the number of a new row; it is in no other."""
         self.rows += 1

@@ -14,7 +14,8 @@ from simulation.hub import Request, SimulatedHub
 from simulation.loop import VirtualLoop
 
 from tidelog.syncd.agent.target.connections import Answer
-from tidelog.syncd.protocol import UPLOAD_OFFSET
+from tidelog.syncd.checksum import request_checksum
+from tidelog.syncd.protocol import CHECKSUM, CONTENT_DIGEST, UPLOAD_OFFSET, digest_header
 
 PORTAL = Answer(200, CIMultiDict({"Content-Type": "text/html"}), b"<html>Welcome to Hotel Wi-Fi</html>")
 GATEWAY = Answer(502, CIMultiDict({"Content-Type": "text/html"}), b"<html>Bad Gateway</html>")
@@ -27,6 +28,7 @@ class Weather:
     def __init__(self) -> None:
         self.is_cut = self.is_portal = False
         self.lose_request = self.lose_answer = self.break_body = self.garble = 0.0
+        self.bad_memory = 0.0
         self.repeat = self.cut_answer = self.slow = self.gateway = 0.0
         self.delay_s = 0.0
         self.slow_s = 0.0
@@ -64,7 +66,6 @@ class Network:
         self.requests += 1
         weather = self._weather
         request = Request(method, url[url.index("/", 8) :], body, headers)
-        await self._travel()
         if weather.is_cut:
             if self._has_luck(0.5):
                 await asyncio.sleep(LONG_S)
@@ -79,10 +80,15 @@ class Network:
             request.cut_at = self._random.randrange(len(body))
         elif body and self._has_luck(weather.garble):
             request.body = self._garbled(body)
+        elif body and method == "PATCH" and self._has_luck(weather.bad_memory):
+            # Before the checksums were made: neither end can tell, and what is stored must be sound.
+            request.body = self._garbled(body)
+            request.headers[CONTENT_DIGEST] = digest_header(request.body)
+            request.headers[CHECKSUM] = request_checksum(method, request.path, request.headers)
         if self._has_luck(weather.repeat):
             self._send_later(request)
-        # The hub works on, whether or not anybody still waits for the answer.
-        serving = self._loop.create_task(self._serve(request))
+        # What got through goes on, whether or not anybody still waits for the answer.
+        serving = self._loop.create_task(self._deliver(request))
         self._stray[serving] = None
         serving.add_done_callback(self._stray.pop)
         try:
@@ -100,6 +106,10 @@ class Network:
 
     async def close(self) -> None:
         """Hold no connection."""
+
+    async def _deliver(self, request: Request) -> Answer | None:
+        await self._travel()
+        return await self._serve(request)
 
     async def _serve(self, request: Request) -> Answer | None:
         try:

@@ -1,7 +1,7 @@
 """What must hold: nothing lost, nothing doubled, no damage accepted, no loss unreported.
 
-Compares the disks themselves, byte by byte, with the outside ledger; of the programs it asks only what they
-report: what is parked, which tails they saw, what a Reader finds damaged.
+Compares the disks themselves, byte by byte, with the outside ledger; of the programs it asks only what
+they report: what is parked, which tails they saw, what a Reader finds damaged.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulation.disk import Faults, SimulatedDisk
-from simulation.ledger import LogHistory
+from simulation.hub import DATA
 from simulation.medium import File
 from simulation.trainer import ROOT
 
@@ -53,9 +53,10 @@ def check_power_cut(world: "World") -> None:
         node = hub.medium.find(path)
         held = bytes(node.data) if isinstance(node, File) else b""
         assert len(held) >= end, f"the hub acknowledged {end} bytes of {path}, {len(held)} are left"
-        history = _history(world, held)
-        assert history is not None, f"the hub acknowledged {path}, and its header is gone"
-        assert history.may_hold(held[:end]), f"the hub acknowledged other bytes of {path} than it has"
+        run, name = path.removeprefix(f"{DATA}/").rsplit("/", 1)
+        assert world.ledger.may_hold(run, _home_name(name), held[:end]), (
+            f"the hub acknowledged other bytes of {path} than it has"
+        )
     for path, versions in hub.held_files.items():
         node = hub.medium.find(path)
         assert isinstance(node, File), f"the hub acknowledged {path}, and it is gone"
@@ -89,9 +90,12 @@ class _Check:
         self._disk = disk
         self._root = root
         self._number = number
+        self._parked: set[str] = set()
 
     def run(self, places: "list[Place]") -> None:
         for place in places:
+            for report in _reporting(place, self._number):
+                self._parked |= {str(task.run) for task in report.parked if task.kind == LOG}
             for run in place.machine.runs:
                 self._check_run(place, run)
             self._check_parked(place)
@@ -118,12 +122,13 @@ class _Check:
         where = f"{self._name}: {run}/{name}"
         if whole is None:
             is_short = len(data) < FILE_HEADER_BYTES
-            assert is_short or parked, f"{where} is no log, and nobody says so"
-            return True
-        if len(data) > len(whole.data):
+            is_safe = (there := self._read(f"{run}/{name}")) is not None and self._was(run, name, there)
+            assert is_short or parked or is_safe, f"{where} is no log, and nobody says so"
+            return not is_safe
+        held = self._held(run, name, whole.log_id, data)
+        if len(data) > len(whole.data) and not _is_longer(held, whole.data):
             tails = [t for each in reported for t in each.tails]
             assert task in tails or parked, f"{where} has a tail that stays at home, and nobody says so"
-        held = self._held(run, name, whole.log_id)
         if (
             held is None
             and whole.data == data[:FILE_HEADER_BYTES]
@@ -140,13 +145,14 @@ class _Check:
         assert held is not None or parked, f"{where} did not arrive, and nobody says so"
         if held is not None and not whole.data.startswith(held):
             # Changed at home after it had left: what left is there, and was right then.
-            history = _history(self._world, held) or self._world.ledger.logs.get(whole.log_id)
-            assert history is not None, f"{where}: what arrived is none of the logs that were written"
-            assert history.may_hold(held), f"{where}: bytes arrived that never were in it"
+            assert self._was(run, name, held), f"{where}: bytes arrived that never were in it"
             return False
+        if run in place.machine.is_damaged:
+            return False  # Damaged while it was read, and told.
         raise AssertionError(f"{where} is parked, and could have gone on: {parked[0]}")
 
-    def _held(self, run: str, name: str, log_id: bytes) -> bytes | None:
+    def _held(self, run: str, name: str, log_id: bytes, here: bytes) -> bytes | None:
+        """Return what arrived of a log: by its id, else by what this log was before its header broke."""
         parsed = LogName.parse(name)
         assert parsed is not None
         twin = str(parsed._replace(twin=log_id.hex()[:8]))
@@ -158,7 +164,15 @@ class _Check:
                 assert found is None, f"{self._name}: {run} holds {name} twice"
                 # Behind the last whole chunk a crash may have left something; nobody was told of it.
                 found = whole.data
+        if found is None and (data := self._read(f"{run}/{name}")) is not None:
+            whole = whole_part(data, name)
+            lives = self._world.ledger.lives(run, name, data)
+            if whole is not None and any(life.may_hold(here) for life in lives):
+                return whole.data
         return found
+
+    def _was(self, run: str, name: str, data: bytes) -> bool:
+        return self._world.ledger.may_hold(run, name, data)
 
     def _check_files(self, place: "Place", run: str, *, is_sound: bool) -> None:
         disk = SimulatedDisk(place.machine.medium, Faults())
@@ -209,9 +223,8 @@ class _Check:
                 continue
             assert whole.log_id not in seen, f"{self._name}: {run} holds one log twice"
             seen.add(whole.log_id)
-            history = _history(self._world, whole.data)
-            if history is not None:
-                assert history.may_hold(whole.data), f"{self._name}: {path} holds what was never in it"
+            name = _home_name(path.rsplit("/", 1)[1])
+            assert self._was(run, name, whole.data), f"{self._name}: {path} holds what was never in it"
         for path, file in self._disk.medium.files(f"{self._root}/{run}"):
             name = path.removeprefix(f"{self._root}/{run}/")
             if name.startswith(("media/", "files/")) and not name.endswith(".tmp"):
@@ -239,10 +252,11 @@ class _Check:
             strange = [row for row in rows if self._world.ledger.row_runs.get(row) is None]
             assert not strange, f"{self._name}: {run} holds rows that nobody logged: {strange[:5]}"
             lost = [row for row in owed.get(run, ()) if row not in rows]
+            lost = [] if run in self._parked else lost
             assert not lost or damage or tails or run in machine.is_damaged, (
                 f"{self._name}: {run} lacks rows {lost[:5]}, and a Reader reports no damage"
             )
-            assert not damage or run in machine.is_damaged or machine.had_power_cut, (
+            assert not damage or run in machine.is_damaged or machine.may_be_damaged, (
                 f"{self._name}: {run} is damaged, and was not at home: {damage[:2]}"
             )
 
@@ -256,6 +270,11 @@ class _Check:
     def _read(self, path: str) -> bytes | None:
         node = self._disk.medium.find(f"{self._root}/{path}")
         return bytes(node.data) if isinstance(node, File) else None
+
+
+def _is_longer(held: bytes | None, here: bytes) -> bool:
+    """Tell whether more had arrived than is whole here now: damaged later, and right where it arrived."""
+    return held is not None and len(held) > len(here)
 
 
 class _Report:
@@ -280,5 +299,8 @@ def _run(run: str) -> Run:
     return Run(f"{ROOT}/{run}", project, name)
 
 
-def _history(world: "World", data: bytes) -> LogHistory | None:
-    return world.ledger.logs.get(data[8:24])
+def _home_name(name: str) -> str:
+    """Return the name at home of a log that may be a twin."""
+    parsed = LogName.parse(name)
+    assert parsed is not None
+    return str(parsed._replace(twin=""))

@@ -12,7 +12,7 @@ from simulation.oracle import check_peace, check_power_cut
 from simulation.world import Place, World
 
 TROUBLES = (
-    "lose", "break", "garble", "repeat", "slow", "cut", "portal", "gateway",
+    "lose", "break", "garble", "memory", "repeat", "slow", "cut", "portal", "gateway",
     "hub-kill", "hub-power", "hub-eio", "hub-full", "hub-short", "hub-restore", "key",
     "daemon-kill", "daemon-old", "daemon-lost", "daemon-second", "state-full", "read-eio", "clock",
     "trainer-kill", "trainer-power", "trainer-eio", "trainer-full",
@@ -21,6 +21,7 @@ TROUBLES = (
 )  # fmt: skip
 TROUBLES_MAX = 6
 LASTING = {"flip", "cut-log", "replace-log", "change-file", "remove", "garbage", "clone"}
+WHILES_S = (1.0, 8.0, 25.0)
 NAMES = ("a.bin", "b.txt", "c/d.txt")
 PROJECTS = ("p", "q ä")
 QUIET_TICK_S = 5.0
@@ -39,7 +40,7 @@ class Scenario:
         self.random = world.random
         count = self.random.choice((0, 1, 1, 2, 2, 3, 3, 4, TROUBLES_MAX))
         self.troubles = self.random.sample(TROUBLES, count)
-        self.actions = self.random.choice((6, 12, 20, 35))
+        self.actions = self.random.choice((4, 8, 12, 25))
         self.pace_s = self.random.choice((0.3, 2.0, 6.0))
 
     async def run(self) -> None:
@@ -106,7 +107,7 @@ class Scenario:
         method(place)
 
     def _for_a_while(self, end: Callable[[], None]) -> None:
-        self.world.loop.call_later(self.random.choice((1.0, 8.0, 40.0)), end)
+        self.world.loop.call_later(self.random.choice(WHILES_S), end)
 
     def _turn(self, thing: object, value: float | bool, *names: str) -> None:
         for name in names:
@@ -127,6 +128,9 @@ class Scenario:
 
     def _garble(self, _: Place) -> None:
         self._turn(self.world.weather, self._rate(), "garble")
+
+    def _memory(self, _: Place) -> None:
+        self._turn(self.world.weather, self._rate(), "bad_memory")
 
     def _repeat(self, _: Place) -> None:
         self.world.weather.slow_s = self.random.choice((0.5, 3.0))
@@ -180,8 +184,8 @@ class Scenario:
         self._for_a_while(restart)
 
     def _hub_eio(self, _: Place) -> None:
-        name = self.random.choice(("eio_sync", "eio_sync", "eio_write", "eio_read"))
-        self._turn(self.world.hub.faults, self._rate(), name)
+        names = self.random.choice((("eio_sync",), ("eio_sync", "eio_write"), ("eio_read",)))
+        self._turn(self.world.hub.faults, self._rate(), *names)
 
     def _hub_full(self, _: Place) -> None:
         self._turn(self.world.hub.faults, True, "is_full")
@@ -201,20 +205,20 @@ class Scenario:
         self._for_a_while(self.world.renew_key)
 
     def _daemon_kill(self, place: Place, state: SimulatedState | None = None) -> None:
-        for daemon in place.daemons[-1:]:
-            if daemon.is_up and state is None and self.random.random() < 0.5:
-                daemon.disk.die_in = self.random.randrange(1, 30)
-            else:
-                daemon.kill()
-            heir = state or daemon.state
+        daemon = place.daemons[-1]
+        if daemon.is_up and state is None and self.random.random() < 0.5:
+            daemon.disk.die_in = self.random.randrange(1, 30)
+        else:
+            daemon.kill()
+        heir = state or daemon.state
 
-            def restart() -> None:
-                if not daemon.is_up and not any(d.is_up for d in place.daemons if d.state is heir):
-                    self.world.start_daemon(place, heir)
-                elif daemon.is_up:
-                    self._for_a_while(restart)
+        def restart() -> None:
+            if daemon.is_up:
+                self._for_a_while(restart)
+            elif not any(other.is_up for other in place.daemons if other.state is heir):
+                self.world.start_daemon(place, heir)
 
-            self._for_a_while(restart)
+        self._for_a_while(restart)
 
     def _daemon_old(self, place: Place) -> None:
         for daemon in place.daemons[-1:]:
@@ -319,7 +323,7 @@ class Scenario:
         world = self.world
         world.note("peace")
         # What was turned on for a while ends by itself, and everything that died comes back.
-        await asyncio.sleep(45.0)
+        await asyncio.sleep(max(WHILES_S) + 1.0)
         world.weather.clear()
         world.loop.thread_delay_s = 0.0
         world.hub.faults.heal()
@@ -339,6 +343,12 @@ class Scenario:
             for writer in place.machine.alive:
                 (writer.finish if self.random.random() < 0.3 else writer.sync)()
         await self._be_quiet()
+        if {"read-eio", "memory"} & set(self.troubles):
+            # What a bad disk or bad memory did not give is parked, and told: the person says `syncd retry`.
+            for _, daemon in world.daemons_up():
+                for agent in daemon.agents:
+                    agent.retry(parked=True)
+            await self._be_quiet()
         if world.was_restored:
             # A hub that lost what it had acknowledged: the person lets all be compared and sent again.
             for place in world.places:

@@ -2,17 +2,13 @@
 
 import asyncio
 import contextlib
-import gc
 import hashlib
-import time
 import traceback
 from dataclasses import dataclass, field
 
 from simulation.loop import BusyError, StuckError
 from simulation.scenario import Scenario
 from simulation.world import World
-
-FREEZE_EVERY = 200
 
 
 @dataclass(slots=True)
@@ -65,49 +61,3 @@ def _end(world: World) -> None:
 async def _all_ended(tasks: "set[asyncio.Task[object]]") -> None:
     if tasks:
         await asyncio.wait(tasks)
-
-
-def live_all(first: int, count: int, *, failures_max: int = 10) -> tuple[list[Outcome], "Figures"]:
-    """Live through seeds and return those that failed, and figures of all."""
-    failed: list[Outcome] = []
-    figures = Figures()
-    begun = time.perf_counter()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    for seed in range(first, first + count):
-        outcome = live(seed)
-        figures.add(outcome)
-        if outcome.failure:
-            failed.append(outcome)
-            if len(failed) >= failures_max:
-                break
-        if seed % FREEZE_EVERY == 0:
-            gc.collect()
-    gc.enable()
-    figures.wall_s = time.perf_counter() - begun
-    return failed, figures
-
-
-@dataclass(slots=True)
-class Figures:
-    """Sums over many seeds."""
-
-    seeds: int = 0
-    requests: int = 0
-    rows: int = 0
-    virtual_s: float = 0.0
-    wall_s: float = 0.0
-
-    def add(self, outcome: Outcome) -> None:
-        """Take one more seed into account."""
-        self.seeds += 1
-        self.requests += outcome.requests
-        self.rows += outcome.rows
-        self.virtual_s += outcome.virtual_s
-
-    def __str__(self) -> str:
-        return (
-            f"{self.seeds} seeds in {self.wall_s:.1f} s ({1000 * self.wall_s / max(1, self.seeds):.1f} ms "
-            f"each): {self.virtual_s / 3600:.0f} virtual hours, {self.requests} requests, {self.rows} rows"
-        )

@@ -14,10 +14,10 @@ from simulation.loop import VirtualClock, VirtualLoop
 from simulation.medium import File, Medium
 
 from tidelog.datastore.disk import StrPath
-from tidelog.datastore.format import FILE_HEADER_BYTES
+from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, encode_chunk, log_tag
 from tidelog.datastore.limits import WriterLimits
 from tidelog.datastore.record_encoder import RecordEncoder
-from tidelog.datastore.records import FILE, RUN, Media
+from tidelog.datastore.records import CONSOLE, FILE, RUN, Media
 from tidelog.datastore.stream import Stream
 
 ROOT = "/root"
@@ -152,6 +152,9 @@ class SimulatedWriter:
             failure = error
         self.stream.end_sync(log, failure)
         if failure is not None:
+            # What a failed sync drops may be gone from the file as well.
+            self._machine.note_versions()
+            self._machine.may_be_damaged = True
             self.unsafe, self.kernel = self.kernel + self.unsafe, []
             self._catch_up()
         elif not self.stream.has_unsynced:
@@ -229,7 +232,7 @@ class Machine:
         self.writers: list[SimulatedWriter] = []
         self.owed_before: list[tuple[str, int]] = []
         self.is_damaged: set[str] = set()
-        self.had_power_cut = False
+        self.may_be_damaged = False
         SimulatedDisk(self.medium, Faults()).make_directory(ROOT)
 
     # -- what training does ----------------------------------------------------------------------
@@ -266,7 +269,7 @@ class Machine:
             writer.die()
             writer.kernel = []
         self.note_versions()
-        self.had_power_cut = True
+        self.may_be_damaged = True
         self.medium.cut_power()
         self.note_versions()
 
@@ -317,19 +320,17 @@ class Machine:
             self._disown(name)
 
     def replace_log(self) -> None:
-        """Put another log under the name of one, as a restore on a used name does."""
+        """Put another run's log under the name of one, as a restore on a used name does."""
         written = {writer.stream.log.path for writer in self.alive if writer.stream.log is not None}
         logs = [path for path, file in self.logs() if path not in written and file.data]
-        if len(logs) > 1:
+        there = self.random.choice(logs) if logs else ""
+        others = [path for path in logs if path.rsplit("/", 1)[0] != there.rsplit("/", 1)[0]]
+        if others:
             self.note_versions()
-            there, other = self.random.sample(logs, 2)
-            node = self.medium.find(other)
+            node = self.medium.find(self.random.choice(others))
             assert isinstance(node, File)
-            data, disk = bytes(node.data), SimulatedDisk(self.medium, Faults())
-            disk.replace(there, data)
-            disk.remove(other)
-            for path in (there, other):
-                self._disown(path.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
+            SimulatedDisk(self.medium, Faults()).replace(there, bytes(node.data))
+            self._disown(there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
 
     def put_garbage(self) -> None:
         """Leave something that is named like a log, and is none."""
@@ -345,8 +346,25 @@ class Machine:
         other.medium.restore(self.medium.snapshot())
         other.owed_before = self.owed()
         other.is_damaged = set(self.is_damaged)
-        other.had_power_cut = self.had_power_cut
+        other.may_be_damaged = self.may_be_damaged
+        if self.random.random() < 0.5:
+            other.go_on_with(self.alive)
         return other
+
+    def go_on_with(self, writers: "list[SimulatedWriter]") -> None:
+        """Write on in the logs of another machine's writers, as a cloned machine that never stopped does."""
+        for writer in writers:
+            node = self.medium.find(writer.stream.log.path) if writer.stream.log is not None else None
+            if not isinstance(node, File) or len(node.data) < FILE_HEADER_BYTES:
+                continue
+            log_id = bytes(node.data[8:24])
+            payload = RecordEncoder().record(CONSOLE, self.clock.now(), "stdout", "the other one")
+            node.write(
+                len(node.data),
+                encode_chunk(RECORDS, writer.stream.log.seq, payload, log_tag(log_id)),
+            )
+            node.mtime_s = self.medium.now()
+        self.note_versions()
 
     def history_of(self, file: File) -> LogHistory:
         """Return the history of the log in a file; one without a header has none of its own."""

@@ -1,4 +1,4 @@
-"""One seed's world: machines, daemons, a hub, a mirror, the network between them; and what befalls them."""
+"""One seed's world: machines, daemons, a hub, a mirror, and the network between them."""
 
 import contextlib
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from simulation.network import Network, Weather
 from simulation.trainer import ROOT, Machine
 
 from tidelog.syncd.agent.plan.pace import Pace
+from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.once import Ending, upload_once
@@ -36,13 +37,20 @@ class Place:
 class World:
     """Everything that one seed makes. `note` gets a line for each thing that happens."""
 
-    def __init__(self, seed: int, *, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        note: Callable[[str], None] = lambda _: None,
+        settings: AgentSettings = SETTINGS,
+    ) -> None:
         self.random = Random(seed)
         self.loop = VirtualLoop(Random(self.random.random()))
         self.ledger = Ledger()
         self.weather = Weather()
         self.told: list[str] = []
         self.was_restored = False
+        self.settings = settings
         self._note = note
         self.hub_clock = VirtualClock(self.loop)
         self.hub = SimulatedHub(
@@ -81,6 +89,7 @@ class World:
             place.machine,
             state,
             network=self.network,
+            settings=self.settings,
             read_key=lambda: self.secret,
             mirror=self.mirror if place is self.places[0] else None,
             loop=self.loop,
@@ -130,7 +139,7 @@ class World:
             MemoryState(),
             disk=disk,
             clock=place.machine.clock,
-            settings=SETTINGS,
+            settings=self.settings,
             chance=self.random.random,
             tell=self.told.append,
         )
@@ -149,7 +158,7 @@ class World:
         return HttpTarget(
             HUB_URL,
             read_key=lambda: self.secret,
-            settings=SETTINGS,
+            settings=self.settings,
             clock=place.machine.clock,
             connections=self.network,
         )

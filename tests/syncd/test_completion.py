@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from syncd_process import run_syncd
+from click.testing import CliRunner
+
+from tidelog.syncd.cli import group
 
 # What bash does when the Tab key is pressed behind these words.
 PRESS_TAB = """
@@ -43,11 +45,11 @@ def test_bash_completes_commands_and_options() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_its_own(shell: str) -> None:
     """On stdout, for eval or a file."""
-    done = run_syncd("completion", shell)
-    assert (0, "", True) == (done.returncode, done.stderr, "_SYNCD_COMPLETE" in done.stdout)
+    done = CliRunner().invoke(group, ["completion", shell])
+    assert (0, "", True) == (done.exit_code, done.stderr, "_SYNCD_COMPLETE" in done.stdout)
 
 
 def test_an_unknown_shell_is_bad_usage() -> None:
     """The ones that are known are named."""
-    done = run_syncd("completion", "tcsh")
-    assert (2, True) == (done.returncode, "bash" in done.stderr)
+    done = CliRunner().invoke(group, ["completion", "tcsh"])
+    assert (2, True) == (done.exit_code, "bash" in done.stderr)

@@ -11,7 +11,7 @@ from waiting import until
 from tidelog.datastore import Writer
 
 ROWS_PER_S = 100
-SECONDS = 4
+SECONDS = 2
 DELAY_S_MAX = 2.0
 
 

@@ -66,7 +66,7 @@ def test_a_daemon_tells_its_manager_how_it_is(tmp_path: Path) -> None:
         with SyncdProcess("start", "--root", tmp_path / "root", "--to", to, **environment) as daemon:
             assert ["READY=1"] == manager.message()
             assert 0 == run_syncd("status").returncode
-            beat = manager.message_with(f"STATUS=1 root, 1 run, {to} works")
+            beat = manager.message_with(f"STATUS=1 root, 1 run, 1 live, {to} works")
             assert "WATCHDOG=1" in beat
             os.kill(daemon.pid, signal.SIGSTOP)
             manager.forget()

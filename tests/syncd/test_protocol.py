@@ -273,10 +273,11 @@ def test_any_answer_is_some_problem(document: object) -> None:
 
 
 def test_what_is_retried_is_what_may_pass() -> None:
-    """Network, time, load and a body that was garbled on its way; everything else is parked."""
+    """Network, time, load and what was garbled on its way or by a crash; everything else is parked."""
     retried = {slug for slug, problem in PROBLEMS.items() if problem.is_retried}
     assert {
         "digest-mismatch",
+        "file-mismatch",
         "body-timeout",
         "too-many-requests",
         "internal",

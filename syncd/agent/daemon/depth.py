@@ -75,9 +75,12 @@ def _backlog(
     wanted: FileFilter,
     settings: AgentSettings,
 ) -> Backlog:
+    def is_parked(run: Run, path: str) -> bool:
+        return Task(run, LARGE_FILE, path) in target.parked
+
     return sum_up(
         files,
-        passes=wanted.passes,
-        is_parked=lambda run, path: Task(run, LARGE_FILE, path) in target.parked,
+        passes=None if wanted.is_open else wanted.passes,
+        is_parked=is_parked if target.parked else None,
         small_file_bytes_max=settings.small_file_bytes_max,
     )

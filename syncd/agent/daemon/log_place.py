@@ -18,7 +18,7 @@ def log_place(log_file: str | None, environ: Mapping[str, str], disk: Disk) -> d
     if is_journal(STDERR, environ, disk):
         unit, is_user = unit_in(_read(CGROUP, disk))
         return {"to": "journal", "unit": unit, "is_user": is_user}
-    return {"to": "stderr", "path": disk.real_path(f"/proc/self/fd/{STDERR}")}
+    return {"to": "stderr", "path": disk.real_path(f"/dev/fd/{STDERR}")}
 
 
 def unit_in(cgroup: str) -> tuple[str | None, bool]:

@@ -95,7 +95,8 @@ def see_folders(inventory: Inventory, lookout: Lookout, entries_max: int) -> lis
 
 def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | None) -> str:
     """Return what a service manager shows beside the daemon's name."""
-    facts = [counted(len(inventory.roots), "root"), counted(inventory.run_count, "run")]
+    live = len({run for run, _ in inventory.live})
+    facts = [counted(len(inventory.roots), "root"), counted(inventory.run_count, "run"), f"{live} live"]
     if closed is not None:
         facts.append(closed.reason)
     for agent in agents:

@@ -241,6 +241,7 @@ class Service:
         if command == "status":
             return await self.status()
         if command == "retry":
+            self._lookout.sweep_now()
             is_parked_too = bool(request.get("parked", True))
             tasks = sum(agent.retry(parked=is_parked_too) for agent in self._agents)
             return {"type": "retry", "tasks": tasks, **self._held()}

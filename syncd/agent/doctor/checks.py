@@ -21,6 +21,7 @@ from tidelog.syncd.agent.doctor.settings import look_at_settings
 from tidelog.syncd.agent.doctor.state_folder import look_at_state
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import FILE, Address, find_addresses
+from tidelog.syncd.agent.watch.roots import start_of
 from tidelog.syncd.errors import SyncdError
 
 
@@ -57,7 +58,7 @@ def checks_for(patient: Patient) -> list[Check]:
         Check("state", partial(look_at_state, patient.directory, bytes_max=state_bytes_max, disk=disk)),
         Check("room", partial(look_at_room, str(patient.directory), disk)),
         *(Check("root", partial(look_at_root, root, disk)) for root in patient.roots),
-        *(Check("room", partial(look_at_room, root, disk)) for root in patient.roots),
+        *(Check("room", partial(look_at_room, start_of(root), disk)) for root in patient.roots),
         Check("inotify", partial(look_at_inotify, needed_watches, disk)),
     ]
 

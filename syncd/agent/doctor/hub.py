@@ -19,6 +19,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import SettingsError
 from tidelog.syncd.agent.doctor.certificate import judge_certificate, judge_distrust
 from tidelog.syncd.agent.doctor.finding import Finding, Level, ok, problem, warning
+from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import Address, find_key
@@ -163,7 +164,7 @@ def _judge_key(
 ) -> Finding:
     """Show the key to the hub, and say what it answers."""
     try:
-        asyncio.run(_show_key(address, environ, disk, clock, settings))
+        key = asyncio.run(_show_key(address, environ, disk, clock, settings))
     except (CannotStartError, SettingsError) as error:
         return problem("key", str(error), "")
     except SetbackError as error:
@@ -171,7 +172,7 @@ def _judge_key(
             return problem("key", str(error), "a new key from `syncd key create`, then `syncd login`")
         remedy = "correct the address" + (", or the proxy" if is_behind_proxy else "")
         return problem("hub", str(error), remedy)
-    return ok("key", f"{address.url} takes it")
+    return judge_key(address.url, key, now=clock.now())
 
 
 async def _show_key(
@@ -180,10 +181,11 @@ async def _show_key(
     disk: Disk,
     clock: Clock,
     settings: AgentSettings,
-) -> None:
+) -> dict[str, Any] | None:
     key = find_key(address, environ, disk)
     target = HttpTarget(address.url, read_key=lambda: key, settings=settings, clock=clock)
     try:
         await target.check()
+        return await target.own_key()
     finally:
         await target.close()

@@ -75,8 +75,11 @@ class Unpacker:
         *,
         settings: AgentSettings,
         on_bytes: Callable[[int], None],
+        room: Callable[[], int] | None = None,
     ) -> None:
+        """`room()` tells how many bytes the target can still take, where that is known."""
         self.outcome = Unpacked()
+        self._room = room
         self._archive = archive
         self._target = target
         self._settings = settings
@@ -112,7 +115,11 @@ class Unpacker:
             if self.outcome.ending:
                 break
         for run in contents.runs:
-            held = await self._target.contents(self._run(run))
+            try:
+                held = await self._target.contents(self._run(run))
+            except SetbackError as error:
+                self._note(str(run), error)
+                held = None
             self._compare(run, held)
             if held is not None:
                 self.outcome.held[run] = held
@@ -233,6 +240,9 @@ class Unpacker:
 
     async def _take_large(self, run: PackedRun, file: FileEntry) -> None:
         held = min(await self._target.held_file(self._run(run), file), file.size)
+        # A few bytes of an archive can be a terabyte of zeros: it is refused before it fills the disk.
+        if self._room is not None and file.size - held > self._room():
+            raise park(f"it needs {file.size - held} bytes, and there is room for {self._room()}")
         await asyncio.to_thread(self._tar.skip, held)
         is_whole = False
         while not is_whole:

@@ -77,9 +77,11 @@ def write_pack(
     with (
         whole_file(path, disk=disk) as raw,
         zstd.ZstdFile(raw, "w", level=ZSTD_LEVEL) as squeezed,
-        tarfile.open(fileobj=squeezed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+        tarfile.open(fileobj=squeezed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         archive.addfile(_member(CONTENTS_NAME, len(table), contents.time), io.BytesIO(table))
+        # Of an archive that is cut in its first block, the table alone still says what lacks.
+        squeezed.flush(zstd.ZstdCompressor.FLUSH_BLOCK)
         for name, run, item, size in contents.members():
             place = os.path.join(sources[str(run)].path, _path_of(item))
             start = item.start if isinstance(item, PackedLog) else 0

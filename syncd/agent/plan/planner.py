@@ -108,6 +108,7 @@ class Planner:
         before = self._stages.get(task)
         if before is None or (before != stage and self._dequeue(task, before)):
             self._enqueue(task, stage)
+        self._stages[task] = stage
 
     def next(self, now: float) -> Task | None:
         """Hand out the next task, or None where nothing may be sent at this moment."""
@@ -150,7 +151,7 @@ class Planner:
         self._attempts.pop(task, None)
         self._setbacks.pop(task, None)
         stage = self._stages.pop(task)
-        if is_wanted:
+        if is_wanted and task not in self.parked:
             self._enqueue(task, stage)
         was_down, self.outage = self.outage is not None, None
         if was_down:
@@ -160,6 +161,9 @@ class Planner:
     def failed(self, task: Task, setback: Setback, now: float) -> None:
         """Note that a try failed: the task waits, or is parked."""
         del self._under_way[task]
+        if task in self.parked:
+            del self._stages[task]
+            return
         if setback.course is Course.PARK:
             self.park(task, setback.reason)
             return
@@ -184,12 +188,13 @@ class Planner:
         """Note that a try was cut off by us; the task stays wanted."""
         if task in self._under_way:
             del self._under_way[task]
-            self._enqueue(task, self._stages[task])
+            stage = self._stages.pop(task)
+            if task not in self.parked:
+                self._enqueue(task, stage)
 
     def park(self, task: Task, reason: str) -> None:
-        """Set a task aside until `unpark`, visibly."""
-        stage = self._stages.pop(task, None)
-        if stage is not None:
+        """Set a task aside until `unpark`, visibly; one that is under way when its try ends."""
+        if task not in self._under_way and (stage := self._stages.pop(task, None)) is not None:
             self._dequeue(task, stage)
         self._attempts.pop(task, None)
         self._setbacks.pop(task, None)

@@ -9,6 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from tidelog.datastore.text import on_one_line
 from tidelog.syncd.errors import (
     DIFFERENT_LOG,
     DISK_FULL,
@@ -20,6 +21,7 @@ from tidelog.syncd.errors import (
 )
 
 DOUBLINGS_MAX = 30
+LOCATION_CHARS_MAX = 100
 NOT_A_HUB_REMEDY = "log in to the network where it asks for that, or correct the address"
 
 
@@ -70,18 +72,39 @@ def not_a_hub(status: int) -> str:
     return f"something that is not a tidelog hub answered with status {status}"
 
 
-def judge_problem(problem: ProblemError, *, retry_after: str | None = None, now: float = 0.0) -> Setback:
+def stranger(status: int, location: str | None) -> str:
+    """Say who it is that answered without being a hub, as far as its status tells, and what to do."""
+    if status in (502, 504):
+        return f"a proxy answered with status {status}: the hub behind it is away; start the hub"
+    if status == 407:
+        return f"{not_a_hub(status)}: a proxy wants a name and a password; put them into HTTPS_PROXY"
+    if status == 511 or (status // 100 == 3 and location):
+        # It is shown to a person, and comes from who knows where.
+        place = repr(location[:LOCATION_CHARS_MAX]) if location else "its login page"
+        return f"{not_a_hub(status)} and sends to {place}; {NOT_A_HUB_REMEDY}"
+    return f"{not_a_hub(status)}; {NOT_A_HUB_REMEDY}"
+
+
+def judge_problem(
+    problem: ProblemError,
+    *,
+    retry_after: str | None = None,
+    location: str | None = None,
+    now: float = 0.0,
+) -> Setback:
     """Return what follows from an answer that was no success.
 
-    `retry_after` is the header as it came; `now` (seconds since the epoch) reads a date in it.
+    `retry_after` and `location` are headers as they came; `now` (seconds since the epoch) reads a date.
     """
     kind = problem.problem
     if kind.slug not in PROBLEMS:
         # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
-        reason = f"{not_a_hub(kind.status)}; {NOT_A_HUB_REMEDY}"
+        reason = stranger(kind.status, location)
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))
     # An answer to HEAD has no body and thus no detail: the title stands in for it.
-    reason = kind.title if problem.detail == kind.title else f"{kind.title}: {problem.detail}"
+    reason = (
+        kind.title if problem.detail == kind.title else f"{kind.title}: {on_one_line(problem.detail)}"
+    )
     wait_s = parse_retry_after(retry_after, now)
     if kind == UNAUTHORIZED:
         remedy = "" if "syncd login" in reason else "; run `syncd login`"
@@ -126,11 +149,12 @@ def wait_s(
 
     Full jitter: anything from nothing to a bound that doubles (Brooker, "Exponential Backoff And
     Jitter", 2015); `chance` is from [0, 1). A `Retry-After` is waited out, and the jitter comes on top,
-    so that not everyone returns at once.
+    so that not everyone returns at once, and a hub that is full for weeks is not sent a body every two
+    seconds because its `Retry-After` says two.
     """
     bound = min(max_s, first_s * float(1 << min(attempt - 1, DOUBLINGS_MAX)))
     if setback.course is Course.REFUSED:
         bound = max_s
     if setback.retry_after_s is None:
         return chance * bound
-    return min(setback.retry_after_s, retry_after_max_s) + chance * min(bound, first_s)
+    return min(setback.retry_after_s, retry_after_max_s) + chance * bound

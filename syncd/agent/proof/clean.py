@@ -14,16 +14,19 @@ from typing import Any, NamedTuple
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
+from tidelog.datastore.layout import LATEST
 from tidelog.datastore.reader import Reader
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.departure import delete, put_back, set_aside
 from tidelog.syncd.agent.proof.doubt import Seen, Sight, doubts_of, has_changed, reason_to_keep
 from tidelog.syncd.agent.proof.receipt import time_text
 from tidelog.syncd.agent.proof.receipts import ReceiptWitness
-from tidelog.syncd.agent.proof.verify import Verdict, verify_run
+from tidelog.syncd.agent.proof.verify import verify_run
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE
-from tidelog.syncd.agent.target.root_target import RootTarget, root_id_of
+from tidelog.syncd.agent.target.root_lock import root_id_of
+from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.errors import SyncdError
 
@@ -63,6 +66,10 @@ class Finding:
     def is_due(self) -> bool:
         """Tell whether it may be deleted."""
         return not self.kept and not self.doubts
+
+    def forget(self) -> None:
+        """Let go of what only a deletion needs: the run's names and its whole ledger."""
+        self.sight, self.verdict = {}, None
 
     @property
     def word(self) -> str:
@@ -140,6 +147,7 @@ class Cleaner:
         self._write_down(finding, "deleting")
         await self._take_away(finding)
         finding.is_deleted = True
+        self._forget_latest(run)
         self._write_down(finding, "deleted")
 
     # -- the proof -------------------------------------------------------------------------------
@@ -199,22 +207,36 @@ class Cleaner:
         run, disk = finding.run, self._disk
         aside = await asyncio.to_thread(set_aside, run.path, disk)
         try:
-            changed = has_changed(finding.sight, await asyncio.to_thread(self._look, aside))
-            if changed is not None:
-                raise ChangedError(f"{changed} changed after it was proven")
+            self._refuse_changed(finding, await asyncio.to_thread(self._look, aside))
             await self._ask_once_more(finding)
         except BaseException:
             put_back(aside, run.path, disk)
             raise
         await asyncio.to_thread(delete, aside, disk)
 
+    def _refuse_changed(self, finding: Finding, now: Sight) -> None:
+        changed = has_changed(finding.sight, now)
+        if changed is not None:
+            raise ChangedError(f"{changed} changed after it was proven")
+
     async def _ask_once_more(self, finding: Finding) -> None:
         """Raise ChangedError where the target lost the run as soon as it was set aside here."""
         held = finding.verdict.held if finding.verdict is not None else None
-        if isinstance(self._witness, ReceiptWitness) or held is None or not held.logs:
+        witness, run = self._witness, finding.run
+        if isinstance(witness, ReceiptWitness) or held is None or not held.logs:
             return
-        if await self._witness.held_log(finding.run, held.logs[0].name) is None:
-            raise ChangedError(f"{self._witness.name} holds no other copy: it lies on this very folder")
+        if isinstance(witness, RootTarget):
+            is_there = witness.has_run(run)
+        else:
+            is_there = await witness.held_log(run, held.logs[0].name) is not None
+        if not is_there:
+            raise ChangedError(f"{witness.name} holds no other copy: it lies on this very folder")
+
+    def _forget_latest(self, run: Run) -> None:
+        """Remove the root's link to its latest run where it led to the one that is gone."""
+        link = os.path.join(os.path.dirname(os.path.dirname(run.path)), LATEST)
+        if self._disk.is_link(link) and self._disk.real_path(link) == self._disk.real_path(run.path):
+            self._disk.remove(link)
 
     def _look(self, path: str) -> Sight:
         """Return everything below a run directory, following nothing."""

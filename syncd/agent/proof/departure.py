@@ -49,12 +49,14 @@ def delete(aside: str, disk: Disk) -> None:
     disk.sync_directory(os.path.dirname(doomed))
 
 
-def sweep(folder: str, disk: Disk) -> Swept:
-    """Finish in one folder what earlier commands began. Raises OSError."""
+def sweep(folder: str, disk: Disk, *, run: str | None = None) -> Swept:
+    """Finish in one folder what earlier commands began, of all runs or of one. Raises OSError."""
     swept = Swept([], [], [])
     for entry in disk.list(folder):
         match = _ASIDE.fullmatch(entry.name)
         if match is None or not entry.is_directory or not _is_name(match["name"]):
+            continue
+        if run not in (None, match["name"]):
             continue
         path = os.path.join(folder, entry.name)
         if match["state"] == DELETED:

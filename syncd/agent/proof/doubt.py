@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tidelog.datastore.layout import RUN_JSON, SALVAGE_JSON, SUMMARY_JSON
 from tidelog.datastore.scan import Damage
 from tidelog.datastore.text import duration_text
-from tidelog.syncd.agent.proof.verify import Verdict
+from tidelog.syncd.agent.proof.compare import Verdict
 
 DERIVED = frozenset([RUN_JSON, SUMMARY_JSON, SALVAGE_JSON])
 ENDED = frozenset(["finished", "failed"])

@@ -10,7 +10,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, Address, find_key
 
 if TYPE_CHECKING:
-    from tidelog.syncd.agent.target.root_target import Begun
+    from tidelog.syncd.agent.target.root_lock import Begun
 
 
 def open_target(

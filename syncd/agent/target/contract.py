@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.agent.target.held import FileContents, LogContents, RunContents
+from tidelog.syncd.agent.target.sealed import Sealed
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
@@ -15,12 +16,16 @@ __all__ = ["FileContents", "HeldLog", "LogContents", "Piece", "RunContents", "Ta
 
 
 class Piece(NamedTuple):
-    """Bytes of a log to append: whole chunks from `offset` on, damaged places declared."""
+    """Bytes of a log to append: whole chunks from `offset` on, damaged places declared.
+
+    `sealed` is what `Target.prepare` made of the bytes.
+    """
 
     log_id: bytes
     offset: int
     data: bytes
     damage: Sequence[tuple[int, int]] = ()
+    sealed: Sealed | None = None
 
 
 class Target(Protocol):
@@ -31,6 +36,9 @@ class Target(Protocol):
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name, None where nothing of it is."""
+
+    async def prepare(self, piece: Piece) -> Piece:
+        """Do for an append what costs the processor, ahead of it, while something else travels."""
 
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""

@@ -27,11 +27,11 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.target.plain_words import why_unreachable
+from tidelog.syncd.agent.target.sealed import Sealed, seal
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import (
     FileEntry,
     SmallFile,
-    compress,
     encode_batch,
     encode_missing,
 )
@@ -49,12 +49,12 @@ from tidelog.syncd.protocol import (
     BEARER,
     CHECKSUM,
     CONTENT_DIGEST,
-    CONTENT_ENCODING,
     DAMAGE,
     JSON,
     LOG_ID,
     MSGPACK,
     OCTETS,
+    OWN_KEY_PATH,
     PROBLEM,
     REPR_DIGEST,
     RETRY_AFTER,
@@ -62,7 +62,6 @@ from tidelog.syncd.protocol import (
     UPLOAD_COMPLETE,
     UPLOAD_LENGTH,
     UPLOAD_OFFSET,
-    ZSTD,
     batch_path,
     decode_digest,
     decode_integer,
@@ -78,8 +77,6 @@ from tidelog.syncd.protocol import (
     run_path,
 )
 
-COMPRESSED_BYTES_MIN: Final = 1024
-WORTH_RATIO: Final = 0.9
 LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
 
 
@@ -128,18 +125,23 @@ class HttpTarget:
         except ProtocolError as error:
             raise _not_a_hub(answer.status, str(error)) from error
 
+    async def prepare(self, piece: Piece) -> Piece:
+        """Squeeze the bytes for a hub that is far, and compute their digest."""
+        return piece._replace(sealed=await self._seal(piece.data))
+
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
+        sealed = piece.sealed or await self._seal(piece.data)
         headers = {
+            **sealed.headers,
             UPLOAD_OFFSET: str(piece.offset),
             LOG_ID: piece.log_id.hex(),
             "Content-Type": OCTETS,
         }
         if piece.damage:
             headers[DAMAGE] = encode_damage(piece.damage)
-        body = await self._squeeze(piece.data, headers)
         address = log_path(run.project, run.name, log)
-        answer = await self._call("PATCH", address, body=body, headers=headers)
+        answer = await self._call("PATCH", address, body=sealed.body, headers=headers)
         return _integer(answer.headers, UPLOAD_OFFSET)
 
     # -- files -----------------------------------------------------------------------------------
@@ -218,6 +220,11 @@ class HttpTarget:
         """Return where the hub answers and takes the key; else raise SetbackError."""
         _document(await self._call("GET", RUNS_PATH))
 
+    async def own_key(self) -> dict[str, Any] | None:
+        """Return what the hub says of our key, None where it is too old to tell."""
+        answer = await self._ask("GET", OWN_KEY_PATH)
+        return None if answer is None else _document(answer)
+
     async def close(self) -> None:
         """Close all connections."""
         await self._connections.close()
@@ -231,14 +238,8 @@ class HttpTarget:
             raise _not_a_hub(answer.status, f"{address} answered without {member!r}")
         return set(paths)
 
-    async def _squeeze(self, data: bytes, headers: dict[str, str]) -> bytes:
-        if not self._is_far or len(data) < COMPRESSED_BYTES_MIN:
-            return data
-        squeezed = await asyncio.to_thread(compress, data)
-        if len(squeezed) > WORTH_RATIO * len(data):
-            return data
-        headers[CONTENT_ENCODING] = ZSTD
-        return squeezed
+    async def _seal(self, data: bytes) -> Sealed:
+        return await asyncio.to_thread(seal, data, is_squeezed=self._is_far)
 
     async def _ask(self, method: str, address: str) -> Answer | None:
         """Call, with None for what is not held."""
@@ -279,7 +280,7 @@ class HttpTarget:
                 raise refused(str(error)) from error
         # A proxy on the way must not squeeze the answer: nothing here would unpack it.
         sent = {**(headers or {}), AUTHORIZATION: BEARER + self._key, "Accept-Encoding": "identity"}
-        if body is not None:
+        if body is not None and CONTENT_DIGEST not in sent:
             # Of an empty body too: a large file may lack nothing but its last word.
             sent[CONTENT_DIGEST] = await asyncio.to_thread(digest_header, body)
         sent[CHECKSUM] = request_checksum(method, address, sent)
@@ -288,7 +289,10 @@ class HttpTarget:
             async with asyncio.timeout(deadline_s):
                 answer = await self._connections.exchange(method, self.name + address, body, sent)
         except TimeoutError as error:
-            raise outage(f"{self.name} did not answer within {deadline_s:.0f} s") from error
+            raise outage(
+                f"{self.name} did not answer within {deadline_s:g} s; look whether it or the network is "
+                "overloaded"
+            ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise outage(
                 f"{self.name} cannot be reached: {why_unreachable(error, self._host)}"
@@ -296,9 +300,6 @@ class HttpTarget:
         self._check(answer)
         if answer.status // 100 == 2:
             return answer
-        if answer.status == 401 and method == "HEAD":
-            # An answer to HEAD has no words: whether the key has expired or is unknown, this one says.
-            await self.check()
         raise self._refusal(method, answer)
 
     def _check(self, answer: Answer) -> None:
@@ -315,7 +316,12 @@ class HttpTarget:
         if answer.status == 401:
             self._key = ""
         return SetbackError(
-            judge_problem(problem, retry_after=answer.headers.get(RETRY_AFTER), now=self._clock.now())
+            judge_problem(
+                problem,
+                retry_after=answer.headers.get(RETRY_AFTER),
+                location=answer.headers.get("Location"),
+                now=self._clock.now(),
+            )
         )
 
 

@@ -45,6 +45,10 @@ class PatientTarget:
         """Return how far a log is held under this name."""
         return await self._insist(lambda: self._target.held_log(run, log))
 
+    async def prepare(self, piece: Piece) -> Piece:
+        """Do ahead of an append what costs the processor."""
+        return await self._target.prepare(piece)
+
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
         return await self._insist(lambda: self._target.append(run, log, piece))

@@ -14,6 +14,8 @@ _REMEDIES: Final = {
     errno.ETIMEDOUT: "start that machine, mend the network, or correct the address",
 }
 
+_ASK_PROXY: Final = "ask who runs it, or name the hub in NO_PROXY"
+
 # OpenSSL's numbers, `man openssl-verification-options`: Python has no names for them.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _UNTRUSTED: Final = (18, 19, 20, 21)
@@ -29,6 +31,14 @@ def why_unreachable(error: Exception, host: str) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         said = error.os_error.strerror or "the name is not known"
         return f"{said}; mend the network of this machine, or correct the name {host}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        said = os.strerror(error.os_error.errno or 0)
+        proxy = f"the proxy {error.host}:{error.port} of HTTP_PROXY or HTTPS_PROXY"
+        return f"{proxy}: {said}; start it, or unset the variable"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy of HTTPS_PROXY answered with status {error.status}; {_ASK_PROXY}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection ended without an answer; see whether the hub runs, or what its log says"
     if isinstance(error, aiohttp.ServerTimeoutError):
         return f"no connection in time; {_REMEDIES[errno.ETIMEDOUT]}"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -1,32 +1,31 @@
 """The target `file://`: another root, on this machine or on what is mounted here.
 
-The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart. That
-file also names the root, so that it is known again wherever it is mounted.
+The rules are the hub's own (`tidelog.datastore.replica`); a lock file keeps two agents apart.
 """
 
 import asyncio
 import errno
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.errors import DatastoreError, DifferentLogError, OffsetMismatchError
-from tidelog.datastore.replica import Replica
+from tidelog.datastore.errors import (
+    DatastoreError,
+    DifferentLogError,
+    FileMismatchError,
+    OffsetMismatchError,
+)
+from tidelog.datastore.replica import Replica, RunListing
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
+from tidelog.syncd.agent.target.root_lock import Begun, RootLock, root_id_of
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
 from tidelog.syncd.errors import CannotStartError
 
-LOCK_NAME = ".tidelog.lock"
-ROOT_ID_BYTES = 16
-
-_ROOT_ID = re.compile(rb"[0-9a-f]{32}")
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _PARKED = {
     errno.ENAMETOOLONG: "its file system takes no name that long",
     errno.EILSEQ: "its file system cannot write this name",
@@ -34,28 +33,6 @@ _PARKED = {
 }
 
 Answer = TypeVar("Answer")
-
-
-class Begun(Protocol):
-    """Remembers, over restarts, which targets were seen to be there."""
-
-    def is_begun(self, target: str) -> bool:
-        """Tell whether `begin` was called for a target."""
-
-    def begin(self, target: str) -> None:
-        """Remember that a target was seen to be there."""
-
-
-def is_filled(root: str, disk: Disk) -> bool:
-    """Tell whether a root was filled by an agent, as a stick is, and not by those who train."""
-    return disk.is_file(os.path.join(root, LOCK_NAME))
-
-
-def root_id_of(root: str, disk: Disk) -> str:
-    """Return what names a root that was filled by an agent, "" where nothing does."""
-    lock = os.path.join(root, LOCK_NAME)
-    start = disk.read_start(lock, 2 * ROOT_ID_BYTES) if disk.is_file(lock) else b""
-    return start.decode() if _ROOT_ID.fullmatch(start) else ""
 
 
 def refuse_nested(target: str, sources: Iterable[str], *, disk: Disk) -> None:
@@ -80,13 +57,11 @@ class RootTarget:
 
     def __init__(self, name: str, path: str, *, disk: Disk, begun: Begun | None = None) -> None:
         self.name = name
-        self._path = path
+        self.path = path
         self._disk = disk
-        self._begun = begun
-        self._is_begun = begun is not None and begun.is_begun(name)
-        self._is_met = False
         self._replica = Replica(path, disk=disk, is_shared=True)
         self._names = NameGuard(path, disk=disk)
+        self._lock = RootLock(path, name, disk=disk, begun=begun, on_meet=self._names.learn)
 
     def __repr__(self) -> str:
         return f"<RootTarget {self.name}>"
@@ -94,19 +69,27 @@ class RootTarget:
     @property
     def root_id(self) -> str:
         """What names the root, "" while nothing was uploaded to it."""
-        return root_id_of(self._path, self._disk)
+        return root_id_of(self.path, self._disk)
+
+    def has_run(self, run: Run) -> bool:
+        """Tell whether there is a folder for a run; nothing of it is read."""
+        return self._disk.is_directory(os.path.join(self.path, run.project, run.name))
 
     async def held_log(self, run: Run, log: str) -> HeldLog | None:
         """Return how far a log is held under this name."""
 
         def held() -> HeldLog | None:
-            if not self._is_begun and not self._disk.is_directory(self._path):
+            if not self._lock.is_begun and not self._disk.is_directory(self.path):
                 return None
             # A rest that our own failed append left is cut here, so no one else may be appending.
             with self._locked(run):
                 return self._replica.logs.held(run.project, run.name, log)
 
         return await self._do(held)
+
+    async def prepare(self, piece: Piece) -> Piece:
+        """Return the piece: on one machine there is nothing to do ahead."""
+        return piece
 
     async def append(self, run: Run, log: str, piece: Piece) -> int:
         """Append to a log; return how far it is held then."""
@@ -168,7 +151,14 @@ class RootTarget:
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run."""
-        listing = await self._do(lambda: self._replica.listing(run.project, run.name))
+
+        def look() -> RunListing | None:
+            # A disk that does not answer holds nothing, too, as far as a look into its folders tells.
+            if not self._disk.is_directory(self.path):
+                self._lock.refuse_away()
+            return self._replica.listing(run.project, run.name)
+
+        listing = await self._do(look)
         if listing is None:
             return None
         return RunContents(
@@ -187,13 +177,16 @@ class RootTarget:
             return await asyncio.to_thread(work)
         except (OffsetMismatchError, DifferentLogError) as error:
             raise SetbackError(Setback(Course.ASK, str(error))) from error
+        except FileMismatchError as error:
+            # A crash garbled the parts; they are gone now, and the file is sent again from 0.
+            raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except DatastoreError as error:
             raise park(str(error)) from error
         except OSError as error:
             raise SetbackError(self._setback(error)) from error
 
     def _setback(self, error: OSError) -> Setback:
-        reason = f"{self._path}: {error.strerror or error}"
+        reason = f"{self.path}: {error.strerror or error}"
         known = _PARKED.get(error.errno or 0)
         return (
             Setback(Course.OUTAGE, reason)
@@ -203,48 +196,14 @@ class RootTarget:
 
     @contextmanager
     def _locked(self, run: Run) -> Iterator[None]:
-        """Keep other agents out; of the folders above the root none is made: it may not be mounted."""
-        parent = os.path.dirname(self._path)
-        if not self._disk.is_directory(parent):
-            raise FileNotFoundError(errno.ENOENT, f"the folder {parent} is not there")
-        lock = os.path.join(self._path, LOCK_NAME)
-        if self._is_begun and not self._disk.is_file(lock):
-            # What was uploaded is not here. The folder below a mount would take new runs, and hide them.
-            reason = f"what was uploaded is gone; mount its disk, or begin anew with `touch {lock}`"
-            raise FileNotFoundError(errno.ENOENT, reason)
-        self._disk.make_directory(self._path)
-        self._refuse_own(run)
-        fd = self._disk.open_update(lock)
-        try:
-            self._lock(fd)
-            if not self._is_met:
-                self._meet(lock, fd)
+        """Keep other agents out while something is done with a run."""
+        with self._lock.held():
+            self._refuse_own(run)
             yield
-        finally:
-            self._disk.close(fd)
-
-    def _meet(self, lock: str, fd: int) -> None:
-        """Name the root where nobody did, and remember that it was there."""
-        if self._disk.size(fd) == 0:
-            self._disk.pwrite(fd, os.urandom(ROOT_ID_BYTES).hex().encode(), 0)
-            self._disk.fdatasync(fd)
-        self._names.learn(lock)
-        if not self._is_begun and self._begun is not None:
-            self._begun.begin(self.name)
-        self._is_begun = self._is_met = True
-
-    def _lock(self, fd: int) -> None:
-        try:
-            self._disk.lock(fd)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            reason = "its file system has no locks, which keep two agents apart; carry an archive there "
-            raise OSError(error.errno, f"{error.strerror}: {reason}(`syncd pack`)") from error
 
     def _refuse_own(self, run: Run) -> None:
         """Raise SetbackError where the run to be uploaded is the root's own, under whatever path."""
-        place = os.path.join(self._path, run.project, run.name)
+        place = os.path.join(self.path, run.project, run.name)
         try:
             here, there = self._disk.stat(run.path), self._disk.stat(place)
         except OSError:

@@ -15,9 +15,9 @@ class Amount:
     bytes: int = 0
 
     def add(self, size_bytes: int) -> None:
-        """Count one more."""
+        """Count one more; a size that is none adds nothing."""
         self.count += 1
-        self.bytes += size_bytes
+        self.bytes += max(0, size_bytes)
 
     def scaled(self, factor: float) -> "Amount":
         """Return an estimate for a whole of which this is a part."""
@@ -42,20 +42,22 @@ class Backlog:
 def sum_up(
     files: Iterable[tuple[Run, FileEntry]],
     *,
-    passes: Callable[[str], bool],
-    is_parked: Callable[[Run, str], bool],
+    passes: Callable[[str], bool] | None = None,
+    is_parked: Callable[[Run, str], bool] | None = None,
     small_file_bytes_max: int,
 ) -> Backlog:
-    """Return what the files of one target's queue come to; what is parked waits for no turn."""
+    """Return what the files of one target's queue come to; what is parked waits for no turn.
+
+    Without `passes` no file is held back, without `is_parked` none is parked: there may be many files.
+    """
     backlog = Backlog()
     for run, entry in files:
-        size = max(0, entry.size)
-        if is_parked(run, entry.path):
+        if is_parked is not None and is_parked(run, entry.path):
             continue
-        if not passes(entry.path):
-            backlog.held_back.add(size)
-        elif size > small_file_bytes_max:
-            backlog.large.add(size)
+        if passes is not None and not passes(entry.path):
+            backlog.held_back.add(entry.size)
+        elif entry.size > small_file_bytes_max:
+            backlog.large.add(entry.size)
         else:
-            backlog.small.add(size)
+            backlog.small.add(entry.size)
     return backlog

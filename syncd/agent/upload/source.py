@@ -13,10 +13,20 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotALogError
 from tidelog.datastore.format import FILE_HEADER_BYTES, log_tag
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, TornTail, identify
+from tidelog.syncd.agent.plan.retry import park
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.task import Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.ranges import LogRange, next_range
+
+
+def refuse_what_was_cut(name: str, acknowledged: int, size: int) -> None:
+    """Raise SetbackError where fewer bytes are here than the target has: its copy is the better one."""
+    if size < acknowledged:
+        raise park(
+            f"{acknowledged} bytes of {name} were uploaded, here there are fewer, {size}: the log was "
+            "cut after that; the target keeps what it has"
+        )
 
 
 class LogSource:
@@ -61,7 +71,8 @@ class LogSource:
         return log_id != self.log_id and self._is_header_damaged and log_tag(log_id) == self._tag
 
     def next_range(self, cursor: Cursor) -> LogRange:
-        """Return what follows a cursor and may travel."""
+        """Return what follows a cursor and may travel. Raises SetbackError for a log that was cut."""
+        refuse_what_was_cut(self.task.name, cursor.offset, self.size())
         with self._reading() as read_at:
             found = next_range(
                 read_at,

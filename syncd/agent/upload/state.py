@@ -59,6 +59,9 @@ class State(Protocol):
     def file(self, target: str, run: Run, path: str) -> FileEntry | None:
         """Return one of them, None where it is not to send."""
 
+    def queue(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Queue files to send, each in place of what was queued for its path."""
+
     def delivered(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
         """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
 
@@ -119,9 +122,14 @@ class _Book:
         """Move a log's cursor and queue the files that its records name, both or neither."""
         with self._tables(write=True) as tables:
             tables[_CURSORS].put(_task_key(target, task), msgpack.packb(cursor))
-            for entry in entries:
-                value = msgpack.packb([target, task.run, entry], unicode_errors="surrogateescape")
-                tables[_FILES].put(_file_key(target, task.run, entry.path), value)
+            _queue(tables[_FILES], target, task.run, entries)
+
+    def queue(self, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+        """Queue files to send, each in place of what was queued for its path."""
+        entries = list(entries)
+        if entries:
+            with self._tables(write=True) as tables:
+                _queue(tables[_FILES], target, run, entries)
 
     def files(
         self,
@@ -403,6 +411,12 @@ def _task_key(target: str, task: Task) -> bytes:
 
 def _file_key(target: str, run: Run, path: str) -> bytes:
     return _key(target, run.path) + _key(path)
+
+
+def _queue(files: Table, target: str, run: Run, entries: Iterable[FileEntry]) -> None:
+    for entry in entries:
+        value = msgpack.packb([target, run, entry], unicode_errors="surrogateescape")
+        files.put(_file_key(target, run, entry.path), value)
 
 
 def _unpack(value: bytes) -> Any:

@@ -9,6 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError, NotALogError
@@ -23,7 +24,7 @@ from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.ledger import fault_of
 from tidelog.syncd.agent.upload.ranges import LogRange
-from tidelog.syncd.agent.upload.source import LogSource
+from tidelog.syncd.agent.upload.source import LogSource, refuse_what_was_cut
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
@@ -55,6 +56,18 @@ class Done:
     twin: str = ""
 
 
+class Ahead(NamedTuple):
+    """A range that was found behind a cursor while the one before it travelled, ready to travel.
+
+    `size` is that of the log before it was looked at.
+    """
+
+    cursor: Cursor
+    found: LogRange
+    piece: Piece
+    size: int
+
+
 def file_task(run: Run, path: str) -> Task:
     """Return the task that stands for one file."""
     return Task(run, LARGE_FILE, path)
@@ -78,7 +91,7 @@ class Uploader:
         self._settings = settings
         self._is_set_aside = is_set_aside
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
-        self._ahead: dict[Task, tuple[Cursor, LogRange]] = {}
+        self._ahead: dict[Task, Ahead] = {}
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
         self._doubted: set[Task] = set()
         self._lost: set[Task] = set()
@@ -129,9 +142,8 @@ class Uploader:
                 return self._pass_over_beginning(task)
             self._remember(task, source)
         cursor = self._cursor(task, source)
-        found = self._take_ahead(task, cursor)
-        if found is None:
-            found = await asyncio.to_thread(source.next_range, cursor)
+        ahead = self._take_ahead(task, source, cursor)
+        found = ahead.found if ahead else await asyncio.to_thread(source.next_range, cursor)
         if source.held is None:
             if found.after == cursor and 0 < cursor.offset <= source.size():
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
@@ -144,9 +156,10 @@ class Uploader:
         held = source.held or 0
         start = max(found.start, held)
         if found.end > start:
+            prepared = ahead.piece if ahead and found is ahead.found else None
             # While the target checks these bytes, this machine looks at the next ones.
             held, _ = await asyncio.gather(
-                self._append(source, found, start), self._look_ahead(task, source, found)
+                self._append(source, found, start, prepared), self._look_ahead(task, source, found)
             )
             # Behind these bytes another agent may have put some that nobody compared with ours.
             source.held = held if held <= found.end else None
@@ -171,7 +184,7 @@ class Uploader:
     async def _ask_again(self, task: Task) -> Done:
         """Ask with an append of nothing whether what was acknowledged is held; else start over."""
         cursor = self._state.cursor(self._target.name, task)
-        if cursor is None:
+        if cursor is None or not cursor.offset:
             self._doubted.discard(task)
             return Done(has_more=True)
         nothing = Piece(bytes.fromhex(cursor.log_id), cursor.offset, b"")
@@ -193,6 +206,9 @@ class Uploader:
         size = self._disk.stat(os.path.join(task.run.path, task.name)).st_size
         if size >= FILE_HEADER_BYTES:
             raise park(f"{task.name} is not a log: it neither starts like one nor holds a chunk")
+        cursor = self._state.cursor(self._target.name, task)
+        if cursor is not None:
+            refuse_what_was_cut(task.name, cursor.offset, size)
         return Done(tail=TornTail(task.name, 0, size) if size else None)
 
     def _cursor(self, task: Task, source: LogSource) -> Cursor:
@@ -225,10 +241,14 @@ class Uploader:
         else:
             ours = await asyncio.to_thread(source.sha256_up_to, held.offset)
             if ours is None:
-                raise park(
-                    f"the target holds {held.offset} bytes of {name}, here there are fewer: "
-                    "the log was cut after it was uploaded"
-                )
+                if cursor.offset > source.size():
+                    raise park(
+                        f"the target holds {held.offset} bytes of {name}, here there are fewer: "
+                        "the log was cut after it was uploaded"
+                    )
+                # Another agent is ahead, as on NFS, or on a clone: the target compares what is sent.
+                source.held = cursor.offset
+                return cursor
             if ours != held.sha256:
                 raise park(
                     f"the first {held.offset} bytes of {name} at the target are not those here: "
@@ -240,14 +260,18 @@ class Uploader:
             return cursor._replace(offset=0, seq=0, is_final=False)
         return cursor
 
-    async def _append(self, source: LogSource, found: LogRange, start: int) -> int:
+    async def _append(
+        self, source: LogSource, found: LogRange, start: int, prepared: Piece | None
+    ) -> int:
         size = found.end - start
         if size > self._settings.append_bytes_max:
             raise park(
                 f"a damaged stretch of {source.task.name} makes a range of {size} bytes; the limit is "
                 f"{self._settings.append_bytes_max}"
             )
-        piece = Piece(source.log_id, start, found.data_from(start), found.damage_from(start))
+        piece = prepared
+        if piece is None or piece.offset != start:
+            piece = _piece(source, found, start)
         name = found.after.twin or source.task.name
         return await self._target.append(source.task.run, name, piece)
 
@@ -255,15 +279,19 @@ class Uploader:
         """Find the range behind `found`, unless as many are kept as uploads may run at a time."""
         if found.is_last or len(self._ahead) >= self._settings.tasks_max:
             return
+        size = source.size()
         ahead = await asyncio.to_thread(source.next_range, found.after)
-        # The last range may have grown by the time that it is sent.
-        if not ahead.is_last:
-            self._ahead[task] = (found.after, ahead)
+        piece = await self._target.prepare(_piece(source, ahead, ahead.start))
+        self._ahead[task] = Ahead(found.after, ahead, piece, size)
 
-    def _take_ahead(self, task: Task, cursor: Cursor) -> LogRange | None:
+    def _take_ahead(self, task: Task, source: LogSource, cursor: Cursor) -> Ahead | None:
         """Return what was found behind this cursor, None where nobody looked there."""
-        behind, ahead = self._ahead.pop(task, (None, None))
-        return ahead if behind == cursor else None
+        ahead = self._ahead.pop(task, None)
+        if ahead is None or ahead.cursor != cursor:
+            return None
+        # The last range may have grown meanwhile.
+        has_grown = ahead.found.is_last and source.size() != ahead.size
+        return None if has_grown else ahead
 
     def _remember(self, task: Task, source: LogSource) -> None:
         self._sources[task] = source
@@ -302,14 +330,16 @@ class Uploader:
             data, fault = await asyncio.to_thread(self._read_file, run, entry)
             if fault is None:
                 files.append(SmallFile(entry.path, entry.sha256, data))
-            elif await asyncio.to_thread(self._is_superseded, run, entry):
+            elif (newer := await asyncio.to_thread(self._newer, run, entry)) is not None:
                 done.delivered = [*done.delivered, entry]
+                done.entries = [*done.entries, newer]
             else:
                 done.parked[file_task(run, entry.path)] = fault
         if files:
             stored = await self._put_batch(run, files, done.parked)
             done.delivered = [*done.delivered, *(e for e in batch if e.path in stored)]
             done.bytes_sent = sum(len(file.data) for file in files if file.path in stored)
+        self._state.queue(self._target.name, run, done.entries)
         self._state.delivered(self._target.name, run, done.delivered)
         if not done.delivered and not done.parked:
             raise SetbackError(Setback(Course.AGAIN, f"the target stored no file of {run}"))
@@ -365,9 +395,13 @@ class Uploader:
                 return self._deliver(task, entry, 0)
             fault = await asyncio.to_thread(self._check_large, run, entry)
             if fault is not None:
-                if await asyncio.to_thread(self._is_superseded, run, entry):
-                    return self._deliver(task, entry, 0)
-                raise park(fault)
+                newer = await asyncio.to_thread(self._newer, run, entry)
+                if newer is None:
+                    raise park(fault)
+                self._state.queue(self._target.name, run, [newer])
+                done = self._deliver(task, entry, 0)
+                done.entries = [newer]
+                return done
             known = (entry, await self._target.held_file(run, entry))
         offset = min(known[1], entry.size)
         data = await asyncio.to_thread(self._read_piece, run, entry, offset)
@@ -389,12 +423,14 @@ class Uploader:
         has_more = self._state.file(self._target.name, task.run, task.name) is not None
         return Done(has_more=has_more, offset=entry.size, bytes_sent=bytes_sent, delivered=[entry])
 
-    def _is_superseded(self, run: Run, entry: FileEntry) -> bool:
-        """Tell whether another log of the run names a later version of the file.
+    def _newer(self, run: Run, entry: FileEntry) -> FileEntry | None:
+        """Return the later version of a file that another log of the run names, None where none does.
 
-        Logs are read in any order, so an old entry may be met last; its bytes are gone for good reason.
+        Logs are read in any order, so an old entry may be met last; its bytes are gone for good reason,
+        and it has taken the later one's place in the queue.
         """
-        return ledger_at_home(run, self._disk).get(entry.path, entry) != entry
+        newer = ledger_at_home(run, self._disk).get(entry.path, entry)
+        return None if newer == entry else newer
 
     def _check_large(self, run: Run, entry: FileEntry) -> str | None:
         try:
@@ -410,6 +446,10 @@ class Uploader:
             return self._disk.read_at(fd, offset, size)
         finally:
             self._disk.close(fd)
+
+
+def _piece(source: LogSource, found: LogRange, start: int) -> Piece:
+    return Piece(source.log_id, start, found.data_from(start), found.damage_from(start))
 
 
 def _twin_name(name: str, log_id: bytes) -> str:

@@ -66,10 +66,10 @@ class Hints:
         """Watch these folders, and no others. A folder that took another one's place is watched anew."""
         if self._inotify is None:
             return
+        there = {place.path: place.identity for place in places if place.identity is not None}
+        self._forget_devices({device for device, _ in there.values()})
         wanted = {
-            place.path: place.identity
-            for place in places
-            if place.identity is not None and self._is_told_all(place.path, place.identity[0])
+            path: identity for path, identity in there.items() if self._is_told_all(path, identity[0])
         }
         lost = [
             path
@@ -164,6 +164,11 @@ class Hints:
                 "more instances: sysctl fs.inotify.max_user_instances"
             )
             return None
+
+    def _forget_devices(self, there: set[int]) -> None:
+        """Another file system may be mounted under the number of one that is away."""
+        self._kinds = {device: kind for device, kind in self._kinds.items() if device in there}
+        self._trust.keep(there)
 
     def _is_told_all(self, path: str, device: int) -> bool:
         """Tell whether the kernel knows of all changes there: no other machine can make any."""

@@ -198,7 +198,8 @@ class Inventory:
             mtime_ns = self._disk.stat(path).st_mtime_ns
             awake = self._awake.get(path)
             if awake is None:
-                if look is not Look.SWEEP and mtime_ns == mtime_ns_of(memory):
+                is_same = mtime_ns == mtime_ns_of(memory)
+                if is_same and (look is not Look.SWEEP or self._is_as_remembered(path, memory)):
                     return []
                 run = Run(path, project.name, name)
                 awake = _Awake(run, place, SeenFolder(mtime_ns_of(memory), 0.0, memory != UNKNOWN))
@@ -214,6 +215,14 @@ class Inventory:
         else:
             self._awake[path] = awake
         return found
+
+    def _is_as_remembered(self, path: str, memory: int) -> bool:
+        """Tell whether a run that sleeps may sleep on. Nearly all do, so this is what a sweep costs."""
+        try:
+            statuses = [self._status_of(path, name) for name in self._log_names(path)]
+        except _GONE:
+            return False
+        return sleeping(mtime_ns_of(memory), statuses) == memory
 
     def _look_into(self, awake: _Awake, mtime_ns: int, look: Look, memory: int) -> list[FoundLog]:
         now, settings = self._clock.monotonic(), self._settings
@@ -243,20 +252,23 @@ class Inventory:
 
     def _look_at_log(self, awake: _Awake, name: str, now: float) -> Iterator[FoundLog]:
         try:
-            found = self._disk.stat(os.path.join(awake.run.path, name))
+            status = self._status_of(awake.run.path, name)
         except _GONE:
             awake.logs.pop(name, None)
             return
-        status = LogStatus(name, found.st_size, found.st_mtime_ns)
         before = awake.logs.get(name)
         if before is not None and before.status == status:
             return
         # A time in the future is a clock that differs, and no reason to look at the log less often.
-        is_young = self._clock.now() - found.st_mtime < self._settings.live_s
+        is_young = self._clock.now() - status.mtime_ns / 1e9 < self._settings.live_s
         is_live = before is not None or is_young
         awake.logs[name] = SeenLog(status, now + self._settings.live_s if is_live else 0.0)
         is_other = before is not None and before.status.size == status.size
         yield FoundLog(awake.run, name, status.size, is_live, is_other)
+
+    def _status_of(self, path: str, name: str) -> LogStatus:
+        found = self._disk.stat(f"{path}/{name}")
+        return LogStatus(name, found.st_size, found.st_mtime_ns)
 
     def _log_names(self, path: str) -> list[str]:
         entries = self._disk.list(path)

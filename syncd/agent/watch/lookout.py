@@ -30,6 +30,7 @@ class Lookout:
         clock: Clock,
         settings: AgentSettings,
         tell: Callable[[str], None],
+        open_hints: Callable[..., Hints] = Hints,
     ) -> None:
         self.sweeps = 0
         self.sweep_s = 0.0
@@ -43,6 +44,7 @@ class Lookout:
         self._tell = tell
         self._dirty = asyncio.Event()
         self._is_stopping = False
+        self._open_hints = open_hints
         self._hints: Hints | None = None
         self._thorough: _Thorough | None = None
         self._tail_s = 0.0
@@ -91,7 +93,7 @@ class Lookout:
             # Watches are set up in another thread, and lines are for the loop's.
             loop.call_soon_threadsafe(self._tell, line)
 
-        self._hints = hints = Hints(
+        self._hints = hints = self._open_hints(
             hint, disk=self._disk, clock=self._clock, settings=self._settings, tell=tell
         )
         try:

@@ -70,6 +70,11 @@ class Trust:
             self._heard.discard(path)
             self._awaited.pop(path, None)
 
+    def keep(self, devices: set[Device]) -> None:
+        """Forget what is known of all other devices."""
+        self._proven &= devices
+        self._lost &= devices
+
     def excuse(self) -> None:
         """Await nothing: events were lost, and who told of that can be trusted."""
         self._awaited.clear()

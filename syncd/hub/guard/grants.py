@@ -28,6 +28,11 @@ class Grant(NamedTuple):
         return f"{self.role}:{self.project}"
 
 
+def rank(role: str) -> int:
+    """Return how much a role allows, to compare it with others."""
+    return _RANKS[role]
+
+
 def parse_grant(text: str) -> Grant:
     """Return the grant that a person wrote as ROLE:PATTERN. Raises KeyNameError where it is none."""
     role, colon, project = text.partition(":")

@@ -16,13 +16,13 @@ from tidelog.syncd.hub.guard.accounts import Account, Caller, may_manage
 from tidelog.syncd.hub.guard.book import Book
 from tidelog.syncd.hub.guard.grants import ADMIN, Grant, check_grant
 from tidelog.syncd.hub.guard.guard import CALLER, actor_of, demand
-from tidelog.syncd.hub.guard.key_document import key_document, reach_of
+from tidelog.syncd.hub.guard.key_document import caller_document, key_document, reach_of
 from tidelog.syncd.hub.guard.key_file import OVERLAP_S, KeyFile
 from tidelog.syncd.hub.guard.keys import Key, digest
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.hub.web.body import receive_json
-from tidelog.syncd.protocol import KEYS_PATH
+from tidelog.syncd.protocol import KEYS_PATH, OWN_KEY_PATH
 
 KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
 DAY_S = 86400.0
@@ -60,6 +60,7 @@ class KeyCalls:
         """Return what the router needs."""
         return [
             web.get(KEYS_PATH, self.list_keys),
+            web.get(OWN_KEY_PATH, self.own),
             web.post(KEYS_PATH, self.create),
             web.post(KEY_ROUTE + "/rotate", self.rotate),
             web.delete(KEY_ROUTE, self.revoke),
@@ -72,6 +73,11 @@ class KeyCalls:
         used = await asyncio.to_thread(self._keys.last_use.times)
         keys = [self._document(book, key, used) for key in _managed(caller, book)]
         return json_answer({"keys": keys})
+
+    async def own(self, request: web.Request) -> web.Response:
+        """Tell what the hub knows of the caller's own key; of a person who signed in, the account."""
+        caller = request[CALLER]
+        return json_answer(caller_document(caller))
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a key and answer with it, this one time."""

@@ -1,14 +1,18 @@
 """`syncd install` and `uninstall` as a person runs them; a stand-in for systemctl notes its calls."""
 
 import os
+import pwd
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from run_spec import RunSpec
 from syncd_process import SyncdProcess, run_syncd
 
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.cli import group
+from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.install.account import find_account
 from tidelog.syncd.install.manager import Launchd, Systemd, choose_manager
 from tidelog.syncd.install.planning import plan_agent, plan_hub
@@ -88,6 +92,14 @@ def test_print_shows_the_unit_and_changes_nothing(unit: Path, own_home: Path, tm
     assert (False, False, []) == (unit.exists(), (own_home / "state").exists(), calls(tmp_path))
 
 
+def test_a_unit_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    """One sentence with the remedy; nothing is started."""
+    to = ("--to", f"file://{tmp_path}/usb")
+    done = run_syncd("install", *to, "--now", XDG_CONFIG_HOME="/dev/null")
+    assert (2, True) == (done.returncode, "needs sudo" in done.stderr), done.stderr
+    assert [] == calls(tmp_path)
+
+
 def test_a_daemon_that_runs_already_is_named(unit: Path, tmp_path: Path) -> None:
     """It has the state: the service could not start beside it."""
     to = ("--to", f"file://{tmp_path}/usb")
@@ -138,9 +150,11 @@ def test_the_key_of_a_shell_is_no_key_of_a_service(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_does_not_go_together_is_said(arguments: list[str], words: str) -> None:
-    """In one sentence, with exit code 2."""
-    done = run_syncd("install", *arguments)
-    assert (2, True, False) == (done.returncode, words in done.stderr, "Traceback" in done.stderr)
+    """In one sentence, with exit code 2 of click's, or as the error that `main` gives that code."""
+    done = CliRunner().invoke(group, ["install", *arguments])
+    said = done.output if isinstance(done.exception, SystemExit) else str(done.exception)
+    assert words in " ".join(said.split()), said
+    assert 2 == done.exit_code or isinstance(done.exception, CannotStartError)
 
 
 def test_a_service_names_what_it_would_not_find_by_itself(
@@ -161,6 +175,33 @@ def test_a_service_names_what_it_would_not_find_by_itself(
     settings.write_text(f'[sync]\ntargets = ["file://{tmp_path}/usb"]\nroots = ["/runs"]\n')
     planned = plan_agent((), (), owner, disk, is_user=True)
     assert ("start", str(tmp_path)) == (planned.command[-1], planned.writable[1])
+
+
+def test_a_service_has_of_the_shell_what_it_needs_and_no_password(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies, certificates and folders; a unit can be read by others."""
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", "ca.pem")
+    monkeypatch.setenv("https_proxy", "http://ada:secret@proxy:3128")
+    monkeypatch.setenv("no_proxy", ".lab")
+    monkeypatch.chdir(tmp_path)
+    owner = find_account(None, os.environ, is_user=True)
+    planned = dict(plan_agent((), (f"file://{tmp_path}/usb",), owner, Disk(), is_user=True).environment)
+    expected = {"SSL_CERT_FILE": f"{tmp_path}/ca.pem", "no_proxy": ".lab", "https_proxy": None}
+    assert expected == {name: planned.get(name) for name in expected}
+    assert str(own_home / "state") == planned["XDG_STATE_HOME"]
+
+
+def test_a_service_of_the_system_is_of_who_called_sudo(tmp_path: Path) -> None:
+    """With that account's own folders, whatever the environment of root says."""
+    environ = {"SUDO_USER": "daemon", "XDG_STATE_HOME": "/root/state", "HOME": "/root"}
+    owner = find_account(None, environ, is_user=False)
+    entry = pwd.getpwnam("daemon")
+    assert ("daemon", entry.pw_uid, entry.pw_dir) == (owner.name, owner.user_id, str(owner.home))
+    planned = plan_agent(("/runs",), (f"file://{tmp_path}/usb",), owner, Disk(), is_user=False)
+    assert ("daemon", f"{entry.pw_dir}/.local/state/tidelog") == (planned.account, planned.writable[0])
+    assert "nobody" == find_account("nobody", environ, is_user=False).name
 
 
 def test_known_roots_are_not_named_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_a_hub_and_a_folder_at_once(tmp_path: Path) -> None:
 def test_a_target_that_is_added_gets_everything_and_one_that_is_removed_nothing_more(
     tmp_path: Path,
 ) -> None:
-    """With SIGHUP: also runs that had ended long ago, and of them nothing is sent twice to the old one."""
+    """With SIGHUP: also runs that had ended long ago; nothing is sent twice to the old one."""
     root, one, two = tmp_path / "root", tmp_path / "one", tmp_path / "two"
     RunSpec(root, run="done", seed=2).rows(50).media("a.png").finish()
     run = RunSpec(root, run="live").rows(5)

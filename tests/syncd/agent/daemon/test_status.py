@@ -9,10 +9,7 @@ import pytest
 from run_spec import RunSpec, tree
 from running_service import SERVICE_SETTINGS, running
 
-from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.file_filter import FileFilter
-from tidelog.syncd.agent.watch.inventory import Inventory, Look
 
 AWAY = "http://127.0.0.1:9"
 
@@ -25,7 +22,9 @@ def of_target(status: dict[str, Any], address: str) -> dict[str, Any]:
 def test_the_lag_of_a_live_run_is_in_rows_and_seconds_for_each_target(tmp_path: Path) -> None:
     """Where the target is away, every row counts; where it holds them, none; finished runs are apart."""
     root, usb = tmp_path / "root", f"file://{tmp_path}/usb"
-    RunSpec(root, run="live").rows(30)
+    live = RunSpec(root, run="live")
+    live.log.row({"loss": 0.5}, step=0, time=time.time() - 7200)
+    live.rows(29)
     RunSpec(root, run="done", seed=2).rows(9).finish()
 
     async def work() -> None:
@@ -41,7 +40,7 @@ def test_the_lag_of_a_live_run_is_in_rows_and_seconds_for_each_target(tmp_path: 
             [run] = of_target(status, AWAY)["live"]
             assert ("live", 30, True) == (run["run"], run["rows"], run["are_rows_exact"])
             assert run["bytes"] == (root / "mnist/live/main.0001.tlog").stat().st_size
-            assert run["lag_s"] > 0
+            assert 7200 <= run["lag_s"] < 7300
             assert 2 == of_target(status, AWAY)["queue"]["logs"]["count"]
             [run] = of_target(status, usb)["live"]
             assert (0, 0, 0.0) == (run["rows"], run["bytes"], run["lag_s"])
@@ -86,6 +85,7 @@ def test_errors_twins_damage_and_what_was_sent_are_told(tmp_path: Path) -> None:
             assert 5 > time.time() - target["last_error"]["at"]
             assert "media/images/gone.png" in target["last_error"]["item"]
             assert (1, 1) == (target["parked_count"], target["damaged_count"])
+            assert {"count": 0, "bytes": 0} == target["queue"]["small_files"]
             [(log, twin)] = target["twins"].items()
             assert "mnist/r1/main.0001.tlog" == log
             assert (tmp_path / "usb/mnist/r1" / twin).is_file()
@@ -138,48 +138,42 @@ RUNS, LIVE = 10_000, 100
 
 def make_many(root: Path) -> None:
     for number in range(RUNS):
-        path = root / f"p{number % 20}" / f"r{number:05}"
-        path.mkdir(parents=True)
-        if number < LIVE:
-            RunSpec(root, f"live{number % 5}", f"r{number}", seed=number).rows(20)
+        (root / f"p{number % 20}" / f"r{number:05}").mkdir(parents=True)
+    for number in range(LIVE):
+        RunSpec(root, f"live{number % 5}", f"r{number}", seed=number).rows(20)
 
 
-def test_a_status_of_ten_thousand_runs_does_not_hold_the_loop_up(tmp_path: Path) -> None:
-    """Uploads go on while it is written: the loop is never away for long, and the answer comes soon."""
+def test_a_status_of_ten_thousand_runs_costs_the_loop_next_to_nothing(tmp_path: Path) -> None:
+    """Uploads go on while it is written. In CPU time: what else this machine does is not counted."""
     root = tmp_path / "root"
     make_many(root)
-    inventory = Inventory(disk=Disk(), clock=Clock(), settings=SERVICE_SETTINGS)
-    inventory.add_root(str(root))
 
     async def work() -> tuple[float, float]:
         async with running(tmp_path / "state", [AWAY], root, key="k") as daemon:
             await daemon.status_with(
-                lambda s: s["live_runs"] == LIVE and s["targets"][0]["wanted"] == LIVE
+                lambda s: s["runs"] == RUNS + LIVE and s["targets"][0]["lag"]["rows"] == 20 * LIVE
             )
-            longest, began = [], []
+            turns = []
 
             async def beat() -> None:
                 while True:
-                    before = time.monotonic()
+                    before = time.thread_time()
                     await asyncio.sleep(0)
-                    longest.append(time.monotonic() - before)
+                    turns.append(time.thread_time() - before)
 
             beating = asyncio.ensure_future(beat())
+            before = time.process_time()
             for _ in range(5):
-                before = time.monotonic()
-                status = await daemon.service.status()
-                began.append(time.monotonic() - before)
-                assert 20 * LIVE == status["targets"][0]["lag"]["rows"]
+                await daemon.service.status()
+            cost_s = (time.process_time() - before - sum(turns)) / 5
             beating.cancel()
-            return max(longest), sorted(began)[2]
+            return max(turns), cost_s
 
-    assert len(inventory.look(Look.SWEEP)) == LIVE
-    away_s, answer_s = asyncio.run(work())
-    print(
-        f"the loop was away for {away_s * 1000:.0f} ms at most, an answer took {answer_s * 1000:.0f} ms"
-    )
-    assert away_s < 0.2
-    assert answer_s < 1.0
+    turn_s, cost_s = asyncio.run(work())
+    figures = f"{turn_s * 1000:.1f} ms at most, a status {cost_s * 1000:.0f} ms"
+    print(f"a turn of the loop took {figures}")
+    assert turn_s < 0.05
+    assert cost_s < 0.25
 
 
 @pytest.mark.parametrize("files_max", [50, 1000])

@@ -20,10 +20,13 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.doctor.certificate import judge_certificate
 from tidelog.syncd.agent.doctor.finding import Finding, Level
 from tidelog.syncd.agent.doctor.hub import look_at_hub, proxy_for
+from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.target.credentials import parse_address
+from tidelog.syncd.hub.guard.key_file import KeyFile
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
+KEY = {"name": "laptop", "role": "write", "project": "*", "expires": None}
 
 
 def look(url: str, key: str = "tide_any", **environ: str) -> dict[str, Finding]:
@@ -40,9 +43,9 @@ def tls_server(tmp_path: Path, authority: trustme.CA, *names: str, **times: date
     authority.issue_cert(*names, **times).configure_cert(context)
 
     async def answer(request: web.Request) -> web.Response:
-        return web.json_response({"runs": [], "status": "ok"})
+        return web.json_response({"runs": [], "status": "ok", **KEY})
 
-    pages = {"/healthz": answer, "/v1/runs": answer}
+    pages = {"/healthz": answer, "/v1/runs": answer, "/v1/keys/self": answer}
     with WebServer(tmp_path, tls=context, pages=pages) as server:
         yield server.url
 
@@ -69,6 +72,23 @@ def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
     with HubProcess(tmp_path / "data") as hub:
         found = look(hub.url, "tide_wrong")["key"]
     assert (Level.PROBLEM, True) == (found.level, "syncd login" in found.remedy)
+
+
+def test_a_key_that_may_only_read_is_found_out(tmp_path: Path) -> None:
+    """Uploads with it would be parked one by one."""
+    with HubProcess(tmp_path / "data") as hub:
+        secret = KeyFile(tmp_path / "data").create("page", role="read")
+        found = look(hub.url, secret)["key"]
+    assert (Level.PROBLEM, True) == (found.level, "'page': it may read" in found.text), found
+
+
+def test_a_key_says_for_what_and_how_long() -> None:
+    """A week before its end is a warning; a hub that is too old to tell is none."""
+    key = {"name": "laptop", "role": "write", "project": "mnist*", "expires": 1_000_000.0}
+    far = judge_key("http://hub", key, now=0.0)
+    assert (Level.OK, True) == (far.level, "'mnist*' alone, until 1970-01-12 13:46 UTC" in far.text)
+    assert Level.WARNING is judge_key("http://hub", key, now=900_000.0).level
+    assert "http://hub takes it" == judge_key("http://hub", None, now=0.0).text
 
 
 def test_no_key_says_where_to_get_one(tmp_path: Path) -> None:
@@ -133,7 +153,7 @@ def test_a_certificate_that_is_trusted(authority: trustme.CA, tmp_path: Path) ->
         done = run_syncd("doctor", "--to", url, TIDELOG_API_KEY="k")
     assert 0 == done.returncode, done.stdout
     assert "certificate for localhost, valid for 89 more days" in done.stdout
-    assert f"{url} takes it" in done.stdout
+    assert f"{url} takes 'laptop': it may write" in done.stdout
 
 
 def test_a_certificate_for_another_name(authority: trustme.CA, tmp_path: Path) -> None:

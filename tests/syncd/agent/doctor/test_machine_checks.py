@@ -159,6 +159,17 @@ def test_roots_that_cannot_be_watched(tmp_path: Path) -> None:
     assert (Level.PROBLEM, True) == (closed.level, "Permission denied" in closed.text)
 
 
+def test_a_pattern_of_roots_is_looked_up(tmp_path: Path) -> None:
+    """How many folders it means now, and how each of them is."""
+    for name in ("ada", "bob"):
+        (tmp_path / name / "tidelog").mkdir(parents=True)
+    found = list(look_at_root(f"{tmp_path}/*/tidelog", Disk()))
+    assert f"{tmp_path}/*/tidelog means 2 folders now" == found[0].text
+    assert [f"{tmp_path}/{name}/tidelog" for name in ("ada", "bob")] == [
+        finding.text.partition(":")[0] for finding in found[1:]
+    ]
+
+
 @pytest.mark.parametrize(
     ("room", "level"),
     [

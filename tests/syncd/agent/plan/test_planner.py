@@ -276,7 +276,7 @@ def test_no_task_is_ever_lost(seed: int) -> None:
 
 
 def test_a_probe_that_says_nothing_of_the_target_is_followed_by_a_wait() -> None:
-    """An item that fails for a reason of its own must not be tried without end while the target is down."""
+    """An item that fails for reasons of its own is not tried without end while the target is down."""
     plan = planner()
     plan.want(log("a"), Stage.LOG)
     assert log("a") == plan.next(0.0)
@@ -290,3 +290,18 @@ def test_a_probe_that_says_nothing_of_the_target_is_followed_by_a_wait() -> None
         due = plan.next_due(now)
         assert due is not None
         assert due > now
+
+
+def test_what_is_pending_of_a_run_is_told() -> None:
+    """Wanted, under way, waiting or parked; of no other run, and nothing that is done."""
+    plan = planner()
+    names = ("under way", "done", "wanted", "parked")
+    for task in (*(log("a", name) for name in names), log("b")):
+        plan.want(task, Stage.LOG)
+    under_way, _ = plan.next(0), plan.next(0)
+    done = plan.next(0)
+    assert (log("a", "under way"), log("a", "done")) == (under_way, done)
+    plan.done(log("a", "done"))
+    plan.park(log("a", "parked"), "gone")
+    assert {"under way", "wanted", "parked"} == {task.name for task in plan.pending("/root/p/a")}
+    assert [] == plan.pending("/root/p/c")

@@ -1,6 +1,8 @@
 """What an answer means: done, wait, ask again, park."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidelog.syncd.agent.plan.retry import Course, Setback, judge_problem, parse_retry_after, wait_s
 from tidelog.syncd.errors import (
@@ -38,7 +40,7 @@ from tidelog.syncd.errors import (
         (FORBIDDEN, Course.PARK),
         (DIFFERENT_BYTES, Course.PARK),
         (INVALID_CHUNKS, Course.PARK),
-        (FILE_MISMATCH, Course.PARK),
+        (FILE_MISMATCH, Course.AGAIN),
         (INVALID_NAME, Course.PARK),
         (TOO_LARGE, Course.PARK),
         (BAD_REQUEST, Course.PARK),
@@ -83,7 +85,8 @@ def test_a_retry_after_is_waited_out() -> None:
     limits = {"first_s": 1.0, "max_s": 60.0, "retry_after_max_s": 600.0}
     asked = Setback(Course.OUTAGE, "503", retry_after_s=30.0)
     assert 30.0 == wait_s(asked, 1, chance=0.0, **limits)
-    assert 31.0 == wait_s(asked, 9, chance=1.0, **limits)
+    assert 31.0 == wait_s(asked, 1, chance=1.0, **limits)
+    assert 30.0 + 60.0 == wait_s(asked, 9, chance=1.0, **limits)
     absurd = Setback(Course.OUTAGE, "503", retry_after_s=1e9)
     assert 600.0 == wait_s(absurd, 1, chance=0.0, **limits)
 
@@ -94,3 +97,27 @@ def test_a_thousand_failures_wait_no_longer_than_ten() -> None:
     setback = Setback(Course.OUTAGE, "refused")
     assert 60.0 == wait_s(setback, 10, chance=1.0, **limits)
     assert 60.0 == wait_s(setback, 100_000, chance=1.0, **limits)
+
+
+@given(
+    attempt=st.integers(1, 10_000),
+    chance=st.floats(0.0, 1.0, exclude_max=True),
+    asked_s=st.none() | st.floats(0.0, 1e9),
+    course=st.sampled_from([Course.OUTAGE, Course.REFUSED, Course.AGAIN, Course.ASK]),
+)
+def test_the_jitter_stays_within_its_bounds(
+    attempt: int, chance: float, asked_s: float | None, course: Course
+) -> None:
+    """From nothing to a bound that doubles, on top of what was asked for."""
+    limits = {"first_s": 0.5, "max_s": 60.0, "retry_after_max_s": 3600.0}
+    waits = wait_s(Setback(course, "no", asked_s), attempt, chance=chance, **limits)
+    bound = 60.0 if course is Course.REFUSED else min(60.0, 0.5 * 2 ** min(attempt - 1, 30))
+    least = min(asked_s or 0.0, 3600.0)
+    assert least <= waits <= least + bound
+
+
+def test_what_a_hub_says_cannot_steer_a_terminal() -> None:
+    """Whoever answers may be anybody."""
+    setback = judge_problem(ProblemError(FORBIDDEN, "no\x1b[2J\nreally"))
+    assert setback.reason.isprintable()
+    assert "really" in setback.reason

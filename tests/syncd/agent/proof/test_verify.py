@@ -1,12 +1,16 @@
 """What `verify` calls equal, and what it says where it is not."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
 from agent_targets import on_target, open_hub
 from run_spec import RunSpec
 
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.proof.verify import Difference, compare, read_home
+from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
+from tidelog.syncd.agent.proof.compare import Difference, Verdict, compare
+from tidelog.syncd.agent.proof.verify import read_home, verify_all
 from tidelog.syncd.agent.target.contract import FileContents, LogContents, RunContents, Target
 from tidelog.syncd.agent.task import Run
 
@@ -91,3 +95,72 @@ def test_a_hub_says_that_it_lacks_a_run(tmp_path: Path) -> None:
         assert await target.contents(Run("/x", "mnist", "r1")) is None
 
     on_target(open_hub, tmp_path / "data", work)
+
+
+class Words:
+    """A witness that says what it was told to say of each run, or fails."""
+
+    name = "somebody"
+
+    def __init__(self, **words: RunContents | Setback | None) -> None:
+        self.words = words
+
+    async def contents(self, run: Run) -> RunContents | None:
+        word = self.words[run.name]
+        if isinstance(word, Setback):
+            raise SetbackError(word)
+        return word
+
+
+def verdicts(witness: Words, *specs: RunSpec) -> dict[str, Verdict]:
+    found: dict[str, Verdict] = {}
+    runs = {run_of(spec): [NAME] for spec in specs}
+
+    def take(verdict: Verdict) -> None:
+        found[verdict.home.run.name] = verdict
+
+    asyncio.run(verify_all(witness, runs, Disk(), on_verdict=take))
+    return found
+
+
+def test_a_target_that_only_lacks_something_is_behind(tmp_path: Path) -> None:
+    """A run, a log, a file, the end of a log whose beginning is equal; anything else is different."""
+    spec = RunSpec(tmp_path).rows(5)
+    early = contents_of(spec)
+    spec.rows(2).media("a.png")
+    late = contents_of(spec)
+    [log] = late.logs
+    cases = {
+        "equal": late,
+        "behind": early,
+        "behind ": RunContents([], late.files),
+        "behind  ": RunContents(late.logs, []),
+        "behind   ": None,
+        "different": RunContents([early.logs[0]._replace(sha256="00" * 32)], late.files),
+        "different ": RunContents([log._replace(log_id="00" * 16)], late.files),
+        "different  ": RunContents([log._replace(size=log.size + 1)], late.files),
+    }
+    for state, held in cases.items():
+        assert state.strip() == verdicts(Words(r1=held), spec)["r1"].state, state
+
+
+def test_many_runs_are_compared_and_one_that_cannot_be_is_one_that_differs(tmp_path: Path) -> None:
+    """What is refused for one run, or cannot be read here, is told; the others go on."""
+    specs = [RunSpec(tmp_path, run=f"r{n}", seed=n).rows(n).finish() for n in range(9)]
+    words: dict[str, RunContents | Setback | None] = {s.path.name: contents_of(s) for s in specs}
+    words["r3"] = Setback(Course.PARK, "the key does not allow this")
+    (specs[4].path / NAME).unlink()
+    found = verdicts(Words(**words), *specs)
+    assert {"r3": "different", "r4": "different"} == {
+        name: verdict.state for name, verdict in found.items() if not verdict.is_equal
+    }
+    assert ("key does not allow" in found["r3"].differences[0].reason, 9) == (True, len(found))
+
+
+@pytest.mark.parametrize("course", [Course.OUTAGE, Course.REFUSED])
+def test_a_target_that_is_away_ends_the_comparison(tmp_path: Path, course: Course) -> None:
+    """With its own words."""
+    specs = [RunSpec(tmp_path, run=f"r{n}", seed=n).finish() for n in range(5)]
+    words = dict.fromkeys((spec.path.name for spec in specs), Setback(course, "away"))
+    with pytest.raises(SetbackError, match="away"):
+        verdicts(Words(**words), *specs)

@@ -96,7 +96,7 @@ def test_a_key_that_went_away_is_a_refused_one(tmp_path: Path) -> None:
     ids=["HEAD", "GET"],
 )
 def test_a_refused_key_is_said_once_with_the_remedy(tmp_path: Path, work: Work) -> None:
-    """An answer to HEAD has no sentence of the hub's: it is asked for one."""
+    """In the hub's own sentence, also in answer to HEAD."""
     setback = at_hub(tmp_path, work, key="tide_wrong")
     assert Course.REFUSED is setback.course
     assert 1 == setback.reason.count("No valid key came with the request")

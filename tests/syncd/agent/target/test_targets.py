@@ -203,7 +203,7 @@ def test_a_large_file_that_is_not_what_its_digest_says_never_appears(
     async def work(target: Target) -> None:
         with pytest.raises(SetbackError) as caught:
             await target.put_piece(RUN, ENTRY, 0, b"y" * 700)
-        assert Course.PARK is caught.value.setback.course
+        assert Course.AGAIN is caught.value.setback.course
 
     on_target(open_any, tmp_path, work)
     assert {} == {path: data for path, data in tree(tmp_path).items() if not path.endswith(".tmp")}

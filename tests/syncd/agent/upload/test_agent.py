@@ -1,7 +1,9 @@
 """The agent against real targets: what is on the disk arrives, whole and once."""
 
 import asyncio
+import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from agent_targets import SETTINGS, OpenTarget, on_target, open_hub
@@ -10,13 +12,16 @@ from run_spec import RunSpec, tree
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.retry import outage
-from tidelog.syncd.agent.proof.verify import Verdict, logs_by_run, verify_run
+from tidelog.syncd.agent.proof.compare import Verdict
+from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
 from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState, State
+from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 
@@ -481,3 +486,69 @@ def test_a_header_that_was_damaged_after_the_upload_makes_no_second_log(
 
     on_target(open_any, data, work)
     assert ["main.0001.tlog"] == [path.name for path in data.rglob("*.tlog")]
+
+
+def test_a_file_is_sent_in_its_last_version_in_whatever_order_logs_are_read(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """An old entry that is met last must not take the new one out of the queue."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    run = RunSpec(root).saved("small", 100).saved("large", 5000)
+    run.finish().new_log("main.0002.tlog").saved("small", 150).saved("large", 6000).finish()
+
+    async def work(target: Target) -> None:
+        agent = Agent(
+            target,
+            MemoryState(),
+            disk=Disk(),
+            clock=Clock(),
+            settings=replace(SETTINGS, tasks_max=1),
+            chance=lambda: 0.5,
+            tell=lambda _: None,
+        )
+        home = Run(str(run.path), run.path.parent.name, run.path.name)
+        for name in ("main.0002.tlog", "main.0001.tlog"):
+            size = (run.path / name).stat().st_size
+            agent.found([FoundLog(home, name, size, is_live=False)])
+        await agent.run(until_idle=True)
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_log_that_is_begun_anew_is_not_asked_for_with_an_append_of_nothing(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """At the very start nothing is no chunk: the target would refuse it, and the log would be parked."""
+    root, state = tmp_path / "root", MemoryState()
+    spec = RunSpec(root).rows(3)
+    task = Task(Run(str(spec.path), "mnist", "r1"), LOG, spec.name)
+
+    async def work(target: Target) -> None:
+        state.advance(target.name, task, Cursor(spec.log.data[8:24].hex()), [])
+        uploader = Uploader(target, state, disk=Disk(), settings=SETTINGS, is_set_aside=lambda _: False)
+        uploader.doubt(task)
+        while (await uploader.upload(task)).has_more:
+            pass
+
+    on_target(open_any, tmp_path / "data", work)
+    assert tree(root) == tree(tmp_path / "data")
+
+
+def test_a_large_file_whose_parts_a_crash_has_garbled_is_sent_again(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """A power cut at the target may leave zeros behind what was synced of a part."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    RunSpec(root).saved("model.npz", 10_000).finish()
+    held = (root / "mnist/r1/files/model.npz").read_bytes()
+    staged = data / f"mnist/r1/files/model.npz.{hashlib.sha256(held).hexdigest()[:16]}.tmp"
+    staged.parent.mkdir(parents=True)
+    staged.write_bytes(held[:3000] + bytes(500))
+
+    async def work(target: Target) -> None:
+        ending, _ = await sync(target, root)
+        assert Ending.WHOLE is ending
+
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)

@@ -161,12 +161,15 @@ def test_a_run_that_is_gone_is_told_once(tmp_path: Path, what: str) -> None:
     assert [] == found.take_gone()
 
 
-def test_a_root_that_is_gone_takes_no_run_with_it(tmp_path: Path) -> None:
-    """Its disk may not be mounted; what is remembered of its runs is wanted when it is back."""
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_a_root_that_is_gone_takes_no_run_with_it(tmp_path: Path, is_empty: bool) -> None:
+    """Its disk may be away, an empty folder in its place; it is remembered for when it is back."""
     root = tmp_path / "root"
     RunSpec(root, "mnist", "r1").rows(1)
     found = inventory_of(root)
     found_by(found, Look.SWEEP)
     root.rename(tmp_path / "elsewhere")
+    if is_empty:
+        root.mkdir()
     found_by(found, Look.SWEEP)
-    assert [] == found.take_gone()
+    assert ([], 0) == (found.take_gone(), found.run_count)

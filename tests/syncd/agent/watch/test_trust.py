@@ -69,3 +69,10 @@ def test_no_event_is_awaited_after_an_overflow_or_without_a_watch() -> None:
     found.forget(["/b"])
     assert [] == found.judge([], 9.0)
     assert found.is_proven(DISK)
+
+
+def test_a_device_that_is_away_is_forgotten() -> None:
+    """Its number may come to mean another one."""
+    found = proven()
+    found.keep({OTHER})
+    assert not found.is_proven(DISK)

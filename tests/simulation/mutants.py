@@ -1,0 +1,147 @@
+"""Bugs to plant, one at a time: a simulation that does not find them proves nothing.
+
+Each is a line of real code and what a tired person might have written. The seeds that the first find took
+are in `docs/decisions.md`.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A promise that is broken, the file, the text that keeps it and the text that does not."""
+
+    breaks: str
+    path: str
+    sound: str
+    broken: str
+
+
+MUTANTS = [
+    Mutant(
+        "the hub acknowledges an append before its fsync",
+        "datastore/replica_logs.py",
+        "                    self._disk.fdatasync(fd)\n                except",
+        "                    pass\n                except",
+    ),
+    Mutant(
+        "a rename is not followed by an fsync of the folder",
+        "datastore/disk.py",
+        '        self.sync_directory(os.path.dirname(os.fspath(target)) or ".")\n',
+        "",
+    ),
+    Mutant(
+        "a part of a large file is not synced",
+        "datastore/replica_files.py",
+        "                self._disk.fdatasync(fd)\n",
+        "",
+    ),
+    Mutant(
+        "a large file appears though its digest does not hold",
+        "datastore/replica_files.py",
+        "        if (held, found) != (size, sha256):\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "the hub takes damage that nobody declared",
+        "datastore/append.py",
+        "    for damage in scanner.damage:\n",
+        "    for damage in ():\n",
+    ),
+    Mutant(
+        "bytes that overlap with those held are not compared",
+        "datastore/replica_logs.py",
+        "        if offered.log_id != held.log_id or offered.offset >= end:\n",
+        "        if True:\n",
+    ),
+    Mutant(
+        "the hub believes a body whose digest does not hold",
+        "syncd/hub/web/body.py",
+        "        if found != self.digest:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "the cursor moves before the acknowledgement",
+        "syncd/agent/upload/uploader.py",
+        "        if found.end > start:\n            # While",
+        "        self._state.advance(self._target.name, task, found.after, [])\n"
+        "        if found.end > start:\n            # While",
+    ),
+    Mutant(
+        "the files that a range names are not queued with its cursor",
+        "syncd/agent/upload/uploader.py",
+        "task, found.after, done.entries)\n",
+        "task, found.after, [])\n",
+    ),
+    Mutant(
+        "after a lost answer the target is not asked how far it is",
+        "syncd/agent/upload/uploader.py",
+        "            source.held = None\n        self._held",
+        "            pass\n        self._held",
+    ),
+    Mutant(
+        "another log under a used name gets no name of its own",
+        "syncd/agent/upload/uploader.py",
+        "        if held is not None and held.log_id != source.log_id and not cursor.twin:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "what goes to the twin is sent to the first log's name",
+        "syncd/agent/upload/uploader.py",
+        "        name = found.after.twin or source.task.name\n",
+        "        name = source.task.name\n",
+    ),
+    Mutant(
+        "a file that took a log's place is not noticed",
+        "syncd/agent/upload/uploader.py",
+        "            if not await asyncio.to_thread(source.is_still_there):\n",
+        "            if False:\n",
+    ),
+    Mutant(
+        "an old entry takes the new one out of the queue",
+        "syncd/agent/upload/uploader.py",
+        "                done.entries = [*done.entries, newer]\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "damage travels undeclared",
+        "syncd/agent/upload/uploader.py",
+        "found.damage_from(start))\n",
+        "[])\n",
+    ),
+    Mutant(
+        "a tail that stays at home is not told",
+        "syncd/agent/upload/uploader.py",
+        "done.tail, done.twin = found.damage, found.tail, found.after.twin\n",
+        "done.tail, done.twin = found.damage, None, found.after.twin\n",
+    ),
+    Mutant(
+        "the files queued before a restart are forgotten",
+        "syncd/agent/upload/agent.py",
+        "        for run in self._state.runs_with_files(self.target.name):\n            self._want",
+        "        for run in ():\n            self._want",
+    ),
+    Mutant(
+        "what failed in an outage is not taken up again",
+        "syncd/agent/plan/planner.py",
+        "                self._return(entry.task)\n            else:\n",
+        "                pass\n            else:\n",
+    ),
+    Mutant(
+        "what grew while it was sent is not wanted again",
+        "syncd/agent/plan/planner.py",
+        "            self._under_way[task] = True\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a probe that says nothing of the target is followed by no wait",
+        "syncd/agent/plan/planner.py",
+        "        elif self.outage is not None and attempt > 1:\n",
+        "        elif False:\n",
+    ),
+    Mutant(
+        "a portal's page counts as a success",
+        "syncd/agent/target/http_target.py",
+        "    except ProtocolError as error:\n        raise _not_a_hub(200, str(error)) from error\n",
+        "    except ProtocolError:\n        return 10**9\n",
+    ),
+]
