@@ -1,7 +1,7 @@
 """Bugs to plant, one at a time: a simulation that does not find them proves nothing.
 
-Each is a line of real code and what a tired person might have written. The seeds that the first find took
-are in `docs/decisions.md`.
+Each is a line of real code and what a tired person might have written. How many seeds it took to find
+them stands in `docs/decisions.md`.
 """
 
 from typing import NamedTuple
@@ -22,6 +22,13 @@ MUTANTS = [
         "datastore/replica_logs.py",
         "                    self._disk.fdatasync(fd)\n                except",
         "                    pass\n                except",
+    ),
+    Mutant(
+        "what a failed fsync left is taken for synced",
+        "datastore/replica_logs.py",
+        "                    with contextlib.suppress(OSError):\n"
+        "                        self._truncate(fd, known)\n",
+        "                    known.is_rest_suspect = False\n",
     ),
     Mutant(
         "a rename is not followed by an fsync of the folder",
@@ -62,9 +69,9 @@ MUTANTS = [
     Mutant(
         "the cursor moves before the acknowledgement",
         "syncd/agent/upload/uploader.py",
-        "        if found.end > start:\n            # While",
+        "        if found.end > start:\n            prepared",
         "        self._state.advance(self._target.name, task, found.after, [])\n"
-        "        if found.end > start:\n            # While",
+        "        if found.end > start:\n            prepared",
     ),
     Mutant(
         "the files that a range names are not queued with its cursor",

@@ -344,7 +344,7 @@ class Scenario:
                 (writer.finish if self.random.random() < 0.3 else writer.sync)()
         await self._be_quiet()
         if {"read-eio", "memory"} & set(self.troubles):
-            # What a bad disk or bad memory did not give is parked, and told: the person says `syncd retry`.
+            # What a bad disk or bad memory spoiled is parked, and told: the person says `syncd retry`.
             for _, daemon in world.daemons_up():
                 for agent in daemon.agents:
                     agent.retry(parked=True)

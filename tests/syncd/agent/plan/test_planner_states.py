@@ -265,7 +265,7 @@ QUICK = hypothesis_settings(
 )
 AnySequence.TestCase.settings = QUICK
 ManySequences.TestCase.settings = hypothesis_settings(
-    QUICK, max_examples=5000, derandomize=False, print_blob=True
+    QUICK, max_examples=1500, derandomize=False, print_blob=True
 )
 TestAnySequence: Any = AnySequence.TestCase
 TestManySequences: Any = pytest.mark.proof(ManySequences.TestCase)
