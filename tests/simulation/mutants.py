@@ -20,15 +20,14 @@ MUTANTS = [
     Mutant(
         "the hub acknowledges an append before its fsync",
         "datastore/replica_logs.py",
-        "                    self._disk.fdatasync(fd)\n                except",
-        "                    pass\n                except",
+        "                self._disk.fdatasync(fd)\n            known.held = held",
+        "                pass\n            known.held = held",
     ),
     Mutant(
         "what a failed fsync left is taken for synced",
         "datastore/replica_logs.py",
-        "                    with contextlib.suppress(OSError):\n"
-        "                        self._truncate(fd, known)\n",
-        "                    known.is_rest_suspect = False\n",
+        "            with contextlib.suppress(OSError):\n                self._truncate(fd, known)\n",
+        "            known.is_rest_suspect = False\n",
     ),
     Mutant(
         "a rename is not followed by an fsync of the folder",

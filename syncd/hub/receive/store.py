@@ -25,6 +25,7 @@ from tidelog.syncd.hub.remove.tombstones import Tombstones
 from tidelog.syncd.hub.remove.trash import Trash
 from tidelog.syncd.hub.web.address import FileAddress, LogAddress, RunAddress
 from tidelog.syncd.hub.web.body import Body
+from tidelog.syncd.hub.web.turns import Turns
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
@@ -50,7 +51,12 @@ class Store:
         self._gate = RunGate()
         self.tombstones = Tombstones(data, disk=disk or Disk())
         self.trash = Trash(data, disk=disk or Disk())
+        # Rows wait behind nobody's files, and processor time not for the disk.
+        self._appends = Turns(limits.syncs_max, limits, of="turns to append")
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
+        self._syncers = ThreadPoolExecutor(limits.syncs_max, thread_name_prefix="hub-sync")
+        self._filings = Turns(limits.filers_max, limits, of="turns to put files")
+        self._filers = ThreadPoolExecutor(limits.filers_max, thread_name_prefix="hub-file")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
 
     def __repr__(self) -> str:
@@ -58,15 +64,15 @@ class Store:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        for threads in (self._writers, self._syncers, self._filers, self._readers):
+            threads.shutdown()
 
     # -- logs ------------------------------------------------------------------------------------
 
-    async def held_log(self, address: LogAddress) -> HeldLog | None:
-        """Return how far a log is held."""
-        async with self._gate.use(_run_of(address)), self._locks.hold(address):
-            return await self._write(lambda: self._replica.logs.held(*address))
+    async def held_log(self, address: LogAddress, *, by: str = "") -> HeldLog | None:
+        """Return how far a log is held; `by` is the account that asks."""
+        async with self._gate.use(_run_of(address)), self._locks.hold(address), self._appends.take(by):
+            return await _in(self._writers, lambda: self._replica.logs.held(*address))
 
     async def append(
         self,
@@ -79,14 +85,21 @@ class Store:
     ) -> int:
         """Append the chunks of a body and return how far the log is held then."""
 
-        def append() -> int:
+        def write() -> Callable[[], int]:
             data = body.decode(self._limits.wire)
-            return self._replica.logs.append(
+            sync = self._replica.logs.write(
                 *address, offset=offset, data=data, log_id=log_id, damage=damage
             )
+            return partial(int, sync()) if len(data) > self._limits.synced_aside_bytes_max else sync
 
-        async with self._writing_to(address), self._locks.hold(address):
-            return await self._write(append)
+        async with (
+            self._writing_to(address),
+            self._locks.hold(address),
+            self._appends.take(body.account),
+        ):
+            # Many wait in the second line at one time: the file system commits their bytes together.
+            sync = await _in(self._writers, write)
+            return await _in(self._syncers, sync)
 
     def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
         """Yield the first `end` bytes of a log."""
@@ -114,8 +127,8 @@ class Store:
             self._replica.files.put(*address, files)
             return [file.path for file in files]
 
-        async with self._writing_to(address):
-            return await self._write(put)
+        async with self._writing_to(address), self._filings.take(body.account):
+            return await _in(self._filers, put)
 
     async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
         """Return how much is held of one version of a file."""
@@ -124,8 +137,12 @@ class Store:
 
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
-        async with self._writing_to(address), self._locks.hold(address):
-            return await self._write(lambda: self._put_part(address, body, part))
+        async with (
+            self._writing_to(address),
+            self._locks.hold(address),
+            self._filings.take(body.account),
+        ):
+            return await _in(self._filers, lambda: self._put_part(address, body, part))
 
     async def file_size(self, address: FileAddress) -> int | None:
         """Return a file's size in bytes, None where it is not held."""
@@ -182,7 +199,7 @@ class Store:
     async def alone(self, run: RunAddress, work: Callable[[], T]) -> T:
         """Do blocking work on a run while nobody else uses it."""
         async with self._gate.alone(run):
-            return await self._write(work)
+            return await self._read(work)
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Do blocking work about the folder where nobody waits for the event loop."""
@@ -198,15 +215,16 @@ class Store:
 
     # -- threads ---------------------------------------------------------------------------------
 
-    async def _write(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
-
     async def _read(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await _in(self._readers, work)
 
     async def _each(self, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while block := await self._read(lambda: next(blocks, b"")):
             yield block
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def _run_of(address: RunAddress | LogAddress | FileAddress) -> RunAddress:
