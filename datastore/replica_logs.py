@@ -119,10 +119,10 @@ class ReplicaLogs:
         log_id: bytes,
         damage: Iterable[tuple[int, int]] = (),
     ) -> Callable[[], int]:
-        """Do the part of `append` that takes processor time, and return the rest, which waits for a disk.
+        """Do the part of `append` that takes processor time; return the rest, which waits for a disk.
 
-        Nothing is held before the rest was called, once; it may be in another thread, but before anything
-        else is asked of the log. Many of them at one time cost little more than one.
+        Nothing is held before the rest was called, once: in any thread, but before anything else is
+        asked of the log. Many of them at one time cost little more than one.
         """
         path = self._places.log(project, run, log)
         offered = Append(log, log_id, offset, data, frozenset((at, size) for at, size in damage))
