@@ -312,7 +312,7 @@ def test_what_a_hub_refuses_is_parked_with_its_words(tmp_path: Path) -> None:
         agent = lab.agent()
         await catch_up(agent, root)
         [reason] = agent.planner.parked.values()
-        assert "'narrow' is for projects 'cifar*'" in reason
+        assert "key 'narrow' has not the role 'write' on project 'mnist'" in reason
         with pytest.raises(SetbackError):
             await agent.target.contents(select_logs(str(root), Disk())[0].run)
 
