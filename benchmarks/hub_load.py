@@ -55,10 +55,12 @@ class Result:
 
     def __str__(self) -> str:
         memory = " ".join(f"{size / 1e6:.0f}" for size in self.resident_bytes)
+        appends = len(self.delays_s)
+        p50, p99, longest = map(self.quantile_ms, (0.5, 0.99, 1.0))
         return (
-            f"{self.name}: {self.rows / self.seconds:,.0f} rows/s, {len(self.delays_s) / self.seconds:,.0f} "
-            f"appends/s acknowledged; p50 {self.quantile_ms(0.5):.0f} ms, p99 {self.quantile_ms(0.99):.0f} ms, "
-            f"max {self.quantile_ms(1.0):.0f} ms; {self.cpu_s / self.seconds:.0%} of a core; "
+            f"{self.name}: {self.rows / self.seconds:,.0f} rows/s in {appends / self.seconds:,.0f} "
+            f"appends/s acknowledged; p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {longest:.0f} ms; "
+            f"{self.cpu_s / self.seconds:.0%} of a core; "
             f"{self.refused} refused; memory in MB over time: {memory}"
         )
 

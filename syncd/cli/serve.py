@@ -9,7 +9,7 @@ import click
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.cli.options import log_options
+from tidelog.syncd.cli.options import Amount, log_options
 from tidelog.syncd.listen import Listen
 from tidelog.syncd.logging_setup import set_up_logging
 from tidelog.syncd.notify import Notifier
@@ -20,6 +20,7 @@ Examples:
   syncd serve --data hub/
   syncd key create laptop --data hub/      a key for an agent
   syncd serve --data hub/ --listen 0.0.0.0:7070
+  syncd serve --data hub/ --keep-free 10G      agents wait when less is left
 \b
 Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 """
@@ -37,8 +38,18 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
     metavar="HOST:PORT",
     help=f"Where to accept requests, by default {DEFAULT_LISTEN}; port 0 takes any free one.",
 )
+@click.option(
+    "--keep-free",
+    "keep_free_bytes",
+    type=Amount(),
+    metavar="AMOUNT",
+    help="Room on the disk that no upload may take, like 10G; by default a hundredth of it, at most 1G. "
+    "Agents wait until there is more.",
+)
 @log_options
-def command(data: str, listen: str | None, log_format: str, log_file: str | None) -> None:
+def command(
+    data: str, listen: str | None, keep_free_bytes: int | None, log_format: str, log_file: str | None
+) -> None:
     """Run a hub: receive runs, keep them as run directories, and tell what it holds.
 
     Requests need an API key (`syncd key create`). The hub speaks plain HTTP: on anything but the
@@ -48,11 +59,12 @@ def command(data: str, listen: str | None, log_format: str, log_file: str | None
     if listen is None:
         setting = read_settings().get("listen")
         listen = setting.value if setting is not None else DEFAULT_LISTEN
-    asyncio.run(_serve(data, listen))
+    asyncio.run(_serve(data, listen, keep_free_bytes))
 
 
-async def _serve(data: str, listen: str) -> None:
+async def _serve(data: str, listen: str, keep_free_bytes: int | None) -> None:
     # The other subcommands need no web server: they must not wait for its import.
+    from tidelog.syncd.hub.limits import HubLimits
     from tidelog.syncd.hub.server import HubServer
 
     stop = asyncio.Event()
@@ -60,7 +72,8 @@ async def _serve(data: str, listen: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     notifier = Notifier.from_environment(os.environ, pid=os.getpid())
-    async with HubServer(data, listen=Listen.parse(listen)) as hub:
+    limits = HubLimits(keep_free_bytes=keep_free_bytes)
+    async with HubServer(data, listen=Listen.parse(listen), limits=limits) as hub:
         click.echo(f"hub listening on {hub.url}", err=True)
         if not hub.keys.keys():
             click.echo(f"no API key yet: syncd key create NAME --data {data}", err=True)

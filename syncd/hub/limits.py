@@ -40,6 +40,8 @@ class HubLimits:
     """A longer append is synced by the thread that wrote it, so that few are in memory."""
     filers_max: int = 2
     """Files, or batches of small ones, that are written and synced at one time."""
+    keep_free_bytes: int | None = None
+    """Room on the disk that no upload may take; None for a hundredth of it, at most 1 GB."""
     readers_max: int = 2
     """Listings and downloads that read from the disk at one time."""
     runs_listed_max: int = 100_000

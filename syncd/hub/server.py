@@ -69,7 +69,13 @@ class HubServer:
         try:
             self._take_folder()
             self.keys.keys()
-            self._store = Store(self.data, disk=self._disk, limits=self._limits)
+            self._store = Store(
+                self.data,
+                disk=self._disk,
+                clock=self._clock,
+                limits=self._limits,
+                quota_of=self.keys.quota_of,
+            )
             await self._accept(self._store)
             self._chores = asyncio.create_task(self._do_chores(self._store))
         except BaseException:

@@ -86,6 +86,11 @@ def with_grants(book: Book, name: str, grants: Iterable[Grant]) -> Book:
     return _with_changed(book, replace(known_account(book, name), grants=kept))
 
 
+def with_quota(book: Book, name: str, quota_bytes: int | None) -> Book:
+    """Let the runs of an account take so much, None for any amount."""
+    return _with_changed(book, replace(known_account(book, name), quota_bytes=quota_bytes))
+
+
 def disabled_at(book: Book, name: str, now: float | None) -> Book:
     """Let an account, and all its keys, open nothing from now on; None lets it again."""
     return _with_changed(book, replace(known_account(book, name), disabled=now))

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.replica import Replica, RunListing, RunName
 from tidelog.datastore.replica_files import HeldFile
@@ -20,6 +21,8 @@ from tidelog.syncd.bodies import decode_batch, decode_missing
 from tidelog.syncd.errors import BAD_REQUEST, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.receive.quotas import QuotaOf, Quotas
+from tidelog.syncd.hub.receive.reserve import Reserve
 from tidelog.syncd.hub.receive.run_gate import RunGate
 from tidelog.syncd.hub.remove.tombstones import Tombstones
 from tidelog.syncd.hub.remove.trash import Trash
@@ -44,13 +47,24 @@ class FilePart:
 class Store:
     """One data folder. What a call did is on the disk when it returns."""
 
-    def __init__(self, data: StrPath, *, disk: Disk | None = None, limits: HubLimits) -> None:
+    def __init__(
+        self,
+        data: StrPath,
+        *,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+        limits: HubLimits,
+        quota_of: QuotaOf = lambda _account: None,
+    ) -> None:
+        disk, clock = disk or Disk(), clock or Clock()
         self._replica = Replica(data, disk=disk)
+        self._reserve = Reserve(data, disk=disk, clock=clock, keep_free_bytes=limits.keep_free_bytes)
+        self._quotas = Quotas(data, disk=disk, clock=clock, quota_of=quota_of)
         self._limits = limits
         self._locks = Locks()
         self._gate = RunGate()
-        self.tombstones = Tombstones(data, disk=disk or Disk())
-        self.trash = Trash(data, disk=disk or Disk())
+        self.tombstones = Tombstones(data, disk=disk)
+        self.trash = Trash(data, disk=disk)
         # Rows wait behind nobody's files, and processor time not for the disk.
         self._appends = Turns(limits.syncs_max, limits, of="turns to append")
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
@@ -86,7 +100,7 @@ class Store:
         """Append the chunks of a body and return how far the log is held then."""
 
         def write() -> Callable[[], int]:
-            data = body.decode(self._limits.wire)
+            data = self._admit(address, body)
             sync = self._replica.logs.write(
                 *address, offset=offset, data=data, log_id=log_id, damage=damage
             )
@@ -123,7 +137,7 @@ class Store:
 
         def put() -> list[str]:
             limits = self._limits.wire
-            files = decode_batch(body.decode(limits), files_max=limits.batch_files_max)
+            files = decode_batch(self._admit(address, body), files_max=limits.batch_files_max)
             self._replica.files.put(*address, files)
             return [file.path for file in files]
 
@@ -154,7 +168,7 @@ class Store:
 
     def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         # Its digest first: of a body that was cut on the way nothing else is worth saying.
-        data = body.decode(self._limits.wire)
+        data = self._admit(address, body)
         _check_part(part, len(data))
         files = self._replica.files
         held = files.held(*address, sha256=part.sha256)
@@ -164,6 +178,13 @@ class Store:
         if part.is_last:
             files.complete(*address, sha256=part.sha256, size=part.length)
         return HeldFile(offset, part.is_last)
+
+    def _admit(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> bytes:
+        """Return the bytes of a body that there is room for. Slow. Raises 507 where there is none."""
+        data = body.decode(self._limits.wire)
+        self._reserve.take(len(data))
+        self._quotas.charge(_run_of(address), len(data), by=body.account)
+        return data
 
     # -- what is there ---------------------------------------------------------------------------
 
