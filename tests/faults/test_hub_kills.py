@@ -18,7 +18,7 @@ LOG = "main.0001.tlog"
 
 
 class Appender:
-    """One connection that appends to one run, asks where it is after each trouble, and notes every 200."""
+    """Appends to one run, asks where it is after each trouble, and notes every 200."""
 
     def __init__(self, run: int, port: int, key: str, stop: threading.Event) -> None:
         self.log_id = bytes([run]) * 16
