@@ -38,6 +38,7 @@ class LazyGroup(click.Group):
         "off": "Record the runs of a folder offline: nothing of them is uploaded by itself.",
         "on": "Upload the runs of a folder while they are recorded.",
         "serve": "Run a hub: receive runs and keep them.",
+        "reindex": "Make the index of a hub anew.",
         "key": "Create, list and revoke the API keys of a hub.",
         "completion": "Let a shell complete commands, options and paths.",
     }

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.replica import Replica, RunListing, RunName
@@ -24,6 +24,17 @@ from tidelog.syncd.hub.web.body import Body
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
+
+
+class OnArrival(Protocol):
+    """Is told, in the event loop, of each thing that was stored; it must be quick."""
+
+    def __call__(self, run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+        """Take note that so many bytes arrived for a run, of a log or of files."""
+
+
+def nobody(run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+    """Take no note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Store:
         self._locks = Locks()
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
+        self.arrived: OnArrival = nobody
 
     def __repr__(self) -> str:
         return f"<Store of {self._replica!r}>"
@@ -79,7 +91,10 @@ class Store:
             )
 
         async with self._locks.hold(address):
-            return await self._write(append)
+            held = await self._write(append)
+        if held > offset:
+            self.arrived(RunAddress(address.project, address.run), held - offset, is_file=False)
+        return held
 
     def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
         """Yield the first `end` bytes of a log."""
@@ -106,7 +121,9 @@ class Store:
             self._replica.files.put(*address, files)
             return [file.path for file in files]
 
-        return await self._write(put)
+        paths = await self._write(put)
+        self.arrived(address, len(body.sent), is_file=True)
+        return paths
 
     async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
         """Return how much is held of one version of a file."""
@@ -116,7 +133,9 @@ class Store:
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
         async with self._locks.hold(address):
-            return await self._write(lambda: self._put_part(address, body, part))
+            held = await self._write(lambda: self._put_part(address, body, part))
+        self.arrived(RunAddress(address.project, address.run), len(body.sent), is_file=True)
+        return held
 
     async def file_size(self, address: FileAddress) -> int | None:
         """Return a file's size in bytes, None where it is not held."""
