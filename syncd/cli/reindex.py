@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Callable
 
 import click
 
@@ -72,7 +71,7 @@ def _rebuild(data: str) -> int | None:
     try:
         if not disk.try_lock(lock):
             return None
-        return rebuild_index(data, disk=disk, clock=Clock(), limits=HubLimits(), on_progress=_progress())
+        return rebuild_index(data, disk=disk, clock=Clock(), limits=HubLimits(), on_progress=_show)
     except lmdb.Error as error:
         raise CannotStartError(f"the index of {data} cannot be written: {error}") from error
     finally:
@@ -92,16 +91,10 @@ def _ask(data: str, timeout_s: float) -> bool:
     return True
 
 
-def _progress() -> Callable[[int], None]:
-    """Return what shows how far it is, on a terminal alone."""
-    stream = click.get_text_stream("stderr")
-    if not stream.isatty():
-        return lambda _: None
-
-    def show(count: int) -> None:
+def _show(count: int) -> None:
+    """Show how far it is, on a terminal alone."""
+    if click.get_text_stream("stderr").isatty():
         click.echo(f"\r{count} runs", nl=False, err=True)
-
-    return show
 
 
 def _tell(runs: int | None, seconds: float, *, as_json: bool) -> None:

@@ -60,7 +60,7 @@ class HubLimits:
     """About the size of one answer; it says where to go on."""
     # History and media are read from the logs.
     askers_max: int = 2
-    """Questions that are answered by reading logs at one time."""
+    """Questions to the index that are answered at one time, and as many to logs."""
     questions_waiting_max: int = 64
     questions_per_key_max: int = 16
     answer_s: float = 10.0
@@ -85,5 +85,7 @@ class HubLimits:
     """Changes that one who comes back can still be told."""
     changes_waiting_max: int = 256
     """Changes that wait for one who listens; who is slower is let go."""
+    listener_look_s: float = 1.0
+    """How often a hub looks whether who listens is still there."""
     heartbeat_s: float = 15.0
     """How often a silent stream of events says that it is there."""

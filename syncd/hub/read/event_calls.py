@@ -1,5 +1,7 @@
 """The stream of events (server-sent events, WHATWG HTML section 9.2): runs that are new or changed."""
 
+import asyncio
+
 from aiohttp import web
 
 from tidelog.syncd.hub.limits import HubLimits
@@ -40,7 +42,7 @@ class EventCalls:
             answer.content_type = EVENT_STREAM
             await answer.prepare(request)
             await answer.write(self._first(listener))
-            await self._send(answer, listener, reach)
+            await self._send(answer, listener, reach, transport)
         return answer
 
     def _first(self, listener: Listener) -> bytes:
@@ -49,12 +51,24 @@ class EventCalls:
             return _event(self._changes.last_id, RESET, b"{}")
         return HEARTBEAT
 
-    async def _send(self, answer: web.StreamResponse, listener: Listener, reach: Reach) -> None:
-        while True:
+    async def _send(
+        self,
+        answer: web.StreamResponse,
+        listener: Listener,
+        reach: Reach,
+        transport: asyncio.BaseTransport | None,
+    ) -> None:
+        look_s = min(self._limits.listener_look_s, self._limits.heartbeat_s)
+        silent_s = 0.0
+        # Who went away without a word is noticed by looking, not by the next event.
+        while transport is not None and not transport.is_closing():
             try:
-                change = await listener.next(self._limits.heartbeat_s)
+                change = await listener.next(look_s)
             except TimeoutError:
-                await answer.write(HEARTBEAT)
+                silent_s += look_s
+                if silent_s >= self._limits.heartbeat_s:
+                    silent_s = 0.0
+                    await answer.write(HEARTBEAT)
                 continue
             if change is None:
                 return

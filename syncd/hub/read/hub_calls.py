@@ -51,7 +51,7 @@ class HubCalls:
         if not key.may(ADMIN) or key.project != EVERY_PROJECT:
             raise ProblemError(FORBIDDEN, "the metrics of a hub are for admins of every project")
         answers = dict(self._tally.answers)
-        text = await self._reading.desk.do(reach_of(request).who, lambda: self._text(answers))
+        text = await self._reading.index_desk.do(reach_of(request).who, lambda: self._text(answers))
         return web.Response(body=text, headers={**INERT, "Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     def _text(self, answers: Mapping[Answered, int]) -> bytes:

@@ -68,6 +68,11 @@ class Index:
             sealed = reading.get(key_of(run))
         return None if sealed is None else open_entry(sealed)
 
+    def has(self, run: RunAddress) -> bool:
+        """Tell whether a run has an entry, be it a damaged one."""
+        with self._reading, self._environment.begin(db=self._entries) as reading:
+            return reading.get(key_of(run)) is not None
+
     def known(self, run: RunAddress) -> Known | None:
         """Return all that is known of a run."""
         with self._reading, self._environment.begin() as reading:

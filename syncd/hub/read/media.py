@@ -114,6 +114,7 @@ def _read_log(log: OpenLog, progress: _Progress, media_left: int, is_late: Calla
     """Read one log on; tell whether its end was reached."""
     if media_left <= 0:
         return False
+    media_max = len(progress.media) + media_left
     walk = log.reader.walk()
     if progress.offset:
         walk.advance(progress.offset, progress.chunks)
@@ -127,7 +128,7 @@ def _read_log(log: OpenLog, progress: _Progress, media_left: int, is_late: Calla
                     values = dict(zip(walk.schemas[record[1]], record[4:], strict=True))
                     progress.media.extend(media_of(record[2], values))
         progress.offset, progress.chunks = chunk.end, chunk.seq + 1
-        is_full = len(progress.media) > media_left
+        is_full = len(progress.media) >= media_max
         if is_full or (count % CHUNKS_BETWEEN_LOOKS == 0 and is_late()):
             is_whole = False
             break

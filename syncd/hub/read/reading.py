@@ -59,10 +59,14 @@ class Reading:
         self._shelf = MediaShelf(disk=disk, limits=limits)
         self.index = Index(self._directory, disk=disk)
         self.changes = Changes(limits)
-        self.desk = Desk(
-            limits.askers_max,
-            waiting_max=limits.questions_waiting_max,
-            per_key_max=limits.questions_per_key_max,
+        # Who asks for a list does not wait for those who read gigabytes.
+        self.index_desk, self.log_desk = (
+            Desk(
+                limits.askers_max,
+                waiting_max=limits.questions_waiting_max,
+                per_key_max=limits.questions_per_key_max,
+            )
+            for _ in range(2)
         )
         request = os.path.join(self._directory, REINDEX_REQUEST)
         self.upkeep = Upkeep(
@@ -82,7 +86,8 @@ class Reading:
     async def stop(self) -> None:
         """End all work; the index is closed."""
         await self.upkeep.stop()
-        self.desk.close()
+        self.index_desk.close()
+        self.log_desk.close()
         self.index.close()
 
     # -- answers: each blocks, for the desk's threads ------------------------------------------------

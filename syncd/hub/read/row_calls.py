@@ -53,7 +53,7 @@ class RowCalls:
     ) -> web.Response:
         """Read in a thread, unless whoever asks has the answer for logs of these sizes already."""
         run, who = run_of(request.rel_url.raw_path), reach_of(request).who
-        sizes = await self._reading.desk.do(who, lambda: self._reading.sizes(run))
+        sizes = await self._reading.index_desk.do(who, lambda: self._reading.sizes(run))
         if not sizes:
             raise no_run(run)
         etag = etag_of(sizes, wanted)
@@ -64,7 +64,7 @@ class RowCalls:
             found = read()
             return None if found is None else (encoded(found), found.complete)
 
-        answered = await self._reading.desk.do(who, answer)
+        answered = await self._reading.log_desk.do(who, answer)
         if answered is None:
             raise no_run(run)
         body, is_complete = answered

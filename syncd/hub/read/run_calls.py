@@ -40,10 +40,13 @@ class RunCalls:
         """List the runs in the projects that the key is for."""
         listed = self._listed(Question(request, *_QUERY))
         reach = reach_of(request)
+        await self._reading.upkeep.see_new()
         etag = etag_of(self._version(), listed, reach.who)
         if is_known(request, etag):
             return unchanged(etag)
-        body = await self._reading.desk.do(reach.who, lambda: encoded(self._reading.runs(listed, reach)))
+        body = await self._reading.index_desk.do(
+            reach.who, lambda: encoded(self._reading.runs(listed, reach))
+        )
         return document(body, etag=etag)
 
     async def run(self, request: web.Request) -> web.Response:
@@ -58,7 +61,8 @@ class RunCalls:
         """Tell a run in short, with config and summary, from the index."""
         address = run_of(request.rel_url.raw_path)
         Question(request)
-        known = await self._reading.desk.do(
+        await self._reading.upkeep.see_new()
+        known = await self._reading.index_desk.do(
             reach_of(request).who, lambda: self._reading.index.known(address)
         )
         if known is None:

@@ -103,6 +103,18 @@ class Upkeep:
             self._task = None
         await asyncio.to_thread(self._thread.shutdown)
 
+    async def see_new(self) -> None:
+        """Look at runs that arrived and have no entry yet, so that what was acknowledged is listed.
+
+        Not for long: where many are new, or the thread is busy, the list is a little behind.
+        """
+        if not self._dirty:
+            return
+        dirty = dict(islice(self._dirty.items(), self._limits.refresh_batch_max))
+        with contextlib.suppress(TimeoutError, OSError, lmdb.Error):
+            async with asyncio.timeout(self._limits.refresh_interval_s):
+                self._tell(await self._work(lambda: self._look_at_new(dirty)))
+
     # -- the loop --------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -182,6 +194,9 @@ class Upkeep:
         if known or gone:
             self._index.store(known, gone=gone)
         return news
+
+    def _look_at_new(self, dirty: dict[RunAddress, Arrived]) -> list[News]:
+        return self._look_at({r: a for r, a in dirty.items() if not self._index.has(r)})
 
     def _note_cost(self, run: RunAddress, cost_s: float) -> None:
         """Let a run that took long to read wait, so that it does not keep others waiting."""

@@ -263,7 +263,8 @@ def test_a_key_for_some_projects_sees_no_other(hub) -> None:
     for project in ("mnist", "secret"):
         hub.append(0, data, name=(project, "r1", "main.0001.tlog"))
     secret = hub.server.keys.create("ci", project="mnist*")
-    assert [{"project": "mnist", "run": "r1"}] == hub.call("GET", "/v1/runs", key=secret).json["runs"]
+    runs = hub.call("GET", "/v1/runs", key=secret).json["runs"]
+    assert [("mnist", "r1")] == [(run["project"], run["run"]) for run in runs]
     assert 200 == hub.call("GET", "/v1/projects/mnist/runs/r1", key=secret).status
     for path in ("/v1/projects/secret/runs/r1", "/v1/projects/s%65cret/runs/r1"):
         assert 403 == hub.call("GET", path, key=secret).status

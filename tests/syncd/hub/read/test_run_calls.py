@@ -55,7 +55,7 @@ def test_the_runs_are_listed(hub) -> None:
     data = log_of_every_kind().data
     for run in ("r2", "r1"):
         hub.append(0, data, name=("mnist", run, "main.0001.tlog"))
-    until(lambda: ["r1", "r2"] == [each["run"] for each in hub.call("GET", "/v1/runs").json["runs"]])
+    assert ["r1", "r2"] == [each["run"] for each in hub.call("GET", "/v1/runs").json["runs"]]
 
 
 def test_a_run_that_is_not_there_is_404(hub) -> None:
