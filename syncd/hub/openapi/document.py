@@ -26,6 +26,7 @@ from tidelog.syncd.hub.openapi.parameters import DIGEST, ENCODING
 from tidelog.syncd.protocol import CHECKSUM, JSON, LOG_ID, PROBLEM, UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 OPENAPI = "3.1.0"
+PLAIN = "text/plain"
 ANY = (BAD_REQUEST, INVALID_NAME, INTERNAL, UNAVAILABLE)
 WITH_KEY = (UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS)
 
@@ -136,6 +137,8 @@ def _refusal(call: Call, problems: list[Problem]) -> dict[str, Any]:
     if call.method != "HEAD":
         schema = {"$ref": "#/components/schemas/Problem"}
         refusal["content"] = {PROBLEM_CONTENT_TYPE: {"schema": schema}}
+        if BAD_REQUEST in problems:
+            refusal["content"][PLAIN] = {}  # For bytes that are no HTTP.
     return refusal
 
 
