@@ -21,8 +21,9 @@ def whole_file(
     disk = disk or Disk()
     refuse_taken(path, overwrite=overwrite, disk=disk)
     temporary = disk.temporary_beside(path)
-    fd = disk.create(temporary)
     try:
+        # Within the try: Ctrl-C may come as soon as the file is there.
+        fd = disk.create(temporary)
         try:
             yield _DiskFile(fd, disk)
             disk.fdatasync(fd)

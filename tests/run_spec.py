@@ -1,5 +1,6 @@
 """Builds run directories on the disk out of `LogSpec`: rows, media, saved files, damage on demand."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -83,9 +84,10 @@ class RunSpec:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Return every file below a root by its path, without what is no run data."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.relative_to(root).parts[0].startswith(".")
-    }
+    """Return every file below a root by its path, without what is no run data, or goes meanwhile."""
+    files = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.relative_to(root).parts[0].startswith("."):
+            with contextlib.suppress(FileNotFoundError):
+                files[str(path.relative_to(root))] = path.read_bytes()
+    return files

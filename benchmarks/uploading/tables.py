@@ -12,10 +12,10 @@ GOAL = 0.5
 INTRODUCTION = """\
 ## Agent to hub, over loopback
 
-From processes that start for it to a hub on the same machine that runs already; medians of {rounds}
-rounds, in each of which every way had its turn. The first way is the limit: bare aiohttp moves the same
-bytes in PUTs of 1 MiB, one after the other, and checks nothing. tidelog's hub checks every chunk and
-answers after its fsync."""
+From processes that start for it to a hub on the same machine that runs already; medians of up to
+{rounds} rounds, in each of which every way had its turn. The first way is the limit: bare aiohttp moves
+the same bytes in PUTs of 1 MiB, one after the other, and checks nothing. tidelog's hub checks every
+chunk and answers after its fsync."""
 
 METHOD = """\
 ### How uploading was measured

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted
 from tidelog.syncd.agent.daemon.control import ask_daemon
-from tidelog.syncd.agent.daemon.lock import state_directory
+from tidelog.syncd.agent.daemon.lock import holder_of, state_directory
 from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.status_text import held_text
 from tidelog.syncd.errors import CannotStartError
@@ -18,17 +19,37 @@ def answer_of_daemon(request: Mapping[str, Any], *, is_json: bool, without: str)
 
     Raises CannotStartError where the daemon that runs does not know the request.
     """
-    answer = ask_daemon(state_directory(os.environ), request, disk=Disk())
+    directory, disk = state_directory(os.environ), Disk()
+    answer = ask_daemon(directory, request, disk=disk)
     if answer is None:
         if is_json:
             print_json({"type": request["command"], "running": False})
-        say(f"no daemon runs; {without}")
+        say(why_no_answer(directory, disk, without=without))
         raise SystemExit(UNREACHABLE)
     if answer.get("type") == "error":
         raise CannotStartError(
             f"{answer['detail']}; it may be of another version: restart it with `syncd start`"
         )
     return answer
+
+
+def why_no_answer(directory: Path, disk: Disk, *, without: str) -> str:
+    """Say that no daemon runs, or which one does and is silent: it is busy, stopped, or hangs."""
+    holder = holder_of(directory, disk)
+    if holder is not None and _is_daemon(holder.pid, disk):
+        return (
+            f"process {holder.pid} is the daemon and does not answer; if that stays so, end it with "
+            f"`kill -9 {holder.pid}` and start it again: nothing is lost by that"
+        )
+    return f"no daemon runs; {without}"
+
+
+def _is_daemon(pid: int, disk: Disk) -> bool:
+    """Tell whether a process is what it was: the number of one that was killed may be another's now."""
+    try:
+        return b"syncd" in disk.read(f"/proc/{pid}/cmdline")
+    except OSError:
+        return False
 
 
 def held_words(answer: Mapping[str, Any]) -> str:

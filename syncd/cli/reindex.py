@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 
 import click
@@ -93,7 +94,7 @@ def _ask(data: str, timeout_s: float) -> bool:
 
 def _show(count: int) -> None:
     """Show how far it is, on a terminal alone."""
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo(f"\r{count} runs", nl=False, err=True)
 
 

@@ -22,7 +22,9 @@ from tidelog.syncd.agent.daemon.log_place import log_place
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.contract import Target
-from tidelog.syncd.agent.target.credentials import find_addresses
+from tidelog.syncd.agent.target.credentials import FILE, find_addresses
+from tidelog.syncd.agent.target.root_target import refuse_nested
+from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
@@ -97,7 +99,7 @@ def command(
     One daemon runs per account; a second one says which has the state.
     """
     disk, directory = Disk(), state_directory(os.environ)
-    watched = [os.path.realpath(root) for root in roots]
+    watched = [absolute_root(root, disk) for root in roots]
     wishes = Wishes(
         targets=list(to) or None,
         quiet_hours=list(quiet_hours) or None,
@@ -135,6 +137,10 @@ async def _serve(
     with LmdbState(directory, disk=disk, bytes_max=AgentSettings().state_bytes_max) as state:
 
         def open_targets(config: Config) -> list[Target]:
+            addresses = find_addresses(config.targets, os.environ, disk)
+            for address in addresses:
+                if address.scheme == FILE:
+                    refuse_nested(address.path, [*roots, *state.roots()], disk=disk)
             return [
                 open_target(
                     address,
@@ -144,7 +150,7 @@ async def _serve(
                     settings=config.settings,
                     begun=state,
                 )
-                for address in find_addresses(config.targets, os.environ, disk)
+                for address in addresses
             ]
 
         service = Service(
@@ -158,7 +164,9 @@ async def _serve(
             notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
             about={"version": version("tidelog"), "log": log_place(log_file, os.environ, disk)},
         )
-        for root in roots or state.roots() or service.config.roots or [_default_root(disk)]:
+        # Those of the state and of the configuration are known; what is added here is kept.
+        is_new = not (state.roots() or service.config.roots)
+        for root in roots or ([_default_root(disk)] if is_new else []):
             service.add_root(root)
         loop = asyncio.get_running_loop()
 

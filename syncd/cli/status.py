@@ -1,6 +1,5 @@
 """`syncd status`: ask the daemon what it does, once or again and again."""
 
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -8,10 +7,8 @@ from typing import Any
 
 import click
 
-from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.daemon.control import ask_daemon
-from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
+from tidelog.syncd.cli.console import print_json
+from tidelog.syncd.cli.daemon_answer import answer_of_daemon
 from tidelog.syncd.cli.options import json_option
 from tidelog.syncd.cli.status_text import Line, status_lines
 from tidelog.syncd.cli.tones import has_colour, paint, terminal_width
@@ -58,14 +55,8 @@ def command(watch_s: float | None, *, is_json: bool) -> None:
 
 
 def _ask(*, is_json: bool) -> Mapping[str, Any]:
-    status = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=Disk())
-    if status is None:
-        if is_json:
-            print_json({"type": "status", "running": False})
-        else:
-            say("no daemon runs; `syncd start --root DIR` starts one")
-        raise SystemExit(UNREACHABLE)
-    return status
+    without = "`syncd start --root DIR` starts one"
+    return answer_of_daemon({"command": "status"}, is_json=is_json, without=without)
 
 
 def _show(status: Mapping[str, Any], *, is_json: bool) -> None:

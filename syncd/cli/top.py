@@ -12,7 +12,8 @@ import click
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.cli.console import BAD_USAGE, UNREACHABLE, say
+from tidelog.syncd.cli.console import BAD_USAGE, say
+from tidelog.syncd.cli.daemon_answer import answer_of_daemon
 from tidelog.syncd.cli.status_text import BAD, Line
 from tidelog.syncd.cli.top_screen import Size, screen_lines
 
@@ -21,7 +22,11 @@ INTERVAL_MIN_S = 0.1
 NOTE_S = 3.0
 
 EPILOG = """\b
-Keys: q ends it, p pauses the daemon and resumes it, r tries again what waits and is parked.
+Keys:
+  q  ends it
+  p  pauses the daemon, and resumes it
+  r  tries again what waits and what is parked
+\b
 Exit code: 0 ended by q, 2 no terminal, 3 no daemon runs, 130 ended by Ctrl-C.
 """
 
@@ -42,9 +47,8 @@ def command(interval_s: float) -> None:
         say("syncd top needs a terminal; `syncd status --watch` writes anywhere")
         raise SystemExit(BAD_USAGE)
     directory = state_directory(os.environ)
-    if ask_daemon(directory, {"command": "status"}, disk=Disk()) is None:
-        say("no daemon runs; `syncd start --root DIR` starts one")
-        raise SystemExit(UNREACHABLE)
+    without = "`syncd start --root DIR` starts one"
+    answer_of_daemon({"command": "status"}, is_json=False, without=without)
     _Top(directory, interval_s).run()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.hub.guard.guard import guard
+from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_calls import KeyCalls
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
@@ -18,6 +18,8 @@ from tidelog.syncd.hub.read.tally import Tally
 from tidelog.syncd.hub.receive.file_calls import FileCalls
 from tidelog.syncd.hub.receive.log_calls import LogCalls
 from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.remove.delete_calls import DeleteCalls
+from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.hub.web.answers import refuse_in_words
 from tidelog.syncd.hub.web.body import BodyMemory
@@ -29,6 +31,7 @@ def make_app(
 ) -> web.Application:
     """Return the application that serves a data folder to those who hold one of `keys`."""
     memory = BodyMemory(limits)
+    guard = Guard(keys, clock=clock, limits=limits)
     tally = Tally()
 
     def arrived(run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
@@ -42,7 +45,7 @@ def make_app(
             sign_answers,
             refuse_in_words,
             check_requests,
-            guard(keys, clock=clock),
+            guard.middleware(),
         ],
         client_max_size=limits.wire.body_bytes_max,
     )
@@ -53,7 +56,11 @@ def make_app(
         RowCalls(reading, limits),
         EventCalls(reading.changes, limits),
     )
-    for calls in (*reads, logs, files, KeyCalls()):
+    administration = (
+        KeyCalls(keys, clock=clock, limits=limits),
+        DeleteCalls(Deletion(store, keys.audit, clock=clock)),
+    )
+    for calls in (*reads, logs, files, *administration):
         app.add_routes(calls.routes())
     app.on_shutdown.append(_end_streams(reading))
     return app

@@ -16,12 +16,15 @@ class LogHistory:
     written: bytearray = field(default_factory=bytearray)
     damaged: list[bytes] = field(default_factory=list)
 
-    def may_hold(self, data: bytes) -> bool:
-        """Tell whether each byte is one that this log once had at that place."""
+    def may_hold(self, data: bytes, *, is_hurt: bool) -> bool:
+        """Tell whether these bytes are the beginning of a version that there was.
+
+        Of a log that was damaged while it was uploaded (`is_hurt`) each byte may be of another version.
+        """
         versions = [bytes(self.written), *self.damaged]
         if any(version.startswith(data) for version in versions):
             return True
-        return all(
+        return is_hurt and all(
             any(at < len(version) and version[at] == byte for version in versions)
             for at, byte in enumerate(data)
         )
@@ -43,9 +46,9 @@ class Ledger:
         lives = [life for life in self.logs.values() if (life.run, life.name) == (run, name)]
         return lives if named is None or named in lives else [named, *lives]
 
-    def may_hold(self, run: str, name: str, data: bytes) -> bool:
+    def may_hold(self, run: str, name: str, data: bytes, *, is_hurt: bool) -> bool:
         """Tell whether these bytes were once in a log of this name, or in the header's."""
-        return any(life.may_hold(data) for life in self.lives(run, name, data))
+        return any(life.may_hold(data, is_hurt=is_hurt) for life in self.lives(run, name, data))
 
     def next_row(self, run: str) -> int:
         """Return the number of a new row; it is in no other."""

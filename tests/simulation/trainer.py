@@ -284,7 +284,7 @@ class Machine:
         for place in range(at, min(len(file.data), at + self.random.choice((1, 1, 8, 64)))):
             file.data[place] ^= 1 << self.random.randrange(8)
         file.mtime_s = self.medium.now()
-        file.sync()
+        file.settle()
         self.is_damaged.add(path.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
         self.note_versions()
 
@@ -296,7 +296,7 @@ class Machine:
             self.note_versions()
             path, file = self.random.choice(logs)
             file.truncate(self.random.randrange(len(file.data)))
-            file.sync()
+            file.settle()
             file.mtime_s = self.medium.now()
             self._disown(path.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
 
@@ -306,7 +306,7 @@ class Machine:
         if files:
             file = self.random.choice(files)
             file.write(0, self.random.randbytes(max(1, len(file.data) // 2)))
-            file.sync()
+            file.settle()
             file.mtime_s = self.medium.now()
 
     def remove_run(self) -> None:
@@ -352,7 +352,7 @@ class Machine:
         return other
 
     def go_on_with(self, writers: "list[SimulatedWriter]") -> None:
-        """Write on in the logs of another machine's writers, as a cloned machine that never stopped does."""
+        """Write on in the logs of another machine's writers, as a clone that never stopped does."""
         for writer in writers:
             node = self.medium.find(writer.stream.log.path) if writer.stream.log is not None else None
             if not isinstance(node, File) or len(node.data) < FILE_HEADER_BYTES:

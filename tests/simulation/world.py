@@ -73,6 +73,10 @@ class World:
         """Tell what happens."""
         self._note(f"{self.loop.time():10.3f}  {text}")
 
+    def is_hurt(self, run: str) -> bool:
+        """Tell whether logs of a run were damaged on some machine."""
+        return any(p.machine.may_be_damaged or run in p.machine.is_damaged for p in self.places)
+
     # -- daemons ---------------------------------------------------------------------------------
 
     def start_daemon(self, place: Place, state: SimulatedState | None = None) -> None:

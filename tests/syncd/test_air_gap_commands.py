@@ -140,6 +140,7 @@ def test_unpacking_says_what_is_missing(tmp_path: Path) -> None:
         (["clean", "{root}", "--older-than", "soon"], "write it like"),
         (["sync", "{root}", "--to", "file://{root}/backup"], "lies inside"),
         (["sync", "{root}/mnist", "--to", "file://{root}"], "lies inside the target"),
+        (["start", "--root", "{root}", "--to", "file://{root}/backup"], "lies inside"),
         (["verify", "{root}", "--receipt", "{root}/mnist/r1/main.0001.tlog"], "is no receipt"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -281,7 +282,7 @@ def test_media_that_was_held_back_makes_no_receipt_and_no_failure(tmp_path: Path
 
 def test_ctrl_c_leaves_nothing_of_an_archive(tmp_path: Path) -> None:
     """One line, 130; an archive of that name that was there before stays."""
-    RunSpec(tmp_path / "root").saved("m.npz", 150_000_000).finish()
+    RunSpec(tmp_path / "root").saved("m.npz", 80_000_000).finish()
     (tmp_path / "x.tar.zst").write_bytes(b"old")
     with SyncdProcess("pack", tmp_path / "root", "-o", tmp_path / "x.tar.zst") as process:
         until(lambda: list(tmp_path.glob("x.tar.zst.*.tmp")))

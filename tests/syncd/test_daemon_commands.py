@@ -18,7 +18,8 @@ from waiting import until
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import width_of
 from tidelog.syncd.agent.daemon.control import ask_daemon
-from tidelog.syncd.agent.daemon.lock import state_directory
+from tidelog.syncd.agent.daemon.lock import Holder, state_directory
+from tidelog.syncd.cli.daemon_answer import why_no_answer
 
 
 @pytest.fixture
@@ -79,6 +80,27 @@ def test_without_a_daemon_the_exit_code_is_3(command: str) -> None:
     done = run_syncd(command, "--json")
     assert (3, True) == (done.returncode, "no daemon runs" in done.stderr)
     assert {"type": command, "running": False} == json.loads(done.stdout)
+
+
+def test_a_daemon_that_is_silent_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    """It is named, and how to end it; a number that is another process's by now is not."""
+    directory, disk = state_directory(os.environ), Disk()
+
+    def words() -> str:
+        return why_no_answer(directory, disk, without="start one")
+
+    with SyncdProcess("start", "--root", tmp_path / "root", "--to", f"file://{tmp_path}/usb") as daemon:
+        daemon.line_with("uploads to")
+        os.kill(daemon.pid, signal.SIGSTOP)
+        assert ask_daemon(directory, {"command": "status"}, disk=disk, timeout_s=0.2) is None
+        assert f"process {daemon.pid} is the daemon and does not answer" in words()
+        daemon.kill()
+    assert "no daemon runs; start one" == words()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        holder = Holder(other.pid, str(directory / "agent.sock"))
+        (directory / "daemon.lock").write_text(json.dumps(holder._asdict()))
+        assert "no daemon runs; start one" == words()
+        other.kill()
 
 
 def test_quiet_hours_of_the_file_hold_from_sighup_on(hub: HubProcess, key: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,21 @@ def test_names_that_are_no_unicode_are_shown_and_watched(tmp_path: Path) -> None
         shown = run_syncd("status")
         assert (0, True) == (shown.returncode, "not valid Unicode" in shown.stdout), shown.stderr
         assert 0 == run_syncd("unwatch", root).returncode
+
+
+def test_roots_of_the_configuration_come_and_go_with_it(tmp_path: Path) -> None:
+    """On SIGHUP; a command takes one away until the next start, and says so."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    config = Path(os.environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[sync]\nroots = ["{one}", "{two}"]\n')
+    with daemon_for(tmp_path / "usb") as daemon:
+        assert [str(one), str(two)] == roots()
+        assert 0 == run_syncd("watch", tmp_path / "three").returncode
+        config.write_text(f'[sync]\nroots = ["{two}/*"]\n')
+        os.kill(daemon.pid, signal.SIGHUP)
+        expected = [str(tmp_path / "three"), f"{two}/*"]
+        until(lambda: roots() == expected)
+        unwatched = run_syncd("unwatch", f"{two}/*")
+        assert (0, True) == (unwatched.returncode, "comes back with the next start" in unwatched.stderr)
+        assert expected[:1] == roots()

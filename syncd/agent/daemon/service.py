@@ -5,10 +5,7 @@ changed configuration ends the agents in the same way and starts others: they ne
 """
 
 import asyncio
-import math
-import os
 import random
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,11 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.config import Config
 from tidelog.syncd.agent.daemon.control import ControlServer
-from tidelog.syncd.agent.daemon.depth import sound_out
 from tidelog.syncd.agent.daemon.metrics_server import MetricsServer
-from tidelog.syncd.agent.daemon.report import held, report
-from tidelog.syncd.agent.daemon.seen import Seen, in_one_line, see, see_folders
+from tidelog.syncd.agent.daemon.report import held
+from tidelog.syncd.agent.daemon.reporting import Reporting
+from tidelog.syncd.agent.daemon.requests import answer
+from tidelog.syncd.agent.daemon.seen import in_one_line
 from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -34,9 +32,6 @@ from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
 from tidelog.syncd.notify import Notifier
-
-EVENTS_MAX = 50
-"""So many of the last lines that were told are in a status."""
 
 
 class Service:
@@ -68,12 +63,8 @@ class Service:
         self._tell_person = tell
         self._told_damage: set[tuple[Task, int]] = set()
         self._progress: dict[str, Progress] = {}
-        self._reporting: set[asyncio.Future[dict[str, Any]]] = set()
-        self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._chance = chance
         self._notifier = notifier or Notifier("")
-        self._about = dict(about or {})
-        self._started = clock.monotonic()
         self.config = read_config()
         self._targets = open_targets(self.config)
         self._gate = Gate(self.config.quiet_hours, paused_until=state.paused_until())
@@ -91,6 +82,15 @@ class Service:
             clock=clock,
             settings=settings,
             tell=self._tell,
+        )
+        self._reporting = Reporting(
+            self._inventory,
+            self._lookout,
+            self._gate,
+            state,
+            disk=disk,
+            clock=clock,
+            about=about or {},
         )
         self._metrics = MetricsServer(self.status, clock=clock, tell=self._tell)
         self._ending = asyncio.Event()
@@ -144,12 +144,20 @@ class Service:
         self._tell(Notice(text, is_good_news=True))
         self._ending.set()
 
-    def pause(self, until: float) -> None:
-        """Let nothing more begin until a moment (seconds since the epoch), also after a restart."""
-        self._state.pause(until)
-        self._gate.paused_until = until
-        for agent in self._agents:
-            agent.wake()
+    def pause(self, for_s: float) -> None:
+        """Let nothing more begin for so many seconds, also after a restart; without end for infinity."""
+        self._pause_until(self._clock.now() + for_s)
+
+    def resume(self) -> bool:
+        """End a pause. Returns False where there was none."""
+        was_paused = self._clock.now() < self._gate.paused_until
+        self._pause_until(0.0)
+        return was_paused
+
+    def retry(self, *, parked: bool) -> int:
+        """Try again now what waits, and with `parked` also what is parked; return how many."""
+        self._lookout.sweep_now()
+        return sum(agent.retry(parked=parked) for agent in self._agents)
 
     async def run(self) -> None:
         """Watch and upload until `stop`."""
@@ -167,8 +175,7 @@ class Service:
         finally:
             await self._metrics.close()
             await self._control.close()
-            if self._reporting:
-                await asyncio.wait(self._reporting)  # They read the state, which is closed after us.
+            await self._reporting.close()
 
     # -- targets ---------------------------------------------------------------------------------
 
@@ -234,52 +241,23 @@ class Service:
     def _in_one_line(self) -> str:
         return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
 
-    # -- control ---------------------------------------------------------------------------------
+    def _tell(self, line: str) -> None:
+        self._reporting.note(line)
+        self._tell_person(line)
 
-    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        command = request.get("command")
-        if command == "status":
-            return await self.status()
-        if command == "retry":
-            self._lookout.sweep_now()
-            is_parked_too = bool(request.get("parked", True))
-            tasks = sum(agent.retry(parked=is_parked_too) for agent in self._agents)
-            return {"type": "retry", "tasks": tasks, **self._held()}
-        if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
-            return self._handle_root(command, request["root"])
-        if command == "pause" and (for_s := _span_of(request)) is not None:
-            self.pause(self._clock.now() + for_s)
-            return {"type": "pause", **self._held()}
-        if command == "resume":
-            was_paused = self._clock.now() < self._gate.paused_until
-            self.pause(0.0)
-            return {"type": "resume", "was_paused": was_paused, **self._held()}
-        if command == "pending" and isinstance(request.get("run"), str):
-            return {"type": "pending", "items": self._pending(request["run"])}
-        return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
+    def _pause_until(self, moment: float) -> None:
+        self._state.pause(moment)
+        self._gate.paused_until = moment
+        for agent in self._agents:
+            agent.wake()
 
-    def _handle_root(self, command: str, text: str) -> dict[str, Any]:
-        """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
-        known = self._inventory.roots
-        root = text if text in known else absolute_root(text, self._disk)
-        changed = self.add_root(root) if command == "watch" else self.remove_root(root)
-        return {
-            "type": command,
-            "root": root,
-            "is_new" if command == "watch" else "was_watched": changed,
-            "is_configured": root in {absolute_root(r, self._disk) for r in self.config.roots},
-            "roots": list(self._inventory.roots),
-        }
+    # -- answers ---------------------------------------------------------------------------------
 
-    def _pending(self, path: str) -> list[str]:
-        """Name what of a run is still to be sent, and to which target."""
-        return [
-            f"{task} to {agent.target.name}"
-            for agent in self._agents
-            for task in agent.planner.pending(path)
-        ]
+    async def status(self) -> dict[str, Any]:
+        """Return what the daemon does, as one JSON document."""
+        return await self._reporting.status(self._agents, self.config, metrics=self._metrics.url)
 
-    def _held(self) -> dict[str, Any]:
+    def held(self) -> dict[str, Any]:
         """Return whether anything is sent now, and what waits for that and what goes on to its end."""
         closed = self._gate.closed(self._clock.now())
         return {
@@ -288,55 +266,22 @@ class Service:
             "under_way": sum(len(agent.planner.under_way) for agent in self._agents),
         }
 
-    async def status(self) -> dict[str, Any]:
-        """Return what the daemon does, as one JSON document; the disk is read beside the loop."""
-        seen = self._see()
-        # Whoever asked may go away; a thread cannot be called back.
-        writing = asyncio.ensure_future(asyncio.to_thread(self._report, seen))
-        self._reporting.add(writing)
-        writing.add_done_callback(self._reporting.discard)
-        return {
-            "type": "status",
-            "running": True,
-            "pid": os.getpid(),
-            "uptime_s": round(seen.now - self._started, 3),
-            **self._about,
-            **await asyncio.shield(writing),
-        }
+    def pending(self, path: str) -> list[str]:
+        """Name what of a run is still to be sent, and to which target."""
+        return [
+            f"{task} to {agent.target.name}"
+            for agent in self._agents
+            for task in agent.planner.pending(path)
+        ]
 
-    def _see(self) -> Seen:
-        now, wall = self._clock.monotonic(), self._clock.now()
-        return Seen(
-            now=now,
-            wall=wall,
-            closed=self._gate.closed(wall),
-            files=self.config.files,
-            limit_rate_bytes=self.config.limit_rate_bytes,
-            roots=list(self._inventory.roots),
-            folders=see_folders(self._inventory, self._lookout, self.config.settings.status_entries_max),
-            problems=dict(self._inventory.problems),
-            sweeps=self._lookout.sweeps,
-            sweep_s=self._lookout.sweep_s,
-            event_overflows=self._lookout.overflows,
-            metrics=self._metrics.url,
-            runs=self._inventory.run_count,
-            runs_awake=self._inventory.awake_count,
-            live=self._inventory.live,
-            targets=[see(agent, now) for agent in self._agents],
-            events=list(self._events),
-        )
+    @property
+    def roots(self) -> list[str]:
+        """The roots that are watched, as they were given."""
+        return list(self._inventory.roots)
 
-    def _report(self, seen: Seen) -> dict[str, Any]:
-        settings = self.config.settings
-        depth = sound_out(seen, self._state, disk=self._disk, settings=settings)
-        return report(seen, depth, entries_max=settings.status_entries_max)
+    def root_of(self, text: str) -> str:
+        """Return the root that a person means by a path or a pattern."""
+        return absolute_root(text, self._disk)
 
-    def _tell(self, line: str) -> None:
-        self._events.append((self._clock.now(), line))
-        self._tell_person(line)
-
-
-def _span_of(request: Mapping[str, Any]) -> float | None:
-    """Return for how many seconds a pause is asked, without end unless it is said; None for nonsense."""
-    for_s = request.get("for_s", math.inf)
-    return float(for_s) if isinstance(for_s, (int, float)) and for_s > 0 else None
+    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await answer(self, request)

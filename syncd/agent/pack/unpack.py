@@ -5,6 +5,7 @@ members must be those of the table of contents, in its order, and where they go 
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -35,8 +36,10 @@ from tidelog.syncd.bodies import FileEntry, SmallFile
 OVERHEAD_BYTES = 4 * BLOCK_BYTES + EXTENDED_BYTES_MAX
 """What a member may take beside its bytes: headers and padding."""
 END_BYTES_MAX = 64 * 1024
+SKIP_BYTES = 1024 * 1024
 
 GAP = "what comes before it was not received: unpack the earlier pack first, then this one again"
+OTHER_BYTES = "the archive has other bytes than its contents say; the file was changed, or the archive"
 NOT_ARRIVED = "it did not arrive"
 
 
@@ -202,7 +205,10 @@ class Unpacker:
         if file.size > self._settings.small_file_bytes_max:
             await self._take_large(run, file)
             return
-        state.batch.append(SmallFile(file.path, file.sha256, await self._read(file.size)))
+        data = await self._read(file.size)
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise park(OTHER_BYTES)
+        state.batch.append(SmallFile(file.path, file.sha256, data))
         is_full = len(state.batch) >= self._settings.batch_files_max
         if is_full or sum(len(each.data) for each in state.batch) >= self._settings.batch_bytes:
             await self._flush(run, state)
@@ -243,12 +249,28 @@ class Unpacker:
         # A few bytes of an archive can be a terabyte of zeros: it is refused before it fills the disk.
         if self._room is not None and file.size - held > self._room():
             raise park(f"it needs {file.size - held} bytes, and there is room for {self._room()}")
-        await asyncio.to_thread(self._tar.skip, held)
+        digest = hashlib.sha256()
+        await asyncio.to_thread(self._skip, held, digest)
         is_whole = False
         while not is_whole:
             data = await self._read(min(self._settings.piece_bytes, file.size - held))
-            held = await self._target.put_piece(self._run(run), file, held, data)
+            digest.update(data)
+            is_wrong = held + len(data) == file.size and digest.hexdigest() != file.sha256
+            try:
+                held = await self._target.put_piece(self._run(run), file, held, data)
+            except SetbackError as error:
+                # The last piece goes there all the same: so the target throws the others away.
+                if is_wrong:
+                    raise park(OTHER_BYTES) from error
+                raise
             is_whole = held >= file.size
+
+    def _skip(self, size: int, digest: "hashlib._Hash") -> None:
+        """Pass over what the target has of a file; its digest counts all the same."""
+        while size:
+            data = self._tar.read(min(size, SKIP_BYTES))
+            digest.update(data)
+            size -= len(data)
 
     # -- what came of it -------------------------------------------------------------------------
 
@@ -257,9 +279,10 @@ class Unpacker:
 
     def _note(self, name: str, error: SetbackError) -> None:
         """Keep why one thing was not taken; a target that is away, or takes no key, ends all."""
-        if error.setback.course not in (Course.PARK, Course.ASK):
+        course, reason = error.setback.course, error.setback.reason
+        if course in (Course.OUTAGE, Course.REFUSED):
             raise error
-        self.outcome.faults[name] = error.setback.reason
+        self.outcome.faults[name] = reason if course is Course.PARK else f"{reason}; unpack it again"
 
     def _compare(self, run: PackedRun, held: RunContents | None) -> None:
         """Find what the target does not hold, by its own word."""

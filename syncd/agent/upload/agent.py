@@ -22,11 +22,12 @@ from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
+from tidelog.syncd.agent.upload.done import Done, file_task
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.state import State
-from tidelog.syncd.agent.upload.uploader import Done, Uploader, file_task
+from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.bodies import FileEntry
 
@@ -296,7 +297,9 @@ class Agent:
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
             self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
-            self._ask_again()
+            if lasted_s >= self._settings.backoff_first_s:
+                # Else an item that fails while another works would have all asked for without end.
+                self._ask_again()
 
     def _note_acknowledged(self, task: Task) -> None:
         self._acknowledged[task] = None

@@ -7,10 +7,12 @@ A run is awake while one of its logs may grow or its directory has just changed.
 them a single number is remembered, and neither a descriptor nor a watch is held.
 """
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
@@ -143,7 +145,7 @@ class Inventory:
 
         Between two of them there may be another look, at the tails. `quiet` is as in `Tree.refresh`.
         """
-        self._take_notes()
+        noted = self._finish_noted()
         fresh = self._tree.refresh(look, quiet)
         for run in self._tree.take_gone():
             self._let_go(run)
@@ -154,7 +156,7 @@ class Inventory:
         else:
             self.is_behind = False
             fresh = []  # These are among all runs.
-        yield from self._in_slices(self._visit(fresh, look))
+        yield from self._in_slices(chain([noted], self._visit(fresh, look)))
 
     def _visit(self, fresh: list[RunPlace], look: Look) -> Iterator[list[FoundLog]]:
         awake = [awake.place for awake in self._awake.values()]
@@ -179,12 +181,19 @@ class Inventory:
                 found, end = [], clock.monotonic() + settings.slice_s
         yield found
 
-    def _take_notes(self) -> None:
+    def _finish_noted(self) -> list[FoundLog]:
+        """Look once more at logs that are final: another target may not know of their end yet."""
+        found: list[FoundLog] = []
         while self._notes:
             path, name = self._notes.popleft()
             awake = self._awake.get(path)
-            if awake is not None and name in awake.logs:
+            if awake is None or name not in awake.logs:
+                continue
+            with contextlib.suppress(OSError):  # The look at its run tells what is wrong.
+                found += self._look_at_log(awake, name, self._clock.monotonic())
+            if name in awake.logs:
                 awake.logs[name].live_until = 0.0
+        return found
 
     # -- one run ---------------------------------------------------------------------------------
 

@@ -1,13 +1,17 @@
 """The JSON documents of the calls that receive, as the OpenAPI document describes them. No I/O."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tidelog.syncd.hub.guard.key_file import OVERLAP_S
 from tidelog.syncd.protocol import WireLimits
 
 _LIMITS = WireLimits()
 
+Role = Literal["read", "write", "admin"]
+Kind = Literal["person", "service"]
+Seconds = Annotated[float, Meta(description="Seconds since the epoch.")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -87,13 +91,84 @@ class Listing(Struct, frozen=True):
     files: list[HeldFile]
 
 
+class Grant(Struct, frozen=True):
+    """A role on the projects that a pattern matches."""
+
+    role: Role
+    project: str
+
+
 class OwnKey(Struct, frozen=True):
-    """What a hub knows of a key."""
+    """What a hub knows of who asks; `role` and `project` are the strongest of the grants."""
 
     name: str
-    role: str
+    account: str
+    kind: Kind
+    grants: list[Grant]
+    role: Role | None
+    project: str | None
+    expires: Seconds | None
+
+
+class Key(Struct, frozen=True):
+    """What a hub knows of a key: all but the key."""
+
+    id: str
+    name: str
+    account: str
+    kind: Kind | None
+    grants: list[Grant]
+    role: Role | None
+    project: str | None
+    state: Literal["active", "revoked", "expired"]
+    created: Seconds
+    expires: Seconds | None
+    revoked: Seconds | None
+    last_used: Seconds | None
+    rotated_from: str | None
+
+
+class NewKey(Key, frozen=True, kw_only=True):
+    """A key with the key itself, this one time."""
+
+    key: str
+
+
+class KeyList(Struct, frozen=True):
+    """Keys, revoked ones included."""
+
+    keys: list[Key]
+
+
+class KeyWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a new key is to be; by default it is the caller's own and may what he may."""
+
+    name: str
+    account: str | None = None
+    grants: Annotated[list[Grant], Meta(min_length=1, max_length=100)] | None = None
+    expires_in_s: Annotated[float, Meta(gt=0)] | None = None
+
+
+class RotationWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long the key that is replaced stays good."""
+
+    overlap_s: Annotated[float, Meta(ge=0)] = OVERLAP_S
+
+
+class Deleted(Struct, frozen=True):
+    """A run that was deleted, and when."""
+
     project: str
-    expires: Annotated[float | None, Meta(description="Seconds since the epoch.")]
+    run: str
+    deleted: Seconds
+
+
+class Restored(Struct, frozen=True):
+    """A run that may be written to again; whether it was still in the trash."""
+
+    project: str
+    run: str
+    restored: bool
 
 
 class Problem(Struct, frozen=True):

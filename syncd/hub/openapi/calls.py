@@ -11,6 +11,7 @@ from tidelog.syncd.errors import (
     DIGEST_MISMATCH,
     DISK_FULL,
     FILE_MISMATCH,
+    GONE,
     INVALID_CHUNKS,
     NOT_FOUND,
     OFFSET_MISMATCH,
@@ -53,12 +54,14 @@ from tidelog.syncd.hub.web.address import (
     MEDIA_ROUTE,
     MISSING_ROUTE,
     OVERVIEW_ROUTE,
+    RESTORE_ROUTE,
     RUN_ROUTE,
 )
 from tidelog.syncd.protocol import (
     EVENTS_PATH,
     HEALTH_PATH,
     JSON,
+    KEYS_PATH,
     METRICS_PATH,
     MSGPACK,
     OCTETS,
@@ -67,6 +70,7 @@ from tidelog.syncd.protocol import (
     RUNS_PATH,
 )
 
+KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
 READ, WRITE, ADMIN, NONE = "read", "write", "admin", "none"
 TEXT = "text/plain"
 EVENT_STREAM = "text/event-stream"
@@ -84,9 +88,12 @@ class Call(NamedTuple):
     answers: type[Struct] | str | None = None
     problems: tuple[Problem, ...] = ()
     has_etag: bool = False
+    status: int = 200
+    has_digest: bool = True
 
 
-BODY = (DIGEST_MISMATCH, BODY_TIMEOUT, TOO_LARGE, UNSUPPORTED_ENCODING, DISK_FULL, PATH_CONFLICT)
+BODY = (DIGEST_MISMATCH, BODY_TIMEOUT, TOO_LARGE, UNSUPPORTED_ENCODING, DISK_FULL, PATH_CONFLICT, GONE)
+CONTROL = (NOT_FOUND, DIGEST_MISMATCH, BODY_TIMEOUT, TOO_LARGE, DISK_FULL)
 PART = (IS_LAST, FILE_LENGTH, SHA256)
 
 CALLS = (
@@ -94,6 +101,46 @@ CALLS = (
     Call("GET", OPENAPI_PATH, "this document", READ, (IF_NONE_MATCH,), answers=JSON, has_etag=True),
     Call("GET", METRICS_PATH, "how the hub does, for Prometheus", ADMIN, answers=TEXT),
     Call("GET", OWN_KEY_PATH, "what the key that came along may do", READ, answers=bodies.OwnKey),
+    Call("GET", KEYS_PATH, "the keys that the caller may manage", ADMIN, answers=bodies.KeyList),
+    Call(
+        "POST",
+        KEYS_PATH,
+        "make a key, which is told this one time",
+        ADMIN,
+        sends=bodies.KeyWanted,
+        answers=bodies.NewKey,
+        problems=CONTROL,
+        status=201,
+        has_digest=False,
+    ),
+    Call(
+        "POST",
+        KEY_ROUTE + "/rotate",
+        "make a key in the place of another, which stays good for the overlap",
+        ADMIN,
+        sends=bodies.RotationWanted,
+        answers=bodies.NewKey,
+        problems=CONTROL,
+        status=201,
+        has_digest=False,
+    ),
+    Call("DELETE", KEY_ROUTE, "revoke a key", ADMIN, answers=bodies.Key, problems=(NOT_FOUND,)),
+    Call(
+        "DELETE",
+        RUN_ROUTE,
+        "delete a run: into the hub's trash, from where it can be restored for a week",
+        ADMIN,
+        answers=bodies.Deleted,
+        problems=(NOT_FOUND,),
+    ),
+    Call(
+        "POST",
+        RESTORE_ROUTE,
+        "take that back",
+        ADMIN,
+        answers=bodies.Restored,
+        problems=(NOT_FOUND, PATH_CONFLICT),
+    ),
     Call(
         "GET",
         RUNS_PATH,

@@ -30,11 +30,12 @@ PLAIN = "text/plain"
 ANY = (BAD_REQUEST, INVALID_NAME, INTERNAL, UNAVAILABLE)
 WITH_KEY = (UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS)
 
-_PLACEHOLDER = re.compile(r"\{([a-z]+)(:[^}]*)?\}")
+_PLACEHOLDER = re.compile(r"\{([a-z]+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 _NAMES = {
     "project": "The project, percent-encoded.",
     "run": "The run's id, percent-encoded.",
     "log": "The log's name, such as main.0001.tlog.",
+    "id": "The key's id, 12 hexadecimal digits.",
     "path": "The file's path below the run, each part percent-encoded and a slash between them.",
 }
 _HEADERS = {
@@ -98,7 +99,8 @@ def _names_in(path: str) -> list[dict[str, Any]]:
 
 
 def _operation(call: Call) -> dict[str, Any]:
-    sent = () if call.sends is None else (DIGEST, ENCODING)
+    has_digest = call.sends is not None and call.has_digest
+    sent = (DIGEST, ENCODING) if has_digest else ()
     operation: dict[str, Any] = {
         "summary": call.summary,
         "description": f"Needs the role {call.role}." if call.role != NONE else "Needs no key.",
@@ -116,7 +118,7 @@ def _answers(call: Call) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "Done.", "headers": _headers(UPLOAD_OFFSET, LOG_ID, CHECKSUM)}
     if call.answers is not None:
         done["content"] = _content(call.answers)
-    answers = {"200": done}
+    answers = {str(call.status): done}
     if call.has_etag:
         done["headers"]["ETag"] = {"schema": {"type": "string"}, "description": "Names this answer."}
         answers["304"] = {"description": "The answer that is known already."}

@@ -4,10 +4,12 @@ import asyncio
 
 from aiohttp import web
 
+from tidelog.syncd.errors import ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.changes import Change, Changes, Listener
-from tidelog.syncd.hub.read.question import Question, Reach, reach_of
+from tidelog.syncd.hub.read.question import Question, reach_of
 from tidelog.syncd.hub.web.answers import INERT
+from tidelog.syncd.hub.web.standing import check_standing
 from tidelog.syncd.protocol import EVENTS_PATH
 
 EVENT_STREAM = "text/event-stream"
@@ -42,7 +44,7 @@ class EventCalls:
             answer.content_type = EVENT_STREAM
             await answer.prepare(request)
             await answer.write(self._first(listener))
-            await self._send(answer, listener, reach, transport)
+            await self._send(answer, listener, request, transport)
         return answer
 
     def _first(self, listener: Listener) -> bytes:
@@ -55,7 +57,7 @@ class EventCalls:
         self,
         answer: web.StreamResponse,
         listener: Listener,
-        reach: Reach,
+        request: web.Request,
         transport: asyncio.BaseTransport | None,
     ) -> None:
         look_s = min(self._limits.listener_look_s, self._limits.heartbeat_s)
@@ -66,17 +68,28 @@ class EventCalls:
                 change = await listener.next(look_s)
             except TimeoutError:
                 silent_s += look_s
+                if not _stands(request):
+                    return
                 if silent_s >= self._limits.heartbeat_s:
                     silent_s = 0.0
                     await answer.write(HEARTBEAT)
                 continue
-            if change is None:
+            if change is None or not _stands(request):
                 return
-            if reach.covers(change.project):
+            if reach_of(request).covers(change.project):
                 await answer.write(self._text(change))
 
     def _text(self, change: Change) -> bytes:
         return _event(self._changes.id_of(change.number), change.kind, change.data)
+
+
+def _stands(request: web.Request) -> bool:
+    """Tell whether who listens still may; one who comes back is told why not."""
+    try:
+        check_standing(request)
+    except ProblemError:
+        return False
+    return True
 
 
 def _event(number: str, kind: str, data: bytes) -> bytes:

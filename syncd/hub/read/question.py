@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from tidelog.syncd.errors import ProtocolError
-from tidelog.syncd.hub.guard.guard import KEY
+from tidelog.syncd.hub.guard.guard import CALLER
 
 VALUE_CHARS_MAX = 512
 VALUES_MAX = 100
@@ -14,16 +14,18 @@ _SHOWN_CHARS = 80
 
 
 class Reach(NamedTuple):
-    """Who asks, and which projects he may read."""
+    """Who asks, which projects he may read, and what an answer's ETag must depend on for that."""
 
     who: str
     covers: Callable[[str], bool]
+    etag: str = ""
 
 
 def reach_of(request: web.Request) -> Reach:
-    """Return whom a request comes from, by the key that the guard let in."""
-    key = request[KEY]
-    return Reach(key.name, key.covers)
+    """Return whom a request comes from, as the guard let him in."""
+    caller = request[CALLER]
+    grants = (caller.account.grants, None if caller.key is None else caller.key.grants)
+    return Reach(caller.account.name, caller.covers, repr(grants))
 
 
 class Question:

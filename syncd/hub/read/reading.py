@@ -20,7 +20,7 @@ from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.changes import Changes
 from tidelog.syncd.hub.read.desk import Desk
 from tidelog.syncd.hub.read.documents import History, MediaList, Run, Runs, brief_of
-from tidelog.syncd.hub.read.entry import Entry, LogSize
+from tidelog.syncd.hub.read.entry import Entry, Known, LogSize
 from tidelog.syncd.hub.read.history import Wanted, read_history
 from tidelog.syncd.hub.read.index import Index
 from tidelog.syncd.hub.read.look import Look
@@ -107,6 +107,10 @@ class Reading:
         shown = entries[: len(runs)]
         following = _cursor(shown[-1], listed.order) if shown and len(entries) > len(runs) else None
         return Runs(runs, following, self.upkeep.is_complete)
+
+    def known(self, run: RunAddress) -> Known | None:
+        """Return what the index has of a run that is there."""
+        return self.index.known(run) if self._look.sizes(run) else None
 
     def sizes(self, run: RunAddress) -> tuple[LogSize, ...]:
         """Return the logs of a run as the disk has them now; none where there is no such run."""

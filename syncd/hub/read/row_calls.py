@@ -12,8 +12,8 @@ from tidelog.syncd.hub.read.media import Place
 from tidelog.syncd.hub.read.question import Question, reach_of
 from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.read.reply import document, etag_of, is_known, unchanged
-from tidelog.syncd.hub.read.run_calls import no_run
 from tidelog.syncd.hub.web.address import HISTORY_ROUTE, MEDIA_ROUTE, run_of
+from tidelog.syncd.hub.web.answers import nothing_at
 
 POINTS_MIN = 4
 MEDIA_PAGE = 500
@@ -55,7 +55,7 @@ class RowCalls:
         run, who = run_of(request.rel_url.raw_path), reach_of(request).who
         sizes = await self._reading.index_desk.do(who, lambda: self._reading.sizes(run))
         if not sizes:
-            raise no_run(run)
+            raise nothing_at(request)
         etag = etag_of(sizes, wanted)
         if is_known(request, etag):
             return unchanged(etag)
@@ -66,7 +66,7 @@ class RowCalls:
 
         answered = await self._reading.log_desk.do(who, answer)
         if answered is None:
-            raise no_run(run)
+            raise nothing_at(request)
         body, is_complete = answered
         # What was cut short may be longer next time.
         return document(body, etag=etag if is_complete else None)

@@ -4,7 +4,7 @@ import math
 
 from aiohttp import web
 
-from tidelog.syncd.errors import NOT_FOUND, ProblemError, ProtocolError
+from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.documents import encoded, overview_of
 from tidelog.syncd.hub.read.question import Question, reach_of
@@ -12,8 +12,8 @@ from tidelog.syncd.hub.read.reading import NEWEST, Listed, Reading, cursor_of
 from tidelog.syncd.hub.read.reply import document, etag_of, is_known, unchanged
 from tidelog.syncd.hub.read.run_state import STATES
 from tidelog.syncd.hub.receive.store import Store
-from tidelog.syncd.hub.web.address import OVERVIEW_ROUTE, RUN_ROUTE, RunAddress, run_of
-from tidelog.syncd.hub.web.answers import json_answer
+from tidelog.syncd.hub.web.address import OVERVIEW_ROUTE, RUN_ROUTE, run_of
+from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.protocol import RUNS_PATH
 
 ORDERS = ("name", NEWEST)
@@ -41,7 +41,7 @@ class RunCalls:
         listed = self._listed(Question(request, *_QUERY))
         reach = reach_of(request)
         await self._reading.upkeep.see_new()
-        etag = etag_of(self._version(), listed, reach.who)
+        etag = etag_of(self._version(), listed, reach.etag)
         if is_known(request, etag):
             return unchanged(etag)
         body = await self._reading.index_desk.do(
@@ -54,7 +54,7 @@ class RunCalls:
         address = run_of(request.rel_url.raw_path)
         listing = await self._store.listing(address)
         if listing is None:
-            raise no_run(address)
+            raise nothing_at(request)
         return json_answer(listing.document())
 
     async def overview(self, request: web.Request) -> web.Response:
@@ -63,10 +63,10 @@ class RunCalls:
         Question(request)
         await self._reading.upkeep.see_new()
         known = await self._reading.index_desk.do(
-            reach_of(request).who, lambda: self._reading.index.known(address)
+            reach_of(request).who, lambda: self._reading.known(address)
         )
         if known is None:
-            raise no_run(address)
+            raise nothing_at(request)
         etag = etag_of(known.entry)
         if is_known(request, etag):
             return unchanged(etag)
@@ -96,8 +96,3 @@ class RunCalls:
 
 
 _QUERY = ("project", "state", "order", "limit", "after", "include")
-
-
-def no_run(run: RunAddress) -> ProblemError:
-    """Return the refusal for a run that is not there."""
-    return ProblemError(NOT_FOUND, f"there is no run {run.run!r} in project {run.project!r}")

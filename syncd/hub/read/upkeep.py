@@ -104,7 +104,7 @@ class Upkeep:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def see_new(self) -> None:
-        """Look at runs that arrived and have no entry yet, so that what was acknowledged is listed.
+        """Look at runs that came or went, so that what was acknowledged is listed, and nothing else.
 
         Not for long: where many are new, or the thread is busy, the list is a little behind.
         """
@@ -196,7 +196,10 @@ class Upkeep:
         return news
 
     def _look_at_new(self, dirty: dict[RunAddress, Arrived]) -> list[News]:
-        return self._look_at({r: a for r, a in dirty.items() if not self._index.has(r)})
+        # Or that went: a run that was deleted is listed no more.
+        return self._look_at(
+            {r: a for r, a in dirty.items() if not self._index.has(r) or not self._look.sizes(r)}
+        )
 
     def _note_cost(self, run: RunAddress, cost_s: float) -> None:
         """Let a run that took long to read wait, so that it does not keep others waiting."""

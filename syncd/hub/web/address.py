@@ -20,6 +20,7 @@ HISTORY_ROUTE = RUN_ROUTE + "/history"
 MEDIA_ROUTE = RUN_ROUTE + "/media"
 MISSING_ROUTE = RUN_ROUTE + "/files:missing"
 BATCH_ROUTE = RUN_ROUTE + "/files:batch"
+RESTORE_ROUTE = RUN_ROUTE + "/restore"
 FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1

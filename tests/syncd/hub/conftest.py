@@ -68,8 +68,12 @@ class RunningHub:
         """Stop it; again is without effect."""
         if self._loop.is_closed():
             return
-        self._do(self.server.stop())
+        self.stop_now()
         self._end()
+
+    def stop_now(self) -> None:
+        """Stop the hub before the end of the test."""
+        self._do(self.server.stop())
 
     @property
     def port(self) -> int:

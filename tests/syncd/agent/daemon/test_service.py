@@ -84,7 +84,7 @@ def test_what_a_deleted_run_left_to_do_is_forgotten(tmp_path: Path) -> None:
         running = asyncio.ensure_future(service.run())
         await until_async(lambda: told)
         shutil.rmtree(run.path)
-        await until_async(lambda: len(told) == 2 and not service._pending(str(run.path)))
+        await until_async(lambda: len(told) == 2 and not service.pending(str(run.path)))
         service.stop()
         await running
 

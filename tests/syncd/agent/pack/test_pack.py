@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from agent_targets import open_hub
+from agent_targets import OpenTarget, on_target, open_hub, open_root
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pack_lab import changed, hostile, pack, received_from, root_target, take_in, unpack, verdict_on
@@ -14,7 +14,8 @@ from run_spec import RunSpec, tree
 
 from tidelog.datastore.replica_files import STAGED_DIGITS
 from tidelog.syncd.agent.pack.contents import Contents, PackedLog, PackedRun, PackError
-from tidelog.syncd.agent.pack.unpack import GAP, NOT_ARRIVED
+from tidelog.syncd.agent.pack.unpack import GAP, NOT_ARRIVED, OTHER_BYTES
+from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry
@@ -239,14 +240,28 @@ def test_a_file_for_which_there_is_no_room_is_refused_before_it_fills_the_disk(t
     assert len(tree(tmp_path / "root")) - 1 == len(tree(tmp_path / "out"))
 
 
-def test_wrong_bytes_are_never_put_in_place(tmp_path: Path) -> None:
-    """Neither of a file, nor of a log whose chunks do not hold."""
+@pytest.mark.parametrize("open_any", [open_hub, open_root])
+def test_wrong_bytes_are_never_put_in_place(open_any: OpenTarget, tmp_path: Path) -> None:
+    """Of a log whose chunks do not hold, and of files small and large; nothing unfinished stays."""
     log = PackedLog("main.0001.tlog", "ab" * 16, 0, (500,), "cd" * 32)
-    contents = Contents(0.0, (PackedRun("mnist", "r1", (log,), (FILE,)),))
-    members = [(LOG, b"x" * 500), ("mnist/r1/media/a.png", b"abd")]
-    outcome = unpack(hostile(tmp_path / "x", contents, members), root_target(tmp_path / "out"))
-    assert {LOG, "mnist/r1/media/a.png"} == set(outcome.faults)
-    assert {} == tree(tmp_path / "out")
+    large = FileEntry("files/m.npz", 7000, "ab" * 32)
+    contents = Contents(0.0, (PackedRun("mnist", "r1", (log,), (FILE, large)),))
+    members = [
+        (LOG, b"x" * 500),
+        ("mnist/r1/media/a.png", b"abd"),
+        ("mnist/r1/files/m.npz", b"y" * 7000),
+    ]
+    archive = hostile(tmp_path / "x", contents, members)
+
+    async def work(target: Target) -> None:
+        for _ in range(2):
+            outcome = await take_in(archive, target)
+            assert {LOG, "mnist/r1/media/a.png", "mnist/r1/files/m.npz"} == set(outcome.faults)
+            assert OTHER_BYTES == outcome.faults["mnist/r1/media/a.png"]
+            assert OTHER_BYTES == outcome.faults["mnist/r1/files/m.npz"]
+            assert {} == tree(tmp_path / "out")
+
+    on_target(open_any, tmp_path / "out", work)
 
 
 def test_no_symbolic_link_is_followed(tmp_path: Path) -> None:

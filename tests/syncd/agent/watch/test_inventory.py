@@ -114,6 +114,20 @@ def test_a_log_that_is_final_is_not_looked_at_any_more(tmp_path: Path) -> None:
     assert again.is_live
 
 
+def test_the_end_of_a_log_is_told_once_more_when_it_is_noted(tmp_path: Path) -> None:
+    """One target has seen it and another one not; after that it sleeps, and no sweep wakes it up."""
+    run, clock = RunSpec(tmp_path).rows(2), MovedClock()
+    found = inventory_of(tmp_path, clock=clock)
+    [log] = found_by(found, Look.SWEEP)
+    run.rows(1).finish()
+    found.note_final(log.run, log.name)
+    assert [len(run.log.data)] == [log.size for log in found_by(found, Look.TAIL)]
+    clock.passed_s += 3.0
+    found_by(found, Look.TAIL)
+    assert 0 == found.awake_count
+    assert [] == found_by(found, Look.SWEEP)
+
+
 def test_a_root_that_is_not_there_yet_is_told_and_found_later(tmp_path: Path) -> None:
     """`syncd start` may come before the first run."""
     root = tmp_path / "tidelog"

@@ -103,6 +103,10 @@ CASES = [
     ("GET", "/metrics", "/metrics", 200),
     ("GET", "/v1/openapi.json", "/v1/openapi.json", 200),
     ("GET", "/v1/keys/self", "/v1/keys/self", 200),
+    ("GET", "/v1/keys", "/v1/keys", 200),
+    ("DELETE", "/v1/keys/{id}", "/v1/keys/000000000000", 404),
+    ("DELETE", "/v1/projects/{project}/runs/{run}", RUN, 200),
+    ("POST", "/v1/projects/{project}/runs/{run}/restore", f"{RUN}/restore", 404),
     ("GET", "/v1/runs", "/v1/runs", 200),
     ("GET", "/v1/runs", "/v1/runs?include=config&include=summary&order=newest", 200),
     ("GET", "/v1/runs", "/v1/runs?state=dead", 400),
@@ -164,6 +168,24 @@ def test_the_answers_to_writes_are_as_the_document_says(hub) -> None:
     path = file_path("mnist", "r1", "files/x", sha256=SHA)
     for method, data in (("PUT", b"y"), ("PUT", b"x"), ("PATCH", b"x"), ("PATCH", b"xx")):
         check(method, f"{run}/files/{{path}}", hub.call(method, path, data, part))
+
+
+def test_the_answers_about_keys_are_as_the_document_says(hub) -> None:
+    """Made, rotated, listed, revoked; and what is refused of that."""
+    new = hub.call("POST", "/v1/keys", b'{"name": "ci"}')
+    check("POST", "/v1/keys", new)
+    address = f"/v1/keys/{new.json['id']}"
+    check("POST", "/v1/keys/{id}/rotate", hub.call("POST", f"{address}/rotate", b"{}"))
+    check("POST", "/v1/keys", hub.call("POST", "/v1/keys", b"[]"))
+    revoked = hub.call("DELETE", address)
+    assert 200 == revoked.status
+    check("DELETE", "/v1/keys/{id}", revoked)
+    check("GET", "/v1/keys", hub.call("GET", "/v1/keys"))
+    hub.append(0, log_of_every_kind().data)
+    hub.call("DELETE", RUN)
+    gone = hub.append(0, log_of_every_kind().data)
+    assert 410 == gone.status
+    check("PATCH", "/v1/projects/{project}/runs/{run}/logs/{log}", gone)
 
 
 def test_a_history_with_nothing_and_a_run_without_sense_are_as_the_document_says(start_hub) -> None:
