@@ -10,6 +10,7 @@ import math
 import os
 from types import TracebackType
 
+import lmdb
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
@@ -19,6 +20,7 @@ from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.listen import Listen
@@ -52,6 +54,7 @@ class HubServer:
         self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
         self._lock: int | None = None
         self._store: Store | None = None
+        self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
         self._chores: asyncio.Task[None] | None = None
 
@@ -70,7 +73,9 @@ class HubServer:
             self._take_folder()
             self.keys.keys()
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
-            await self._accept(self._store)
+            self._reading = self._open_reading()
+            await self._reading.start()
+            await self._accept(self._store, self._reading)
             self._chores = asyncio.create_task(self._do_chores(self._store))
         except BaseException:
             await self.stop()
@@ -89,6 +94,9 @@ class HubServer:
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._reading is not None:
+            await self._reading.stop()
+            self._reading = None
         if self._lock is not None:
             self._disk.close(self._lock)
             self._lock = None
@@ -143,8 +151,16 @@ class HubServer:
                 f"another hub serves {self.data} already; stop it first, or choose another --data"
             ) from error
 
-    async def _accept(self, store: Store) -> None:
-        app = make_app(store, self.keys, clock=self._clock, limits=self._limits)
+    def _open_reading(self) -> Reading:
+        try:
+            return Reading(self.data, disk=self._disk, clock=self._clock, limits=self._limits)
+        except (OSError, lmdb.Error) as error:
+            raise CannotStartError(
+                f"the index of runs below {self.data} can neither be opened nor made anew: {error}"
+            ) from error
+
+    async def _accept(self, store: Store, reading: Reading) -> None:
+        app = make_app(store, reading, self.keys, clock=self._clock, limits=self._limits)
         self._runner = web.AppRunner(
             app,
             access_log=None,
