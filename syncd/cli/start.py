@@ -25,6 +25,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, find_addresses
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.watch.roots import absolute_root
+from tidelog.syncd.agent.watch.selection import run_above
 from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
@@ -179,8 +180,16 @@ async def _serve(
         loop.add_signal_handler(signal.SIGHUP, service.reload)
         lock.announce(Holder(os.getpid(), str(socket)))
         log.info("daemon %d uploads to %s", os.getpid(), ", ".join(service.target_names))
+        _warn_of_no_roots([*service.config.roots, *state.roots()], disk, log)
         await service.run()
         log.info("daemon %d stopped", os.getpid())
+
+
+def _warn_of_no_roots(roots: Sequence[str], disk: Disk, log: logging.Logger) -> None:
+    """No reason not to start: other roots are served, and a folder of runs may become a root."""
+    for root in roots:
+        if above := run_above(root, disk):
+            log.warning("%s", above.advice)
 
 
 def _take(directory: Path, disk: Disk) -> Lock:

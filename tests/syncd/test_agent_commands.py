@@ -104,6 +104,16 @@ def test_what_is_missing_is_said_in_one_sentence(arguments: list[str], code: int
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["sync", "verify", "clean", "unpack"])
+def test_a_command_for_one_target_refuses_two(command: str, tmp_path: Path) -> None:
+    """Were the last one taken, the person would believe that the runs are at the first one, too."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    RunSpec(tmp_path / "root").rows(1)
+    done = run_syncd(command, tmp_path / "root", "--to", f"file://{one}", "--to", f"file://{two}")
+    assert (2, True) == (done.returncode, "one target at a time" in done.stderr)
+    assert not two.exists()
+
+
 def test_an_unreachable_hub_is_exit_code_3(tmp_path: Path) -> None:
     """After --timeout, for sync and verify."""
     RunSpec(tmp_path / "root").finish()
