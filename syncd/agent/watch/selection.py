@@ -24,11 +24,12 @@ class SelectedLog(NamedTuple):
     name: str
 
 
-def select_logs(path: str, disk: Disk) -> list[SelectedLog]:
+def select_logs(path: str, disk: Disk, left_out: list[str] | None = None) -> list[SelectedLog]:
     """Return the logs that a path means, in order. The folder above a run names its project.
 
-    Raises NotARunError where there is no log at or below the path, InvalidNameError where a folder's
-    name can be no name of a run or project.
+    Where `left_out` is given, it gets why a run below the path has no name: one odd folder must not
+    keep all others here. Raises NotARunError where there is no log at or below the path,
+    InvalidNameError where a folder's name can be no name of a run or project.
     """
     # Through links: `latest` is a link, and a run's place gives it its name.
     path = os.path.realpath(path)
@@ -39,7 +40,13 @@ def select_logs(path: str, disk: Disk) -> list[SelectedLog]:
                 raise NotARunError(f"{found} is not a log: logs are named like main.0001.tlog")
             logs.append(SelectedLog(_run_at(str(found.parent)), found.name))
         else:
-            run = _run_at(str(found))
+            try:
+                run = _run_at(str(found))
+            except InvalidNameError as error:
+                if left_out is None or str(found) == path:
+                    raise
+                left_out.append(f"{error}; rename it")
+                continue
             logs += [SelectedLog(run, name) for name in logs_at_home(run, disk)]
     return logs
 
