@@ -3,23 +3,31 @@
 Holds the folder's lock, so that no second hub appends to the same logs.
 """
 
+import asyncio
 import fcntl
 import logging
+import math
 import os
 from types import TracebackType
 
+import lmdb
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
+
+logger = logging.getLogger("tidelog.hub")
 
 # Bytes that are no HTTP are the sender's fault and end with 400; aiohttp would log a traceback of each.
 _quiet = logging.getLogger("tidelog.hub.http")
@@ -46,7 +54,9 @@ class HubServer:
         self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
         self._lock: int | None = None
         self._store: Store | None = None
+        self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
+        self._chores: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         state = "stopped" if self._runner is None else f"on {self.listen}"
@@ -63,7 +73,10 @@ class HubServer:
             self._take_folder()
             self.keys.keys()
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
-            await self._accept(self._store)
+            self._reading = self._open_reading()
+            await self._reading.start()
+            await self._accept(self._store, self._reading)
+            self._chores = asyncio.create_task(self._do_chores(self._store))
         except BaseException:
             await self.stop()
             raise
@@ -73,9 +86,17 @@ class HubServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._chores is not None:
+            self._chores.cancel()
+            await asyncio.gather(self._chores, return_exceptions=True)
+            self._chores = None
+            await asyncio.to_thread(self._write_last_use)
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._reading is not None:
+            await self._reading.stop()
+            self._reading = None
         if self._lock is not None:
             self._disk.close(self._lock)
             self._lock = None
@@ -91,6 +112,26 @@ class HubServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def _do_chores(self, store: Store) -> None:
+        """Now and then write down when keys were used, and look through the trash."""
+        deletion = Deletion(store, self.keys.audit, clock=self._clock)
+        swept_at = -math.inf
+        while True:
+            if self._clock.monotonic() - swept_at >= self._limits.sweep_interval_s:
+                swept_at = self._clock.monotonic()
+                try:
+                    await deletion.tidy(self._limits.trash_kept_s)
+                except (OSError, ValueError, KeyError, DatastoreError) as error:
+                    logger.warning("the trash of %s cannot be looked through: %s", self.data, error)
+            await asyncio.to_thread(self._write_last_use)
+            await asyncio.sleep(self._limits.last_use_interval_s)
+
+    def _write_last_use(self) -> None:
+        try:
+            self.keys.last_use.write({key.id for key in self.keys.book().keys})
+        except (OSError, CannotStartError) as error:
+            logger.warning("when keys were used last cannot be written: %s", error)
 
     def _take_folder(self) -> None:
         directory = os.path.join(self.data, HUB_DIRECTORY)
@@ -110,8 +151,16 @@ class HubServer:
                 f"another hub serves {self.data} already; stop it first, or choose another --data"
             ) from error
 
-    async def _accept(self, store: Store) -> None:
-        app = make_app(store, self.keys, clock=self._clock, limits=self._limits)
+    def _open_reading(self) -> Reading:
+        try:
+            return Reading(self.data, disk=self._disk, clock=self._clock, limits=self._limits)
+        except (OSError, lmdb.Error) as error:
+            raise CannotStartError(
+                f"the index of runs below {self.data} can neither be opened nor made anew: {error}"
+            ) from error
+
+    async def _accept(self, store: Store, reading: Reading) -> None:
+        app = make_app(store, reading, self.keys, clock=self._clock, limits=self._limits)
         self._runner = web.AppRunner(
             app,
             access_log=None,

@@ -161,8 +161,9 @@ class Scenario:
         self._restart_hub()
 
     def _hub_power(self, place: Place) -> None:
-        self._hub_kill(place)
-        self.world.loop.call_later(self.random.random() * 6.0, self._cut_hub_power)
+        # A disk that is about to go often fails before.
+        (self._hub_kill if self.random.random() < 0.5 else self._hub_eio)(place)
+        self.world.loop.call_later(self.random.random() * 8.0, self._cut_hub_power)
 
     def _cut_hub_power(self) -> None:
         hub = self.world.hub
@@ -367,5 +368,5 @@ class Scenario:
             if all(d.is_quiet and d.sweeps >= sweeps[id(d)] + 2 for _, d in daemons):
                 return
             if self.world.loop.time() > deadline:
-                waiting = [f"{d.agents[0].planner!r} {d.agents[0].planner.waiting}" for _, d in daemons]
+                waiting = [f"{a.planner!r} {a.planner.waiting}" for _, d in daemons for a in d.agents]
                 raise NotQuietError(f"not quiet after {QUIET_MAX_S:.0f} s: {waiting}")

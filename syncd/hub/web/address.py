@@ -15,8 +15,12 @@ PREFIX = "/v1/projects/"
 # For the router. A name may hold braces, which aiohttp's own pattern for a segment leaves out.
 RUN_ROUTE = "/v1/projects/{project:[^/]+}/runs/{run:[^/]+}"
 LOG_ROUTE = RUN_ROUTE + "/logs/{log:[^/]+}"
+OVERVIEW_ROUTE = RUN_ROUTE + "/overview"
+HISTORY_ROUTE = RUN_ROUTE + "/history"
+MEDIA_ROUTE = RUN_ROUTE + "/media"
 MISSING_ROUTE = RUN_ROUTE + "/files:missing"
 BATCH_ROUTE = RUN_ROUTE + "/files:batch"
+RESTORE_ROUTE = RUN_ROUTE + "/restore"
 FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1
