@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -27,8 +28,20 @@ from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
+if TYPE_CHECKING:
+    from tidelog.syncd.hub.read.reading import Reading
+
 DATA = "/hub"
 LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
+
+# Nobody reads in the simulation, and the index is LMDB's, whose disk is the kernel's.
+UNREAD = cast(
+    "Reading",
+    SimpleNamespace(
+        upkeep=SimpleNamespace(arrived=lambda run, *, is_file: None),
+        changes=None,
+    ),
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -125,7 +138,7 @@ class SimulatedHub:
         self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
         store = Store(DATA, disk=self.disk, limits=LIMITS)
         keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
-        self._routes = Routes(make_app(store, keys, clock=self._clock, limits=LIMITS))
+        self._routes = Routes(make_app(store, UNREAD, keys, clock=self._clock, limits=LIMITS))
         self.is_up = True
 
     def kill(self) -> None:
