@@ -85,16 +85,24 @@ class Asked(dict[Any, Any]):
         raise ConnectionResetError("the other end went away")
 
 
+class Match(dict[str, str]):
+    """What a path holds, and the route that it led to."""
+
+    def __init__(self, parts: Mapping[str, str], route: web.AbstractRoute | None) -> None:
+        super().__init__(parts)
+        self.route = route
+
+
 class Routes:
     """The application's own routes and middlewares, without aiohttp's server around them."""
 
     def __init__(self, app: web.Application) -> None:
         self._middlewares = [cast("Middleware", each) for each in app.middlewares]
-        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+        self._routes: list[tuple[web.AbstractRoute, re.Pattern[str]]] = []
         for route in app.router.routes():
             info = route.resource.get_info() if route.resource is not None else {}
             pattern = info.get("pattern") or re.compile(re.escape(info.get("path", "")))
-            self._routes.append((route.method, pattern, cast("Handler", route.handler)))
+            self._routes.append((route, pattern))
 
     async def answer(self, request: Request) -> web.StreamResponse:
         """Answer as the application does."""
@@ -104,11 +112,11 @@ class Routes:
             handler = partial(middleware, handler=handler)
         return await handler(cast("web.Request", Asked(request, match)))
 
-    def _find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
-        for known, pattern, handler in self._routes:
-            if known == method and (match := pattern.fullmatch(path)):
-                return handler, match.groupdict()
-        return _not_found, {}
+    def _find(self, method: str, path: str) -> tuple[Handler, Match]:
+        for route, pattern in self._routes:
+            if route.method == method and (match := pattern.fullmatch(path)):
+                return cast("Handler", route.handler), Match(match.groupdict(), route)
+        return _not_found, Match({}, None)
 
 
 async def _not_found(_: web.Request) -> web.StreamResponse:
