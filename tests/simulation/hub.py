@@ -28,7 +28,7 @@ from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
 DATA = "/hub"
-LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
+LIMITS = HubLimits(body_wait_s=5.0, stall_s=20.0)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
