@@ -56,6 +56,7 @@ class HubServer:
         self._store: Store | None = None
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
+        self.connections: Connections | None = None
         self._chores: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -151,7 +152,7 @@ class HubServer:
 
     async def _accept(self, store: Store) -> None:
         limits = within_descriptors(self._limits)
-        connections = Connections(limits)
+        self.connections = connections = Connections(limits)
         app = make_app(store, self.keys, clock=self._clock, limits=limits)
         # The outermost: a request counts as being answered until its answer is signed.
         app.middlewares.insert(0, connections.middleware())

@@ -131,6 +131,9 @@ class Connections:
     def __repr__(self) -> str:
         return f"<Connections, {len(self._proven)} with a key, {len(self._strangers)} without>"
 
+    def __len__(self) -> int:
+        return len(self._proven) + len(self._strangers)
+
     def protocol_of(self, make_inner: Callable[[], asyncio.Protocol]) -> Callable[[], Connection]:
         """Return what makes the protocol of a new connection."""
         return lambda: Connection(make_inner(), self)
@@ -157,7 +160,7 @@ class Connections:
             self._send_away(group, connection)
         if len(self._strangers) > limits.strangers_max:
             self._send_away(self._strangers, connection)
-        if len(self._strangers) + len(self._proven) > limits.connections_max:
+        if len(self) > limits.connections_max:
             self._send_away(self._strangers, connection)
 
     def prove(self, connection: Connection) -> None:
