@@ -2,11 +2,14 @@
 
 import contextlib
 import socket
+import struct
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 ANSWER_S = 30.0
+SILENCE_S = 0.1
+MOMENT_S = 0.001
 BLOCK_BYTES = 65536
 
 
@@ -37,6 +40,13 @@ class RawConnection:
         if answer.status == 0 and not is_fresh:
             answer = self._try(request, has_body=has_body)
         return answer
+
+    def send_and_reset(self, data: bytes) -> None:
+        """Send bytes over a connection that is then broken off, not closed."""
+        self.close()
+        with socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_S) as connection:
+            connection.sendall(data)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self) -> None:
         if self._socket is not None:
@@ -84,18 +94,25 @@ def request(
     return method.encode() + b" " + target + b" HTTP/1.1\r\n" + head.encode() + b"\r\n" + body
 
 
-def talk(port: int, data: bytes, *, ends: bool = False, timeout_s: float = ANSWER_S) -> bytes:
+def talk(port: int, data: bytes, *, patience_s: float = SILENCE_S) -> bytes:
     """Send bytes as they are and return all that comes back until the other end closes.
 
-    `ends` says that nothing more will be sent: without it a hub waits for the rest.
+    After a silence of `patience_s` it hears that no more will be sent: it may wait for a rest.
     """
     received = b""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
     with connection, contextlib.suppress(ConnectionError):
         connection.sendall(data)
-        if ends:
-            connection.shutdown(socket.SHUT_WR)
-        while block := connection.recv(BLOCK_BYTES):
+        connection.settimeout(max(patience_s, MOMENT_S))
+        while True:
+            try:
+                block = connection.recv(BLOCK_BYTES)
+            except TimeoutError:
+                connection.settimeout(ANSWER_S)
+                connection.shutdown(socket.SHUT_WR)
+                continue
+            if not block:
+                break
             received += block
     return received
 
