@@ -10,6 +10,7 @@ import math
 import os
 from types import TracebackType
 
+import lmdb
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
@@ -20,6 +21,7 @@ from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.door import Door, within_descriptors
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.web.connections import Connections
@@ -54,6 +56,7 @@ class HubServer:
         self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
         self._lock: int | None = None
         self._store: Store | None = None
+        self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
         self.connections: Connections | None = None
@@ -74,7 +77,9 @@ class HubServer:
             self._take_folder()
             self.keys.keys()
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
-            await self._accept(self._store)
+            self._reading = self._open_reading()
+            await self._reading.start()
+            await self._accept(self._store, self._reading)
             self._chores = asyncio.create_task(self._do_chores(self._store))
         except BaseException:
             await self.stop()
@@ -96,6 +101,9 @@ class HubServer:
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._reading is not None:
+            await self._reading.stop()
+            self._reading = None
         if self._lock is not None:
             self._disk.close(self._lock)
             self._lock = None
@@ -150,10 +158,18 @@ class HubServer:
                 f"another hub serves {self.data} already; stop it first, or choose another --data"
             ) from error
 
-    async def _accept(self, store: Store) -> None:
+    def _open_reading(self) -> Reading:
+        try:
+            return Reading(self.data, disk=self._disk, clock=self._clock, limits=self._limits)
+        except (OSError, lmdb.Error) as error:
+            raise CannotStartError(
+                f"the index of runs below {self.data} can neither be opened nor made anew: {error}"
+            ) from error
+
+    async def _accept(self, store: Store, reading: Reading) -> None:
         limits = within_descriptors(self._limits)
         self.connections = connections = Connections(limits)
-        app = make_app(store, self.keys, clock=self._clock, limits=limits)
+        app = make_app(store, reading, self.keys, clock=self._clock, limits=limits)
         # The outermost: a request counts as being answered until its answer is signed.
         app.middlewares.insert(0, connections.middleware())
         self._runner = web.AppRunner(
