@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tidelog.syncd.hub.read.reading import Reading
 
 DATA = "/hub"
-LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
+LIMITS = HubLimits(body_wait_s=5.0, stall_s=20.0)
 
 # Nobody reads in the simulation, and the index is LMDB's, whose disk is the kernel's.
 UNREAD = cast(

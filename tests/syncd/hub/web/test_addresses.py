@@ -127,7 +127,7 @@ def test_what_the_router_does_not_know_is_a_problem_too(
 )
 def test_what_is_no_http_ends_the_connection_and_nothing_else(start_hub, data: bytes, caplog) -> None:
     """It is refused, the hub goes on, and its log stays short."""
-    hub = start_hub(idle_s=0.2)
+    hub = start_hub(headers_s=0.2, connections_look_s=0.05)
     try:
         answer = hub.raw(data)
     except ConnectionError:
@@ -139,5 +139,5 @@ def test_what_is_no_http_ends_the_connection_and_nothing_else(start_hub, data: b
 
 def test_a_connection_that_sends_no_headers_is_closed(start_hub) -> None:
     """Also where it sends a byte now and then: the headers have one deadline."""
-    hub = start_hub(idle_s=0.1)
+    hub = start_hub(headers_s=0.1, connections_look_s=0.05)
     assert b"" == hub.raw(b"GET /healthz HTTP/1.1\r\nHost: slow")
