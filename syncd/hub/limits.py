@@ -24,10 +24,24 @@ class HubLimits:
     """A body of JSON that asks for something, such as a key."""
     body_wait_s: float = 20.0
     """How long a request waits for its turn, such as for memory, before it is sent away with 503."""
-    body_deadline_s: float = 120.0
-    """How long a body may take to arrive."""
+    headers_s: float = 8.0
+    """How long the headers of a request may take to arrive, and a TLS handshake."""
+    stall_s: float = 8.0
+    """How long a body, or the reading of an answer, may stand still."""
+    rate_bytes_min: int = 16 * 1024
+    """Bytes a second that both must reach besides: half of what an agent demands of its uploads."""
     idle_s: float = 75.0
-    """How long a connection may take to send the headers of a request."""
+    """How long a connection is kept open for another request."""
+    connections_max: int = 4096
+    """Connections at one time; fewer where the system gives fewer descriptors."""
+    strangers_max: int = 1024
+    """Those over which no good key came yet."""
+    strangers_per_address_max: int = 256
+    """Those of one address, or of one IPv6 network; a whole institute may stand behind it."""
+    connections_look_s: float = 1.0
+    """How often they are looked through for slow ones."""
+    backlog: int = 1024
+    """Connections that the system keeps for us until we accept them."""
     linger_s: float = 5.0
     """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
     header_bytes_max: int = 16 * 1024
@@ -66,3 +80,58 @@ class HubLimits:
     """For how long a deleted run can be restored."""
     sweep_interval_s: float = 3600.0
     """How often the trash is looked through."""
+    # The index of runs, and what is read by it.
+    refresh_interval_s: float = 1.0
+    """How long the index may be behind what arrived, while the hub is not busy."""
+    refresh_batch_max: int = 100
+    """Runs that are looked at in one go."""
+    tick_s: float = 5.0
+    """How often states are judged while nothing arrives."""
+    silence_s: float = 300.0
+    """A run that is silent for so long is unreachable; a writer that lives writes each minute."""
+    scan_interval_s: float = 60.0
+    """How often all runs are compared with their entries."""
+    scan_rest: float = 20.0
+    """A scan that takes long rests so many times as long."""
+    index_retry_s: float = 10.0
+    """How long an index that the disk refuses waits before it is tried again."""
+    costly_look_s: float = 0.1
+    """A run whose logs take longer to read than this waits `costly_look_rest` times as long."""
+    costly_look_rest: float = 20.0
+    facts_bytes_max: int = MIB
+    """Config, summary, metadata of a run, each, as JSON; what is longer is left out of the index."""
+    page_runs_max: int = 1000
+    """Runs in one answer with their config and summary."""
+    page_bytes_max: int = 16 * MIB
+    """About the size of one answer; it says where to go on."""
+    # History and media are read from the logs.
+    askers_max: int = 2
+    """Questions to the index that are answered at one time, and as many to logs."""
+    questions_waiting_max: int = 64
+    questions_per_key_max: int = 16
+    answer_s: float = 10.0
+    """How long logs may be read for one answer; then it says that it is not complete."""
+    points_default: int = 500
+    points_max: int = 5000
+    series_max: int = 200
+    """Series in one answer, fewer where they have many points."""
+    points_together_max: int = 200_000
+    """Points in one answer."""
+    media_page_max: int = 5000
+    media_of_run_max: int = 20_000
+    """Media of one run that are listed."""
+    runs_read_kept_max: int = 64
+    media_kept_max: int = 50_000
+    """Media that are remembered of the runs that were asked for last."""
+    # Events
+    listeners_max: int = 256
+    """Programs and pages that listen to events at one time."""
+    listeners_per_key_max: int = 16
+    changes_kept_max: int = 1024
+    """Changes that one who comes back can still be told."""
+    changes_waiting_max: int = 256
+    """Changes that wait for one who listens; who is slower is let go."""
+    listener_look_s: float = 1.0
+    """How often a hub looks whether who listens is still there."""
+    heartbeat_s: float = 15.0
+    """How often a silent stream of events says that it is there."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
@@ -32,6 +32,17 @@ from tidelog.syncd.hub.web.turns import Turns
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
+
+
+class OnArrival(Protocol):
+    """Is told, in the event loop, of each thing that was stored; it must be quick."""
+
+    def __call__(self, run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+        """Take note that so many bytes arrived for a run, of a log or of files."""
+
+
+def nobody(run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+    """Take no note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,7 @@ class Store:
         self._filings = Turns(limits.filers_max, limits, of="turns to put files")
         self._filers = ThreadPoolExecutor(limits.filers_max, thread_name_prefix="hub-file")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
+        self.arrived: OnArrival = nobody
 
     def __repr__(self) -> str:
         return f"<Store of {self._replica!r}>"
@@ -113,7 +125,10 @@ class Store:
         ):
             # Many wait in the second line at one time: the file system commits their bytes together.
             sync = await _in(self._writers, write)
-            return await _in(self._syncers, sync)
+            held = await _in(self._syncers, sync)
+        if held > offset:
+            self.arrived(_run_of(address), held - offset, is_file=False)
+        return held
 
     def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
         """Yield the first `end` bytes of a log."""
@@ -142,7 +157,9 @@ class Store:
             return [file.path for file in files]
 
         async with self._writing_to(address), self._filings.take(body.account):
-            return await _in(self._filers, put)
+            paths = await _in(self._filers, put)
+        self.arrived(address, len(body.sent), is_file=True)
+        return paths
 
     async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
         """Return how much is held of one version of a file."""
@@ -156,7 +173,9 @@ class Store:
             self._locks.hold(address),
             self._filings.take(body.account),
         ):
-            return await _in(self._filers, lambda: self._put_part(address, body, part))
+            held = await _in(self._filers, lambda: self._put_part(address, body, part))
+        self.arrived(_run_of(address), len(body.sent), is_file=True)
+        return held
 
     async def file_size(self, address: FileAddress) -> int | None:
         """Return a file's size in bytes, None where it is not held."""
@@ -220,7 +239,10 @@ class Store:
     async def alone(self, run: RunAddress, work: Callable[[], T]) -> T:
         """Do blocking work on a run while nobody else uses it."""
         async with self._gate.alone(run):
-            return await self._read(work)
+            done = await self._read(work)
+        # It may have come or gone: whoever keeps an index looks.
+        self.arrived(run, 0, is_file=True)
+        return done
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Do blocking work about the folder where nobody waits for the event loop."""

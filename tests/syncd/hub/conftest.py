@@ -65,6 +65,9 @@ class RunningHub:
         self.key = self.server.keys.create("test", role="admin")
 
     def stop(self) -> None:
+        """Stop it; again is without effect."""
+        if self._loop.is_closed():
+            return
         self.stop_now()
         self._end()
 
@@ -75,6 +78,10 @@ class RunningHub:
     @property
     def port(self) -> int:
         return self.server.listen.port
+
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self.server.connections or ())
 
     def call(
         self,
