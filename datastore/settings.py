@@ -1,11 +1,12 @@
 """The program's own options, from where a person set them; sdk and syncd read them here.
 
-Flags win over `TIDELOG_*` variables, these over `./.tidelog.toml`, that over
-`$XDG_CONFIG_HOME/tidelog/config.toml`. `WANDB_*` variables are read last, for those who come from there.
+Flags win over `TIDELOG_*` variables, these over `./.tidelog.toml`, that over the profile that
+TIDELOG_PROFILE names, and that over `$XDG_CONFIG_HOME/tidelog/config.toml`. `WANDB_*` variables are read
+last, for those who come from there.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,11 +16,13 @@ from tidelog.datastore.errors import DatastoreError
 NAMES = (
     "hub",
     "api_key",
+    "key_store",
     "mode",
     "dir",
     "project",
     "entity",
     "run_id",
+    "username",
     "name",
     "group",
     "job_type",
@@ -40,6 +43,7 @@ WANDB_FALLBACKS = {
     "WANDB_DIR": "dir",
     "WANDB_PROJECT": "project",
     "WANDB_ENTITY": "entity",
+    "WANDB_USERNAME": "username",
     "WANDB_RUN_ID": "run_id",
     "WANDB_RESUME": "resume",
     "WANDB_NAME": "name",
@@ -53,6 +57,11 @@ WANDB_FALLBACKS = {
 }
 
 PROJECT_FILE = ".tidelog.toml"
+CONFIG_FILE = "config.toml"
+
+PROFILE_VARIABLE = "TIDELOG_PROFILE"
+PROFILES_DIRECTORY = "profiles"
+PROFILE_SUFFIX = ".toml"
 
 SYNC_TABLE = "sync"
 """The table of the user's own file that is the agent's; it reads and judges it itself."""
@@ -72,6 +81,19 @@ class Setting(NamedTuple):
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return the folder of the user's own settings, by the XDG base directory specification."""
     return _xdg_directory(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def profile_path(environ: Mapping[str, str], profile: str | None) -> Path:
+    """Return the file of a profile; the one without a name is the user's settings file itself.
+
+    Raises InvalidNameError where the name is none.
+    """
+    if not profile:
+        return config_directory(environ) / CONFIG_FILE
+    from tidelog.datastore.names import check_name  # Most runs have no profile.
+
+    name = check_name("profile", profile) + PROFILE_SUFFIX
+    return config_directory(environ) / PROFILES_DIRECTORY / name
 
 
 def cache_directory(environ: Mapping[str, str]) -> Path:
@@ -105,8 +127,10 @@ def read_settings(
     for variable, name in WANDB_FALLBACKS.items():
         if environ.get(variable):
             settings[name] = Setting(environ[variable], variable)
-    for path in (config_directory(environ) / "config.toml", Path(directory, PROJECT_FILE)):
-        settings.update(_read_file(path, disk, on_fault))
+    settings.update(_read_file(profile_path(environ, None), disk, on_fault))
+    if environ.get(PROFILE_VARIABLE):
+        settings.update(_read_profile(environ, disk, on_fault))
+    settings.update(_read_file(Path(directory, PROJECT_FILE), disk, on_fault))
     for name in NAMES:
         variable = f"TIDELOG_{name.upper()}"
         if environ.get(variable):
@@ -127,6 +151,29 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
 
     kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in values]
     return "\n".join([*(f"{name} = {json.dumps(value)}" for name, value in values.items()), *kept, ""])
+
+
+def without_values(text: str, names: Collection[str]) -> str:
+    """Return the text of a settings file in which none of `names` is set; its other lines stay."""
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in names]
+    return "\n".join([*kept, ""])
+
+
+def _read_profile(
+    environ: Mapping[str, str], disk: Disk, on_fault: Callable[[SettingsError], None]
+) -> dict[str, Setting]:
+    """Return what the chosen profile sets; it is a fault where there is none of this name."""
+    profile = environ[PROFILE_VARIABLE]
+    try:
+        path = profile_path(environ, profile)
+    except DatastoreError as error:
+        on_fault(SettingsError(f"{PROFILE_VARIABLE}: {error}"))
+        return {}
+    if not disk.is_file(path):
+        remedy = f"`syncd login --profile {profile}` makes it"
+        on_fault(SettingsError(f"{PROFILE_VARIABLE} is {profile!r}, and there is no {path}: {remedy}"))
+        return {}
+    return _read_file(path, disk, on_fault)
 
 
 def _read_file(path: Path, disk: Disk, on_fault: Callable[[SettingsError], None]) -> dict[str, Setting]:

@@ -99,7 +99,7 @@ def _read_back(plan: Plan, disk: Disk) -> Earlier:
         metadata, last_step = reader.metadata, reader.last_step
         plan.name = reader.name
         plan.mode = str(metadata.get("mode", OFFLINE))
-        names = ("entity", "group", "job_type", "notes", "tags")
+        names = ("entity", "username", "group", "job_type", "notes", "tags")
         plan.facts |= {name: metadata[name] for name in names if name in metadata}
         return Earlier(
             next_step=0 if last_step is None else last_step + 1,

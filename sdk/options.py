@@ -14,6 +14,7 @@ SETTINGS = (
     "mode",
     "project",
     "entity",
+    "username",
     "name",
     "group",
     "job_type",
@@ -56,7 +57,6 @@ PLUMBING = {
     "start_method",
     "symlink",
     "sync_symlink_latest",
-    "username",
 }
 """Settings of wandb's that are about its own process, account and page: nothing is lost without them."""
 

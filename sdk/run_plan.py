@@ -209,7 +209,7 @@ def _root(directory: object, notices: list[Notice]) -> str:
 def _facts(plan: Plan, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the run record says beside what is found out of the process."""
     facts: dict[str, Any] = {"id": plan.run_id, "project": plan.project, "mode": plan.mode}
-    for name in ("entity", "group", "job_type", "notes"):
+    for name in ("entity", "username", "group", "job_type", "notes"):
         if chosen.get(name) is not None:
             facts[name] = as_text(chosen[name])
     tags = as_names(chosen.get("tags"))

@@ -45,6 +45,7 @@ OFFSET_MISMATCH      = Problem("offset-mismatch", 409, "The request starts at th
 DIFFERENT_LOG        = Problem("different-log", 409, "Another log is held under this name")
 DIFFERENT_BYTES      = Problem("different-bytes", 409, "The hub holds other bytes at this place")
 PATH_CONFLICT        = Problem("path-conflict", 409, "Something else is in the place of this path")
+GONE                 = Problem("gone", 410, "The run was deleted at the hub")
 TOO_LARGE            = Problem("too-large", 413, "The request is over a limit")
 UNSUPPORTED_ENCODING = Problem("unsupported-encoding", 415, "The body has an unknown encoding")
 INVALID_CHUNKS       = Problem("invalid-chunks", 422, "These are not whole chunks of the log")

@@ -40,6 +40,7 @@ MSGPACK: Final = "application/vnd.msgpack"
 
 HEALTH_PATH: Final = "/healthz"
 RUNS_PATH: Final = "/v1/runs"
+KEYS_PATH: Final = "/v1/keys"
 OWN_KEY_PATH: Final = "/v1/keys/self"
 
 SHA256_BYTES: Final = 32
@@ -90,6 +91,11 @@ class Range(NamedTuple):
 def run_path(project: str, run: str) -> str:
     """Return the address of a run; every name becomes one percent-encoded segment."""
     return f"/v1/projects/{encode_segment(project)}/runs/{encode_segment(run)}"
+
+
+def restore_path(project: str, run: str) -> str:
+    """Return where a deleted run is taken back."""
+    return f"{run_path(project, run)}/restore"
 
 
 def log_path(project: str, run: str, log: str) -> str:

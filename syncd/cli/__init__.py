@@ -18,6 +18,8 @@ class LazyGroup(click.Group):
 
     SUMMARIES: ClassVar[dict[str, str]] = {
         "login": "Save the hub's address and an API key.",
+        "logout": "Forget the hub and the key.",
+        "profiles": "List the logins that are stored here.",
         "start": "Watch folders of runs and upload what is new, until SIGTERM.",
         "watch": "Watch more folders, or a pattern of folders.",
         "unwatch": "Watch folders no more.",
@@ -38,7 +40,11 @@ class LazyGroup(click.Group):
         "off": "Record the runs of a folder offline: nothing of them is uploaded by itself.",
         "on": "Upload the runs of a folder while they are recorded.",
         "serve": "Run a hub: receive runs and keep them.",
-        "key": "Create, list and revoke the API keys of a hub.",
+        "key": "Create, list, rotate and revoke the API keys of a hub.",
+        "account": "Say who may do what at a hub: people and services.",
+        "audit": "Show what was done about keys, accounts and runs of a hub.",
+        "delete": "Delete runs at a hub.",
+        "restore": "Take back that runs were deleted.",
         "completion": "Let a shell complete commands, options and paths.",
     }
 

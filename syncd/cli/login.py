@@ -3,17 +3,19 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import read_settings
+from tidelog.datastore.settings import PROFILE_VARIABLE, read_settings
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.target.credentials import FILE, Address, parse_address, store
+from tidelog.syncd.agent.target.credentials import FILE, Address, parse_address
+from tidelog.syncd.agent.target.profiles import Profile, store_profile
 from tidelog.syncd.cli.console import PARKED, say
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.protocol import DEFAULT_HUB
@@ -23,24 +25,39 @@ KEY_CHARS_MAX = 512
 EPILOG = """\b
 Examples:
   syncd login --hub https://hub.lab
+  syncd login --hub https://hub.lab --profile ci      one more account on this machine
+  TIDELOG_PROFILE=ci syncd sync runs/                 ... and its use
+  syncd login --hub https://hub.lab --keyring         the key in the system's keyring
   syncd key create laptop --data hub/ | syncd login --hub http://127.0.0.1:7070 --key-file -
 \b
 TIDELOG_HUB and TIDELOG_API_KEY win over what is stored.
-Exit code: 0 stored, 1 the hub refuses the key, 2 bad usage.
+Exit code: 0 stored, 1 the hub refuses the key, 2 bad usage, or a keyring that does not work.
 """
 
 
 @click.command("login", epilog=EPILOG)
 @click.option("--hub", metavar="URL", help=f"The hub's address; {DEFAULT_HUB} where none is known.")
 @click.option("--key-file", metavar="FILE", help="Read the key from a file, - for standard input.")
-def command(hub: str | None, key_file: str | None) -> None:
+@click.option(
+    "--profile",
+    metavar="NAME",
+    envvar=PROFILE_VARIABLE,
+    default="",
+    help="Store it under this name, beside other logins; TIDELOG_PROFILE says which is used.",
+)
+@click.option(
+    "--keyring",
+    "in_keyring",
+    is_flag=True,
+    help="Keep the key in the system's keyring, not in a file; needs tidelog[keyring].",
+)
+def command(hub: str | None, key_file: str | None, profile: str, *, in_keyring: bool) -> None:
     """Save the hub's address and an API key, readable by this account alone.
 
     The key is asked for without echo and tried at the hub; a hub that is out of reach only warns.
     """
     disk = Disk()
-    known = read_settings(os.environ, disk=disk).get("hub")
-    address = parse_address(hub or (known.value if known else DEFAULT_HUB))
+    address = parse_address(hub or _known_hub(profile, disk))
     if address.scheme == FILE:
         raise CannotStartError(f"{address.url} needs no key: say `--to {address.url}`")
     key = _checked(_read_key(key_file, address, disk))
@@ -51,8 +68,26 @@ def command(hub: str | None, key_file: str | None) -> None:
             say(f"syncd: {address.url} refuses this key; nothing was stored")
             raise SystemExit(PARKED) from None
         say(f"warning: the key could not be tried: {error}")
-    path = store(address, key, os.environ, disk)
-    say(f"stored the key for {address.url} in {path}; next: `syncd start` or `syncd sync PATH`")
+    stored = store_profile(profile, address.url, key, os.environ, disk, in_keyring=in_keyring)
+    say(f"stored the key for {address.url} in {stored.place}; next: {_next_step(stored, os.environ)}")
+    _warn_of_daemon(address, disk)
+
+
+def _known_hub(profile: str, disk: Disk) -> str:
+    """Return the hub of the settings; of a profile that is to be made, those say nothing."""
+    environ = {**os.environ, PROFILE_VARIABLE: profile}
+    known = read_settings(environ, disk=disk, on_fault=lambda _: None).get("hub")
+    return known.value if known else DEFAULT_HUB
+
+
+def _next_step(stored: Profile, environ: Mapping[str, str]) -> str:
+    if stored.name and environ.get(PROFILE_VARIABLE) != stored.name:
+        return f"set {PROFILE_VARIABLE}={stored.name} where it is to be used"
+    return "`syncd start` or `syncd sync PATH`"
+
+
+def _warn_of_daemon(address: Address, disk: Disk) -> None:
+    """Say that a daemon which runs already goes on with other hubs."""
     daemon = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=disk)
     held = [target["target"] for target in daemon["targets"]] if daemon is not None else []
     if daemon is not None and address.url not in held:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.hub.guard.guard import guard
+from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_calls import KeyCalls
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
@@ -11,6 +11,8 @@ from tidelog.syncd.hub.read.run_calls import RunCalls
 from tidelog.syncd.hub.receive.file_calls import FileCalls
 from tidelog.syncd.hub.receive.log_calls import LogCalls
 from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.remove.delete_calls import DeleteCalls
+from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.web.answers import refuse_in_words
 from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
@@ -19,11 +21,17 @@ from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
 def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) -> web.Application:
     """Return the application that serves `store` to those who hold one of `keys`."""
     memory = BodyMemory(limits)
+    guard = Guard(keys, clock=clock, limits=limits)
     app = web.Application(
-        middlewares=[sign_answers, refuse_in_words, check_requests, guard(keys, clock=clock)],
+        middlewares=[sign_answers, refuse_in_words, check_requests, guard.middleware()],
         client_max_size=limits.wire.body_bytes_max,
     )
-    logs, files = LogCalls(store, memory, limits), FileCalls(store, memory, limits)
-    for calls in (RunCalls(store), logs, files, KeyCalls()):
+    for calls in (
+        RunCalls(store),
+        LogCalls(store, memory, limits),
+        FileCalls(store, memory, limits),
+        KeyCalls(keys, clock=clock, limits=limits),
+        DeleteCalls(Deletion(store, keys.audit, clock=clock)),
+    ):
         app.add_routes(calls.routes())
     return app

@@ -14,6 +14,8 @@ class HubLimits:
     wire: WireLimits = field(default_factory=WireLimits)
     bodies_bytes_max: int = 16 * MIB
     """Bodies in memory at one time, as they came; a single larger one is taken alone."""
+    control_bytes_max: int = 64 * 1024
+    """A body of JSON that asks for something, such as a key."""
     body_wait_s: float = 20.0
     """How long a request waits for memory before it is sent away with 503."""
     body_deadline_s: float = 120.0
@@ -32,5 +34,21 @@ class HubLimits:
     """Runs in one answer."""
     shutdown_s: float = 10.0
     """How long requests in progress may take to end when the hub is stopped."""
-    keys_max: int = 1000
-    """API keys of one hub, revoked ones included."""
+    keys_max: int = 10_000
+    """API keys of one hub that open something."""
+    keys_per_account_max: int = 100
+    """API keys of one account; so many more are remembered that are revoked or expired."""
+    accounts_max: int = 10_000
+    """Accounts of one hub, disabled ones included."""
+    refusals_burst: int = 20
+    """Unknown keys from one address before it is told to wait."""
+    refusals_per_s: float = 0.5
+    """Unknown keys a second from one address that are answered in words, once the burst is used up."""
+    refusing_addresses_max: int = 4096
+    """Addresses that are remembered for that."""
+    last_use_interval_s: float = 60.0
+    """How often the times of last use are written down: a crash loses as much of them."""
+    trash_kept_s: float = 7 * 86400.0
+    """For how long a deleted run can be restored."""
+    sweep_interval_s: float = 3600.0
+    """How often the trash is looked through."""

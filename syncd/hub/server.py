@@ -3,8 +3,10 @@
 Holds the folder's lock, so that no second hub appends to the same logs.
 """
 
+import asyncio
 import fcntl
 import logging
+import math
 import os
 from types import TracebackType
 
@@ -17,9 +19,12 @@ from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
+
+logger = logging.getLogger("tidelog.hub")
 
 # Bytes that are no HTTP are the sender's fault and end with 400; aiohttp would log a traceback of each.
 _quiet = logging.getLogger("tidelog.hub.http")
@@ -47,6 +52,7 @@ class HubServer:
         self._lock: int | None = None
         self._store: Store | None = None
         self._runner: web.AppRunner | None = None
+        self._chores: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         state = "stopped" if self._runner is None else f"on {self.listen}"
@@ -64,6 +70,7 @@ class HubServer:
             self.keys.keys()
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
             await self._accept(self._store)
+            self._chores = asyncio.create_task(self._do_chores(self._store))
         except BaseException:
             await self.stop()
             raise
@@ -73,6 +80,11 @@ class HubServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._chores is not None:
+            self._chores.cancel()
+            await asyncio.gather(self._chores, return_exceptions=True)
+            self._chores = None
+            await asyncio.to_thread(self._write_last_use)
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -91,6 +103,26 @@ class HubServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def _do_chores(self, store: Store) -> None:
+        """Now and then write down when keys were used, and look through the trash."""
+        deletion = Deletion(store, self.keys.audit, clock=self._clock)
+        swept_at = -math.inf
+        while True:
+            if self._clock.monotonic() - swept_at >= self._limits.sweep_interval_s:
+                swept_at = self._clock.monotonic()
+                try:
+                    await deletion.tidy(self._limits.trash_kept_s)
+                except (OSError, ValueError, KeyError) as error:
+                    logger.warning("the trash of %s cannot be looked through: %s", self.data, error)
+            await asyncio.to_thread(self._write_last_use)
+            await asyncio.sleep(self._limits.last_use_interval_s)
+
+    def _write_last_use(self) -> None:
+        try:
+            self.keys.last_use.write({key.id for key in self.keys.book().keys})
+        except (OSError, CannotStartError) as error:
+            logger.warning("when keys were used last cannot be written: %s", error)
 
     def _take_folder(self) -> None:
         directory = os.path.join(self.data, HUB_DIRECTORY)

@@ -31,6 +31,16 @@ def test_a_run_says_what_it_is(begin: Any, tmp_path: Path) -> None:
         assert run.start_time == reader.metadata["start_time"]
 
 
+@pytest.mark.parametrize("variable", ["TIDELOG_USERNAME", "WANDB_USERNAME"])
+def test_a_run_says_whose_it_is(tmp_path: Path, variable: str) -> None:
+    """Where a service's key uploads it, a person is credited; it goes wherever the run goes."""
+    environ = {"HOME": str(tmp_path), "TIDELOG_MONITOR": "off", variable: "ada"}
+    run = Current(environ=environ).init({"project": "p", "mode": "offline", "dir": tmp_path})
+    run.finish()
+    with Reader(run.dir) as reader:
+        assert "ada" == reader.metadata["username"]
+
+
 def test_the_directory_is_a_path_and_adds_like_text(begin: Any, tmp_path: Path) -> None:
     """wandb's is text: scripts add to it."""
     run = begin(id="a")

@@ -4,17 +4,16 @@ A stored key goes to the hub that it was stored for, and to no other: a settings
 somebody sent must not be able to send it elsewhere, nor the key of the environment.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import PROJECT_FILE, config_directory, read_settings, with_values
+from tidelog.datastore.settings import CONFIG_FILE, PROFILE_VARIABLE, PROJECT_FILE, read_settings
+from tidelog.syncd.agent.target.profiles import Profile, all_profiles, read_profile
 from tidelog.syncd.errors import CannotStartError
 
-CONFIG_NAME = "config.toml"
+CONFIG_NAME = CONFIG_FILE
 FILE = "file"
 HTTP = ("http", "https")
 
@@ -70,46 +69,58 @@ def find_addresses(targets: Sequence[str], environ: Mapping[str, str], disk: Dis
 
 def find_key(address: Address, environ: Mapping[str, str], disk: Disk) -> str:
     """Return the key for a hub. Raises CannotStartError where there is none for this one."""
-    setting = read_settings(environ, disk=disk).get("api_key")
-    if setting is None:
-        raise CannotStartError(
-            f"no API key for {address.url}: run `syncd login --hub {address.url}`, or set "
-            "TIDELOG_API_KEY"
-        )
-    path = config_directory(environ) / CONFIG_NAME
-    stored = _stored(path, disk).get("hub")
-    if not _is_same(stored, address):
-        if address.is_from_folder and setting.origin not in (str(path), PROJECT_FILE):
+    said = read_settings(environ, disk=disk).get("api_key")
+    stored = [p for p in _eligible(environ, disk) if _is_same(p.hub, address) and p.has_key]
+    if said is not None and said.origin not in _stored_paths(environ, disk):
+        if address.is_from_folder and not stored and said.origin != PROJECT_FILE:
             raise CannotStartError(
                 f"{PROJECT_FILE} in this folder names {address.url}, and may not have the key of "
-                f"{setting.origin} sent there: say `--to {address.url}`, or set TIDELOG_HUB"
+                f"{said.origin} sent there: say `--to {address.url}`, or set TIDELOG_HUB"
             )
-        if setting.origin == str(path):
-            raise CannotStartError(
-                f"the API key in {path} was stored for {stored}, not for {address.url}: run "
-                f"`syncd login --hub {address.url}`, or set TIDELOG_API_KEY"
-            )
-    return setting.value
+        return said.value
+    if not stored:
+        raise _no_key(address, environ, disk)
+    if len(stored) > 1 and stored[0].name:
+        names = ", ".join(profile.name for profile in stored)
+        raise CannotStartError(
+            f"several profiles have a key for {address.url} ({names}): say which with {PROFILE_VARIABLE}"
+        )
+    key = stored[0].key()
+    if key is None:
+        raise CannotStartError(
+            f"the system's keyring has no key for {address.url} any more: run `syncd login --keyring "
+            f"--hub {address.url}`"
+        )
+    return key
 
 
-def store(address: Address, key: str, environ: Mapping[str, str], disk: Disk) -> Path:
-    """Store hub and key, readable by this account alone; other settings of the file stay."""
-    path = config_directory(environ) / CONFIG_NAME
-    text = disk.read(path).decode() if disk.is_file(path) else ""
-    disk.make_directory(path.parent, mode=0o700)
-    disk.replace(path, with_values(text, {"hub": address.url, "api_key": key}).encode(), mode=0o600)
-    return path
+def _eligible(environ: Mapping[str, str], disk: Disk) -> list[Profile]:
+    """Return the profiles whose key may be used: the chosen one, else all, the nameless first."""
+    chosen = environ.get(PROFILE_VARIABLE)
+    if not chosen:
+        return list(all_profiles(environ, disk))
+    profile = read_profile(chosen, environ, disk)
+    return [] if profile is None else [profile]
 
 
-def _is_same(stored: object, address: Address) -> bool:
+def _stored_paths(environ: Mapping[str, str], disk: Disk) -> set[str]:
+    return {str(profile.path) for profile in all_profiles(environ, disk)}
+
+
+def _no_key(address: Address, environ: Mapping[str, str], disk: Disk) -> CannotStartError:
+    chosen = environ.get(PROFILE_VARIABLE, "")
+    login = f"`syncd login --hub {address.url}{f' --profile {chosen}' if chosen else ''}`"
+    profile = read_profile(chosen, environ, disk)
+    if profile is not None and profile.has_key and not _is_same(profile.hub, address):
+        return CannotStartError(
+            f"the API key in {profile.place} was stored for {profile.hub}, not for {address.url}: run "
+            f"{login}, or set TIDELOG_API_KEY"
+        )
+    return CannotStartError(f"no API key for {address.url}: run {login}, or set TIDELOG_API_KEY")
+
+
+def _is_same(stored: str, address: Address) -> bool:
     try:
-        return isinstance(stored, str) and parse_address(stored).url == address.url
+        return parse_address(stored).url == address.url
     except CannotStartError:
         return False
-
-
-def _stored(path: Path, disk: Disk) -> dict[str, object]:
-    try:
-        return tomllib.loads(disk.read(path).decode())
-    except (OSError, ValueError):
-        return {}

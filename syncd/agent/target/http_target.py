@@ -73,6 +73,7 @@ from tidelog.syncd.protocol import (
     file_path,
     log_path,
     missing_path,
+    restore_path,
     run_path,
 )
 
@@ -206,6 +207,15 @@ class HttpTarget:
         except (KeyError, TypeError, ValueError) as error:
             raise _not_a_hub(answer.status, f"the listing of {run} lacks {error}") from error
 
+    async def delete_run(self, project: str, run: str) -> bool:
+        """Delete a run there; tell whether there was one."""
+        return await self._ask("DELETE", run_path(project, run)) is not None
+
+    async def restore_run(self, project: str, run: str) -> bool | None:
+        """Take a deletion back; tell whether the run is there again, None where none was deleted."""
+        answer = await self._ask("POST", restore_path(project, run))
+        return None if answer is None else _document(answer).get("restored") is True
+
     async def check(self) -> None:
         """Return where the hub answers and takes the key; else raise SetbackError."""
         _document(await self._call("GET", RUNS_PATH))
@@ -264,7 +274,8 @@ class HttpTarget:
         settings = self._settings
         if not self._key:
             try:
-                self._key = self._read_key()
+                # A keyring may ask its owner to unlock it.
+                self._key = await asyncio.to_thread(self._read_key)
             except (CannotStartError, SettingsError) as error:
                 raise refused(str(error)) from error
         # A proxy on the way must not squeeze the answer: nothing here would unpack it.

@@ -1,38 +1,185 @@
-"""The guard before every call: a valid key, and one that allows this on this project."""
+"""The guard before every call: who asks, and whether this one may do this on this project."""
+
+import asyncio
+import contextlib
+import hmac
+import math
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.errors import ProtocolError
+from tidelog.syncd.errors import (
+    FORBIDDEN,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    ProblemError,
+    ProtocolError,
+)
+from tidelog.syncd.hub.guard.accounts import Caller, may
+from tidelog.syncd.hub.guard.audit import REFUSED, Actor
+from tidelog.syncd.hub.guard.grants import ADMIN, READ, WRITE
 from tidelog.syncd.hub.guard.key_file import KeyFile
-from tidelog.syncd.hub.guard.keys import READ, WRITE, Key, authenticate, authorize
+from tidelog.syncd.hub.guard.keys import digest, secret_in
+from tidelog.syncd.hub.guard.refusals import Refusals
+from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.web.address import PREFIX, project_of
-from tidelog.syncd.protocol import AUTHORIZATION, HEALTH_PATH
+from tidelog.syncd.hub.web.answers import nothing_at
+from tidelog.syncd.hub.web.standing import STANDING
+from tidelog.syncd.protocol import AUTHORIZATION, BEARER, HEALTH_PATH, RETRY_AFTER
 
-KEY: web.RequestKey[Key] = web.RequestKey("key", Key)
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+LINES_PER_S = 1 / 60
 _READING = ("GET", "HEAD")
 
 
-def guard(keys: KeyFile, *, clock: Clock) -> Middleware:
-    """Return the middleware that lets a request through, or raises why not.
+class Guard:
+    """Knows who asks, by the key that came; refuses in the same words whatever another team has."""
 
-    It stands before the router, so that nobody without a key learns what is there.
-    """
+    def __init__(self, keys: KeyFile, *, clock: Clock, limits: HubLimits | None = None) -> None:
+        table = limits or HubLimits()
+        self._keys = keys
+        self._clock = clock
+        # One more allowance, for lines of the audit log: addresses are cheap.
+        self._lines = Refusals(burst=table.refusals_burst, per_s=LINES_PER_S, addresses_max=1)
+        self._refusals = Refusals(
+            burst=table.refusals_burst,
+            per_s=table.refusals_per_s,
+            addresses_max=table.refusing_addresses_max,
+        )
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        path = request.rel_url.raw_path
-        if path == HEALTH_PATH:
+    def __repr__(self) -> str:
+        return f"<Guard by {self._keys!r}>"
+
+    def middleware(self) -> Middleware:
+        """Return what lets a request through, or raises why not.
+
+        It stands before the router, so that nobody without a key learns what is there.
+        """
+
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            path = request.rel_url.raw_path
+            if path == HEALTH_PATH:
+                return await handler(request)
+            caller = await self.identify(request)
+            # Routes match the decoded path, names come from the raw one: both must be about a project.
+            project = project_of(path)
+            if project is None and "project" in request.match_info:
+                raise ProtocolError(
+                    f"the address {path!r} does not begin with {PREFIX}, letter by letter"
+                )
+            role = needed_role(request.method)
+            authorize(caller, role, project, request)
+            request[CALLER] = caller
+            request[STANDING] = lambda: authorize(self._as_now(caller), role, project, request)
             return await handler(request)
-        offered = request.headers.get(AUTHORIZATION)
-        key = authenticate(offered, keys.keys(), now=clock.now())
-        # Routes match the decoded path, names come from the raw one: both must be about a project.
-        project = project_of(path)
-        if project is None and "project" in request.match_info:
-            raise ProtocolError(f"the address {path!r} does not begin with {PREFIX}, letter by letter")
-        authorize(key, READ if request.method in _READING else WRITE, project)
-        request[KEY] = key
-        return await handler(request)
 
-    return check
+        return check
+
+    async def identify(self, request: web.Request) -> Caller:
+        """Return who asks. Raises the problem with what was shown."""
+        shown = request.headers.get(AUTHORIZATION)
+        if shown is None:
+            raise _unauthorized(f"the header {AUTHORIZATION} is missing; send `{BEARER}<key>`")
+        try:
+            sha256 = digest(secret_in(shown))
+        except ProtocolError as error:
+            await self._count_refusal(request)
+            raise _unauthorized(str(error)) from error
+        caller = self._with_digest(sha256)
+        if caller is None:
+            await self._count_refusal(request)
+            raise _unauthorized("the key is none of this hub's; ask for one, or run `syncd login`")
+        self._check_alive(caller)
+        if caller.key is not None:
+            self._keys.last_use.note(caller.key.id, self._clock.now())
+        return caller
+
+    def _with_digest(self, sha256: str) -> Caller | None:
+        """Look the digest up; what is found is compared once more, in constant time."""
+        book = self._keys.book()
+        key = book.key_with(sha256)
+        if key is None or not hmac.compare_digest(key.sha256, sha256):
+            return None
+        account = book.account(key.account)
+        return None if account is None else Caller(account, key)
+
+    def _as_now(self, caller: Caller) -> Caller:
+        """Return the same caller by what the book says now. Raises where it is let in no more."""
+        book = self._keys.book()
+        account = book.account(caller.account.name)
+        key = None if caller.key is None else book.key_with(caller.key.sha256)
+        if account is None or (caller.key is not None and key is None):
+            raise _unauthorized("the key is none of this hub's any more")
+        now = Caller(account, key)
+        self._check_alive(now)
+        return now
+
+    def _check_alive(self, caller: Caller) -> None:
+        key, now = caller.key, self._clock.now()
+        if key is not None and not key.is_active(now):
+            raise _unauthorized(
+                f"the key {key.name!r} is {key.state(now)}; ask for a new one, then run `syncd login`"
+            )
+        if caller.account.disabled is not None:
+            raise _unauthorized(
+                f"the account {caller.account.name!r} is disabled; ask who runs this hub"
+            )
+
+    async def _count_refusal(self, request: web.Request) -> None:
+        """Raise 429 where this address has come with too many keys that are none."""
+        address = request.remote or ""
+        in_words, is_last = self._refusals.refuse(address, self._clock.monotonic())
+        if is_last and self._lines.refuse("", self._clock.monotonic())[0]:
+            by = Actor("", address=address)
+            # A full disk must not make another answer of it.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._keys.audit.record, REFUSED, "unknown keys", by=by)
+        if not in_words:
+            wait_s = math.ceil(self._refusals.wait_s())
+            raise ProblemError(
+                TOO_MANY_REQUESTS,
+                "too many requests with keys that are none of this hub's came from this address",
+                headers={RETRY_AFTER: str(wait_s)},
+            )
+
+
+def needed_role(method: str) -> str:
+    """Return the role that a call needs at least, on its project or, about none, on any."""
+    if method in _READING:
+        return READ
+    return ADMIN if method == "DELETE" else WRITE
+
+
+def authorize(caller: Caller, role: str, project: str | None, request: web.Request) -> None:
+    """Raise the problem where the caller may not do this.
+
+    What it says depends on the caller's grants and on the request alone, never on what the hub holds: a
+    project that is another's reads as one that is not there.
+    """
+    if may(caller, role, project):
+        return
+    if project is None:
+        raise ProblemError(FORBIDDEN, f"{caller} has not the role {role!r} on any project")
+    if not caller.covers(project) and role != WRITE:
+        raise nothing_at(request)
+    raise ProblemError(FORBIDDEN, f"{caller} has not the role {role!r} on project {project!r}")
+
+
+def demand(request: web.Request, role: str) -> Caller:
+    """Return the caller of a call that needs more than its method says; raise where it may not."""
+    caller = request[CALLER]
+    authorize(caller, role, project_of(request.rel_url.raw_path), request)
+    return caller
+
+
+def actor_of(request: web.Request) -> Actor:
+    """Return who asks, as the audit log names it."""
+    caller = request[CALLER]
+    key_id = "" if caller.key is None else caller.key.id
+    return Actor(caller.account.name, key_id, request.remote or "")
+
+
+def _unauthorized(detail: str) -> ProblemError:
+    return ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": 'Bearer realm="tidelog"'})

@@ -1,30 +1,62 @@
-"""The file that keeps a hub's API keys: changed by the command line while a hub reads it.
+"""The file that keeps a hub's accounts and keys: changed by the command line while a hub reads it.
 
 It appears whole or not at all (0600), under a lock between those who change it. A hub looks at it
-with each request, so that a key counts, and stops counting, at once.
+with each request, so that a key counts, and stops counting, at once. What may be changed is decided in
+`book.py`.
 """
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.names import check_name
-from tidelog.syncd.errors import CannotStartError, KeyNameError
-from tidelog.syncd.hub.guard.keys import EVERY_PROJECT, ROLES, WRITE, Key, check_key, digest, new_secret
+from tidelog.syncd.errors import KeyNameError
+from tidelog.syncd.hub.guard.accounts import Account
+from tidelog.syncd.hub.guard.audit import (
+    ACCOUNT_CREATED,
+    ACCOUNT_DISABLED,
+    ACCOUNT_ENABLED,
+    ACCOUNT_GRANTS,
+    CONSOLE,
+    KEY_CREATED,
+    KEY_REVOKED,
+    KEY_ROTATED,
+    Actor,
+    Audit,
+)
+from tidelog.syncd.hub.guard.book import (
+    Book,
+    BookLimits,
+    disabled_at,
+    implied_account,
+    known_account,
+    revoked,
+    rotated,
+    successor,
+    with_account,
+    with_grants,
+    with_key,
+)
+from tidelog.syncd.hub.guard.book_text import decode_book, encode_book
+from tidelog.syncd.hub.guard.grants import EVERY_PROJECT, WRITE, Grant, check_grant
+from tidelog.syncd.hub.guard.keys import Key, digest, new_secret
+from tidelog.syncd.hub.guard.last_use import LastUse
 from tidelog.syncd.hub.limits import HubLimits
 
 HUB_DIRECTORY = ".hub"
 KEYS_FILE = "keys.json"
 KEYS_LOCK = "keys.lock"
-VERSION = 1
+OVERLAP_S = 86400.0
+"""For how long a key that is rotated stays good, unless told otherwise."""
 
 
 class KeyFile:
-    """The keys of the hub whose data folder is `data`."""
+    """The accounts and keys of the hub whose data folder is `data`.
+
+    Every change is recorded in the audit log before it counts; `by` says whose it is.
+    """
 
     def __init__(
         self,
@@ -40,96 +72,203 @@ class KeyFile:
         self._disk = disk or Disk()
         self._clock = clock or Clock()
         self._entropy = entropy
-        self._keys_max = (limits or HubLimits()).keys_max
-        self._read_at: tuple[int, int, int] | None = None
-        self._keys: tuple[Key, ...] = ()
+        table = limits or HubLimits()
+        self._limits = BookLimits(table.keys_max, table.keys_per_account_max, table.accounts_max)
+        # One value, not two: threads that change the file look at it, too.
+        self._seen: tuple[tuple[int, int, int] | None, Book] = (None, Book())
+        self.audit = Audit(self._directory, disk=self._disk, clock=self._clock)
+        self.last_use = LastUse(self._directory, disk=self._disk)
 
-    def keys(self) -> tuple[Key, ...]:
-        """Return all keys, revoked ones included; none where there is no file.
+    def __repr__(self) -> str:
+        return f"<KeyFile {self._path}>"
+
+    def book(self) -> Book:
+        """Return all accounts and keys, revoked ones included; an empty book where there is no file.
 
         Raises CannotStartError where the file is not one that this wrote.
         """
         try:
             status = self._disk.stat(self._path)
         except FileNotFoundError:
-            self._read_at, self._keys = None, ()
-            return ()
+            return Book()
         version = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if version != self._read_at:
-            self._keys = _decode(self._disk.read(self._path), self._path)
-            self._read_at = version
-        return self._keys
+        known, book = self._seen
+        if version != known:
+            book = decode_book(self._disk.read(self._path), self._path)
+            self._seen = (version, book)
+        return book
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return all keys, revoked ones included."""
+        return self.book().keys
+
+    # -- keys ------------------------------------------------------------------------------------
 
     def create(
         self,
         name: str,
         *,
-        role: str = WRITE,
-        project: str = EVERY_PROJECT,
+        role: str | None = None,
+        project: str | None = None,
+        account: str | None = None,
         expires_in_s: float | None = None,
+        by: Actor = CONSOLE,
     ) -> str:
-        """Add a key and return it; this is the only time that anyone sees it."""
+        """Add a key and return it; this is the only time that anyone sees it.
+
+        Without an account it belongs to the one of its own name, a service that is made where it is
+        missing and may then do what the key may: by default write, on every project. An account that is
+        there stays as it is; without role and project the key may all that its account may.
+        """
+        grants: tuple[Grant, ...] | None = None
+        if role is not None or project is not None:
+            pattern = EVERY_PROJECT if project is None else project
+            grants = (check_grant(Grant(role or WRITE, pattern)),)
         check_name("key", name)
-        check_key(name, role, project)
-        secret = new_secret(self._entropy)
+        with self._changing() as book:
+            if account is None:
+                account = name
+                if book.account(name) is None:
+                    made = implied_account(name, grants[0] if grants else None, self._clock.now())
+                    book, grants = with_account(book, made, self._limits), made.grants
+            return self._add_key(book, name, account, grants, expires_in_s, book.keys, by)
+
+    def create_for(
+        self,
+        name: str,
+        *,
+        account: str,
+        grants: tuple[Grant, ...] | None,
+        expires_in_s: float | None = None,
+        seen: Callable[[Book, Key], bool],
+        by: Actor,
+    ) -> tuple[Key, str]:
+        """Add a key on behalf of somebody who sees only some of the keys; return it and its text."""
+        with self._changing() as book:
+            known = [key for key in book.keys if seen(book, key)]
+            secret = self._add_key(book, name, account, grants, expires_in_s, known, by)
+        key = self.book().key_with(digest(secret))
+        assert key is not None  # noqa: S101 - it was written just now
+        return key, secret
+
+    def rotate(self, key_id: str, *, overlap_s: float = OVERLAP_S, by: Actor = CONSOLE) -> str:
+        """Return a new key in the place of another, which ends after the overlap.
+
+        The new one lives as long as the old one was made to, from now on.
+        """
         now = self._clock.now()
-        expires = None if expires_in_s is None else now + expires_in_s
-        with self._changing():
-            keys = self.keys()
-            if any(key.name == name and key.is_active(now) for key in keys):
-                raise KeyNameError(
-                    f"there is a key {name!r} already; revoke it first, or choose another name"
-                )
-            if len(keys) >= self._keys_max:
-                raise KeyNameError(f"this hub has {len(keys)} keys, and the limit is {self._keys_max}")
-            self._write((*keys, Key(name, digest(secret), role, project, now, expires)))
+        with self._changing() as book:
+            old = _known_key(book, key_id)
+            secret = new_secret(self._entropy)
+            new = successor(old, digest(secret), now)
+            changed = rotated(book, old, new, now, overlap_s, self._limits)
+            more = {"of": old.account, "replaces": old.id, "overlap_s": overlap_s}
+            self.audit.record(KEY_ROTATED, f"{new.name} {new.id}", by=by, **more)
+            self._write(changed)
         return secret
 
-    def revoke(self, name: str) -> None:
-        """Let the key of this name open nothing any more, from now on."""
-        now = self._clock.now()
-        with self._changing():
-            keys = self.keys()
-            if not any(key.name == name and key.revoked is None for key in keys):
-                raise KeyNameError(f"there is no key {name!r}; `syncd key list` shows those there are")
-            self._write(
-                tuple(
-                    replace(key, revoked=now) if key.name == name and key.revoked is None else key
-                    for key in keys
-                )
-            )
+    def revoke(self, name: str, *, by: Actor = CONSOLE) -> None:
+        """Let every key of this name, or the one with this id, open nothing any more, from now on."""
+        with self._changing() as book:
+            found = [k for k in book.keys if name in (k.name, k.id) and k.revoked is None]
+            self._revoke(book, found, name, by)
 
-    def _write(self, keys: tuple[Key, ...]) -> None:
-        document = {"version": VERSION, "keys": [asdict(key) for key in keys]}
-        data = json.dumps(document, ensure_ascii=False, indent=1).encode()
-        self._disk.replace(self._path, data, mode=0o600)
+    def revoke_id(self, key_id: str, *, by: Actor) -> None:
+        """Let the key with this id open nothing any more."""
+        with self._changing() as book:
+            found = [k for k in book.keys if k.id == key_id and k.revoked is None]
+            self._revoke(book, found, key_id, by)
+
+    def _revoke(self, book: Book, found: Sequence[Key], name: str, by: Actor) -> None:
+        if not found:
+            raise KeyNameError(f"there is no key {name!r}; `syncd key list` shows those there are")
+        for key in found:
+            self.audit.record(KEY_REVOKED, f"{key.name} {key.id}", by=by, of=key.account)
+        self._write(revoked(book, [key.id for key in found], self._clock.now()))
+
+    def _add_key(
+        self,
+        book: Book,
+        name: str,
+        account: str,
+        grants: tuple[Grant, ...] | None,
+        expires_in_s: float | None,
+        seen: Sequence[Key],
+        by: Actor,
+    ) -> str:
+        secret, now = new_secret(self._entropy), self._clock.now()
+        expires = None if expires_in_s is None else now + expires_in_s
+        key = Key(name, account, digest(secret), grants, now, expires)
+        changed = with_key(book, key, now, self._limits, seen=seen)
+        reach = known_account(book, account).grants if grants is None else grants
+        self.audit.record(
+            KEY_CREATED, f"{name} {key.id}", by=by, of=account, grants=[str(grant) for grant in reach]
+        )
+        self._write(changed)
+        return secret
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def create_account(
+        self,
+        name: str,
+        kind: str,
+        grants: Iterable[Grant],
+        *,
+        issuer: str = "",
+        subject: str = "",
+        by: Actor = CONSOLE,
+    ) -> Account:
+        """Add an account without keys."""
+        account = Account(name, kind, tuple(grants), self._clock.now(), issuer=issuer, subject=subject)
+        with self._changing() as book:
+            changed = with_account(book, account, self._limits)
+            self.audit.record(
+                ACCOUNT_CREATED, name, by=by, kind=kind, grants=[str(grant) for grant in account.grants]
+            )
+            self._write(changed)
+        return account
+
+    def set_grants(
+        self, name: str, change: Callable[[tuple[Grant, ...]], Iterable[Grant]], *, by: Actor = CONSOLE
+    ) -> Account:
+        """Let an account have what `change` makes of its grants; its keys follow at once."""
+        with self._changing() as book:
+            wanted = tuple(change(known_account(book, name).grants))
+            changed = with_grants(book, name, wanted)
+            account = known_account(changed, name)
+            self.audit.record(
+                ACCOUNT_GRANTS, name, by=by, grants=[str(grant) for grant in account.grants]
+            )
+            self._write(changed)
+        return account
+
+    def disable(self, name: str, *, is_disabled: bool = True, by: Actor = CONSOLE) -> None:
+        """Let an account, with all its keys, open nothing from now on; or let it again."""
+        with self._changing() as book:
+            changed = disabled_at(book, name, self._clock.now() if is_disabled else None)
+            self.audit.record(ACCOUNT_DISABLED if is_disabled else ACCOUNT_ENABLED, name, by=by)
+            self._write(changed)
+
+    # -- the file --------------------------------------------------------------------------------
+
+    def _write(self, book: Book) -> None:
+        self._disk.replace(self._path, encode_book(book), mode=0o600)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self) -> Iterator[Book]:
+        """Keep everybody else from changing the file; give the book as it is now."""
         self._disk.make_directory(self._directory, mode=0o700)
         fd = self._disk.open_update(os.path.join(self._directory, KEYS_LOCK), mode=0o600)
         try:
             self._disk.lock(fd)
-            yield
+            yield self.book()
         finally:
             self._disk.close(fd)
 
 
-def _decode(data: bytes, path: str) -> tuple[Key, ...]:
-    try:
-        document = json.loads(data)
-        if document["version"] != VERSION:
-            raise CannotStartError(
-                f"{path} has version {document['version']!r}, this syncd knows version {VERSION}: "
-                "upgrade with `pip install -U tidelog`"
-            )
-        keys = tuple(Key(**entry) for entry in document["keys"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CannotStartError(
-            f"{path} is not a file of keys: {error}; restore it, or remove it and create new keys"
-        ) from error
-    for key in keys:
-        texts = (key.name, key.sha256, key.role, key.project)
-        if not all(isinstance(text, str) for text in texts) or key.role not in ROLES:
-            raise CannotStartError(f"{path} holds a key that is none: {key.name!r}")
-    return keys
+def _known_key(book: Book, key_id: str) -> Key:
+    key = book.key_by_id(key_id)
+    if key is None:
+        raise KeyNameError(f"there is no key {key_id!r}; `syncd key list` shows those there are")
+    return key

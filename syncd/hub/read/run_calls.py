@@ -2,11 +2,10 @@
 
 from aiohttp import web
 
-from tidelog.syncd.errors import NOT_FOUND, ProblemError
-from tidelog.syncd.hub.guard.guard import KEY
+from tidelog.syncd.hub.guard.guard import CALLER
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.web.address import RUN_ROUTE, run_of
-from tidelog.syncd.hub.web.answers import json_answer
+from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.protocol import HEALTH_PATH, RUNS_PATH
 
 
@@ -31,16 +30,14 @@ class RunCalls:
 
     async def runs(self, request: web.Request) -> web.Response:
         """List the runs in the projects that the key is for."""
-        key = request[KEY]
+        caller = request[CALLER]
         runs = await self._store.runs()
-        return json_answer({"runs": [run._asdict() for run in runs if key.covers(run.project)]})
+        return json_answer({"runs": [run._asdict() for run in runs if caller.covers(run.project)]})
 
     async def run(self, request: web.Request) -> web.Response:
         """List what is held of a run, read again from the disk now."""
         address = run_of(request.rel_url.raw_path)
         listing = await self._store.listing(address)
         if listing is None:
-            raise ProblemError(
-                NOT_FOUND, f"there is no run {address.run!r} in project {address.project!r}"
-            )
+            raise nothing_at(request)
         return json_answer(listing.document())

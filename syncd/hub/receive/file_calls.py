@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from tidelog.datastore.replica_files import HeldFile
-from tidelog.syncd.errors import NOT_FOUND, TOO_LARGE, ProblemError
+from tidelog.syncd.errors import TOO_LARGE, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import FilePart, Store
 from tidelog.syncd.hub.web.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
-from tidelog.syncd.hub.web.answers import INERT, json_answer
+from tidelog.syncd.hub.web.answers import INERT, json_answer, nothing_at
 from tidelog.syncd.hub.web.body import BodyMemory, receive
 from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
@@ -59,7 +59,7 @@ class FileCalls:
         address = file_of(request.rel_url.raw_path)
         held = await self._store.held_file(address, sha256=_sha256(request))
         if held is None:
-            raise ProblemError(NOT_FOUND, f"nothing is held of this version of {address.path!r}")
+            raise nothing_at(request)
         return web.Response(headers={**INERT, **_headers(held)})
 
     async def put(self, request: web.Request) -> web.Response:
@@ -76,7 +76,7 @@ class FileCalls:
         address = file_of(request.rel_url.raw_path)
         size = await self._store.file_size(address)
         if size is None:
-            raise ProblemError(NOT_FOUND, f"{address.path!r} is not held")
+            raise nothing_at(request)
         return await send(request, self._store.read_file(address), size=size)
 
     async def _take(self, request: web.Request, *, offset: int) -> web.Response:

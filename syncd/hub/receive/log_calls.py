@@ -3,11 +3,10 @@
 from aiohttp import web
 
 from tidelog.datastore.replica_logs import HeldLog
-from tidelog.syncd.errors import NOT_FOUND, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import Store
-from tidelog.syncd.hub.web.address import LOG_ROUTE, LogAddress, log_of
-from tidelog.syncd.hub.web.answers import INERT, json_answer
+from tidelog.syncd.hub.web.address import LOG_ROUTE, log_of
+from tidelog.syncd.hub.web.answers import INERT, json_answer, nothing_at
 from tidelog.syncd.hub.web.body import BodyMemory, receive
 from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
@@ -40,7 +39,7 @@ class LogCalls:
 
     async def head(self, request: web.Request) -> web.Response:
         """Tell how far a log is held, whose it is, and the digest of what is held."""
-        held = await self._held(log_of(request.rel_url.raw_path))
+        held = await self._held(request)
         return web.Response(headers=_headers(held))
 
     async def patch(self, request: web.Request) -> web.Response:
@@ -58,18 +57,14 @@ class LogCalls:
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Send what is held of a log."""
         address = log_of(request.rel_url.raw_path)
-        held = await self._held(address)
+        held = await self._held(request)
         blocks = self._store.read_log(address, end=held.offset)
         return await send(request, blocks, size=held.offset, headers=_headers(held))
 
-    async def _held(self, address: LogAddress) -> HeldLog:
-        held = await self._store.held_log(address)
+    async def _held(self, request: web.Request) -> HeldLog:
+        held = await self._store.held_log(log_of(request.rel_url.raw_path))
         if held is None:
-            raise ProblemError(
-                NOT_FOUND,
-                f"nothing is held of log {address.log} of run {address.run!r} in project "
-                f"{address.project!r}",
-            )
+            raise nothing_at(request)
         return held
 
 

@@ -6,6 +6,7 @@ Decides nothing: what may be appended is `datastore/append.py`'s business, who m
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -19,6 +20,9 @@ from tidelog.syncd.bodies import decode_batch, decode_missing
 from tidelog.syncd.errors import BAD_REQUEST, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.receive.run_gate import RunGate
+from tidelog.syncd.hub.remove.tombstones import Tombstones
+from tidelog.syncd.hub.remove.trash import Trash
 from tidelog.syncd.hub.web.address import FileAddress, LogAddress, RunAddress
 from tidelog.syncd.hub.web.body import Body
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
@@ -43,6 +47,9 @@ class Store:
         self._replica = Replica(data, disk=disk)
         self._limits = limits
         self._locks = Locks()
+        self._gate = RunGate()
+        self.tombstones = Tombstones(data, disk=disk or Disk())
+        self.trash = Trash(data, disk=disk or Disk())
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
 
@@ -58,7 +65,7 @@ class Store:
 
     async def held_log(self, address: LogAddress) -> HeldLog | None:
         """Return how far a log is held."""
-        async with self._locks.hold(address):
+        async with self._gate.use(_run_of(address)), self._locks.hold(address):
             return await self._write(lambda: self._replica.logs.held(*address))
 
     async def append(
@@ -78,7 +85,7 @@ class Store:
                 *address, offset=offset, data=data, log_id=log_id, damage=damage
             )
 
-        async with self._locks.hold(address):
+        async with self._writing_to(address), self._locks.hold(address):
             return await self._write(append)
 
     def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
@@ -95,7 +102,8 @@ class Store:
             entries = decode_missing(body.decode(limits), files_max=limits.missing_files_max)
             return self._replica.files.missing(*address, entries)
 
-        return await self._read(missing)
+        async with self._writing_to(address):
+            return await self._read(missing)
 
     async def put_files(self, address: RunAddress, body: Body) -> list[str]:
         """Put the files of a batch in their places and return their paths."""
@@ -106,16 +114,17 @@ class Store:
             self._replica.files.put(*address, files)
             return [file.path for file in files]
 
-        return await self._write(put)
+        async with self._writing_to(address):
+            return await self._write(put)
 
     async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
         """Return how much is held of one version of a file."""
-        async with self._locks.hold(address):
+        async with self._gate.use(_run_of(address)), self._locks.hold(address):
             return await self._read(lambda: self._replica.files.held(*address, sha256=sha256))
 
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
-        async with self._locks.hold(address):
+        async with self._writing_to(address), self._locks.hold(address):
             return await self._write(lambda: self._put_part(address, body, part))
 
     async def file_size(self, address: FileAddress) -> int | None:
@@ -155,14 +164,37 @@ class Store:
         if names is None:
             return None
         logs = []
-        for name in names:
-            log = LogAddress(*address, name)
-            held = await self.held_log(log)
-            if held is not None:
-                read = partial(self._replica.list_log, *log, end=held.offset)
-                logs.append(await self._read(read))
-        files = await self._read(lambda: self._replica.list_files(*address))
+        try:
+            for name in names:
+                log = LogAddress(*address, name)
+                held = await self.held_log(log)
+                if held is not None:
+                    read = partial(self._replica.list_log, *log, end=held.offset)
+                    logs.append(await self._read(read))
+            files = await self._read(lambda: self._replica.list_files(*address))
+        except FileNotFoundError:
+            # Deleted while it was read: whoever asks a moment later hears the same.
+            return None
         return RunListing(*address, tuple(logs), tuple(files))
+
+    # -- a run as a whole ------------------------------------------------------------------------
+
+    async def alone(self, run: RunAddress, work: Callable[[], T]) -> T:
+        """Do blocking work on a run while nobody else uses it."""
+        async with self._gate.alone(run):
+            return await self._write(work)
+
+    async def blocking(self, work: Callable[[], T]) -> T:
+        """Do blocking work about the folder where nobody waits for the event loop."""
+        return await self._read(work)
+
+    @asynccontextmanager
+    async def _writing_to(self, address: RunAddress | LogAddress | FileAddress) -> AsyncIterator[None]:
+        """Keep a run in its place while it is written to; raise 410 where it was deleted."""
+        run = _run_of(address)
+        async with self._gate.use(run):
+            self.tombstones.check(run)
+            yield
 
     # -- threads ---------------------------------------------------------------------------------
 
@@ -175,6 +207,10 @@ class Store:
     async def _each(self, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while block := await self._read(lambda: next(blocks, b"")):
             yield block
+
+
+def _run_of(address: RunAddress | LogAddress | FileAddress) -> RunAddress:
+    return RunAddress(address.project, address.run)
 
 
 def _check_part(part: FilePart, size: int) -> None:

@@ -17,6 +17,7 @@ RUN_ROUTE = "/v1/projects/{project:[^/]+}/runs/{run:[^/]+}"
 LOG_ROUTE = RUN_ROUTE + "/logs/{log:[^/]+}"
 MISSING_ROUTE = RUN_ROUTE + "/files:missing"
 BATCH_ROUTE = RUN_ROUTE + "/files:batch"
+RESTORE_ROUTE = RUN_ROUTE + "/restore"
 FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1

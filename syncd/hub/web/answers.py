@@ -38,6 +38,7 @@ from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     RETRY_AFTER_S,
     TOO_LARGE,
+    KeyNameError,
     Problem,
     ProblemError,
     ProtocolError,
@@ -61,14 +62,15 @@ _PLAIN: dict[type[Exception], Problem] = {
     PlaceTakenError: PATH_CONFLICT,
     TooLargeError: TOO_LARGE,
     ProtocolError: BAD_REQUEST,
+    KeyNameError: BAD_REQUEST,
 }
 
 
 def json_answer(
-    document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+    document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, status: int = 200
 ) -> web.Response:
-    """Return 200 with a JSON document."""
-    return web.json_response(document, headers={**INERT, **(headers or {})})
+    """Return a JSON document, with 200 unless told otherwise."""
+    return web.json_response(document, status=status, headers={**INERT, **(headers or {})})
 
 
 def problem_answer(problem: ProblemError) -> web.Response:
@@ -127,6 +129,11 @@ def problem_of(error: Exception) -> ProblemError:
     return ProblemError(INTERNAL, "the hub failed at this request; its log says why")
 
 
+def nothing_at(request: web.Request) -> ProblemError:
+    """Return the one refusal for what is not there, and for what the caller may not know of."""
+    return ProblemError(NOT_FOUND, f"there is nothing at {request.rel_url.raw_path}")
+
+
 def _problem_of_router(request: web.Request, error: web.HTTPException) -> ProblemError:
     path = request.rel_url.raw_path
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -137,7 +144,7 @@ def _problem_of_router(request: web.Request, error: web.HTTPException) -> Proble
             headers={"Allow": allowed},
         )
     if error.status == NOT_FOUND.status:
-        return ProblemError(NOT_FOUND, f"there is nothing at {path}")
+        return nothing_at(request)
     return ProblemError(
         Problem("http", error.status, error.reason), f"{request.method} {path}: {error.reason}"
     )

@@ -21,6 +21,7 @@ from tidelog.syncd.errors import (
     ProblemError,
 )
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.web.standing import check_standing
 from tidelog.syncd.protocol import (
     CONTENT_DIGEST,
     CONTENT_ENCODING,
@@ -127,7 +128,28 @@ async def receive(request: web.Request, memory: BodyMemory, limits: HubLimits) -
         raise _too_large(bytes_max, f"{CONTENT_ENCODING} aside, it has {length} bytes")
     async with memory.hold(bytes_max if length is None else length):
         sent, found = await _read(request, limits)
+        check_standing(request)
         yield Body(sent, digest, encoding == ZSTD, found)
+
+
+async def receive_json(request: web.Request, limits: HubLimits) -> bytes:
+    """Return a small body of control, empty where none came. A digest is checked where it came along."""
+    if request.content_length == 0 or not request.can_read_body:
+        return b""
+    sent = b""
+    try:
+        async with asyncio.timeout(limits.body_deadline_s):
+            async for block in request.content.iter_any():
+                sent += block
+                if len(sent) > limits.control_bytes_max:
+                    raise _too_large(limits.control_bytes_max, "more than that came")
+    except TimeoutError as error:
+        raise ProblemError(BODY_TIMEOUT, f"it took more than {limits.body_deadline_s:g} s") from error
+    check_standing(request)
+    if CONTENT_DIGEST in request.headers:
+        digest = decode_digest(CONTENT_DIGEST, request.headers[CONTENT_DIGEST])
+        return Body(sent, digest, is_compressed=False).decode(limits.wire)
+    return sent
 
 
 async def _read(request: web.Request, limits: HubLimits) -> tuple[bytes, bytes]:

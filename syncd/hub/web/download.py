@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
+from tidelog.syncd.errors import ProblemError
 from tidelog.syncd.hub.web.answers import INERT
+from tidelog.syncd.hub.web.standing import check_standing
 from tidelog.syncd.protocol import OCTETS
 
 
@@ -22,7 +24,12 @@ async def send(
     response.content_type = OCTETS
     response.content_length = size
     await response.prepare(request)
-    async for block in blocks:
-        await response.write(block)
+    try:
+        async for block in blocks:
+            check_standing(request)
+            await response.write(block)
+    except (ProblemError, FileNotFoundError) as error:
+        # Revoked or deleted meanwhile. The answer has begun: all that is left is to break it off.
+        raise ConnectionResetError(str(error)) from error
     await response.write_eof()
     return response

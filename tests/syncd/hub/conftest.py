@@ -65,8 +65,12 @@ class RunningHub:
         self.key = self.server.keys.create("test", role="admin")
 
     def stop(self) -> None:
-        self._do(self.server.stop())
+        self.stop_now()
         self._end()
+
+    def stop_now(self) -> None:
+        """Stop the hub before the end of the test."""
+        self._do(self.server.stop())
 
     @property
     def port(self) -> int:

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.target.credentials import find_address, find_key, parse_address, store
+from tidelog.syncd.agent.target.credentials import find_address, find_key, parse_address
+from tidelog.syncd.agent.target.profiles import store_profile
 from tidelog.syncd.errors import CannotStartError
+
+
+def store(url: str, key: str, environ: dict[str, str]) -> Path:
+    return store_profile("", url, key, environ, Disk()).path
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_what_is_no_address_is_refused_with_examples(text: str) -> None:
 def test_the_key_of_the_environment_wins_and_goes_anywhere(tmp_path: Path) -> None:
     """It is the person's own word for this command."""
     environ = {"XDG_CONFIG_HOME": str(tmp_path), "TIDELOG_API_KEY": "tide_env"}
-    store(parse_address("http://one"), "tide_file", environ, Disk())
+    store("http://one", "tide_file", environ)
     assert "tide_env" == find_key(parse_address("http://two"), environ, Disk())
     del environ["TIDELOG_API_KEY"]
     assert "tide_file" == find_key(parse_address("http://one"), environ, Disk())
@@ -55,7 +60,7 @@ def test_a_settings_file_of_a_folder_cannot_send_the_key_elsewhere(
 ) -> None:
     """A folder that somebody sent may name a hub, and gets no key."""
     environ = {"XDG_CONFIG_HOME": str(tmp_path)}
-    store(parse_address("http://mine"), "tide_file", environ, Disk())
+    store("http://mine", "tide_file", environ)
     monkeypatch.chdir(tmp_path)
     Path(".tidelog.toml").write_text('hub = "http://theirs"\n')
     address = find_address(None, environ, Disk())
@@ -82,9 +87,9 @@ def test_without_hub_or_key_the_next_command_is_named(tmp_path: Path) -> None:
 def test_what_is_stored_replaces_the_old_key_and_keeps_the_rest(tmp_path: Path) -> None:
     """Comments and other settings stay; only this account can read it."""
     environ = {"XDG_CONFIG_HOME": str(tmp_path)}
-    path = store(parse_address("http://one"), "tide_1", environ, Disk())
+    path = store("http://one", "tide_1", environ)
     path.write_text(path.read_text() + '# mine\nproject = "mnist"\n')
-    store(parse_address("http://two"), "tide_2", environ, Disk())
+    store("http://two", "tide_2", environ)
     expected = 'hub = "http://two"\napi_key = "tide_2"\n# mine\nproject = "mnist"\n'
     assert expected == path.read_text()
     assert 0o600 == os.stat(path).st_mode & 0o777

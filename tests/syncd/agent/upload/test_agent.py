@@ -15,6 +15,7 @@ from tidelog.syncd.agent.plan.retry import outage
 from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
+from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
 from tidelog.syncd.agent.upload.agent import Agent
@@ -24,6 +25,7 @@ from tidelog.syncd.agent.upload.state import MemoryState, State
 from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
+from tidelog.syncd.hub.guard.key_file import KeyFile
 
 
 def make_agent(target: Target, state: State | None = None, told: list[str] | None = None) -> Agent:
@@ -50,6 +52,40 @@ async def sync(target: Target, root: Path, state: State | None = None) -> tuple[
         on_tick=lambda: None,
     )
     return ending, agent
+
+
+def test_a_run_that_was_deleted_at_the_hub_is_parked_until_an_admin_takes_that_back(
+    tmp_path: Path,
+) -> None:
+    """It is not uploaded again by itself; restored, it goes on from where it was."""
+    root, told = tmp_path / "root", list[str]()
+    spec = RunSpec(root, run="r1").rows(5)
+
+    async def work(target: Target) -> tuple[dict[Task, str], list[Ending]]:
+        assert isinstance(target, HttpTarget)
+        state = MemoryState()
+        endings = [(await sync(target, root, state))[0]]
+        key = KeyFile(tmp_path / "data").create("boss", role="admin")
+        boss = HttpTarget(target.name, read_key=lambda: key, settings=SETTINGS, clock=Clock())
+        try:
+            assert await boss.delete_run("mnist", "r1")
+            assert not await boss.delete_run("mnist", "r1")
+            spec.rows(5)
+            ending, agent = await sync(target, root, state)
+            parked, _ = dict(agent.planner.parked), told.extend(agent.planner.parked.values())
+            assert not (tmp_path / "data/mnist/r1").exists()
+            assert await boss.restore_run("mnist", "r1")
+            assert await boss.restore_run("mnist", "r1") is None
+            endings += [ending, (await sync(target, root, state))[0]]
+        finally:
+            await boss.close()
+        return parked, endings
+
+    parked, endings = on_target(open_hub, tmp_path / "data", work)
+    assert [Ending.WHOLE, Ending.PARKED, Ending.WHOLE] == endings
+    assert ["main.0001.tlog"] == [task.name for task in parked]
+    assert "The run was deleted at the hub: run 'r1' of project 'mnist'" in told[0]
+    assert tree(root) == tree(tmp_path / "data")
 
 
 async def verify(target: Target, root: Path) -> list[Verdict]:

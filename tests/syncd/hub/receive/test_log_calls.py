@@ -305,7 +305,7 @@ def test_get_sends_what_is_held_and_inert(hub) -> None:
 
 
 def test_get_of_a_log_that_is_not_held_is_404(hub) -> None:
-    """It names project, run and log."""
+    """It names the address, as for whatever else is not there."""
     answer = hub.call("GET", PATH)
     assert (404, "not-found") == (answer.status, answer.slug)
-    assert "main.0001.tlog of run 'r1' in project 'mnist'" in answer.json["detail"]
+    assert f"there is nothing at {PATH}" == answer.json["detail"]

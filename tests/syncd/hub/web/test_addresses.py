@@ -86,7 +86,7 @@ def test_a_plain_name_of_any_script_is_taken(hub) -> None:
         ("GET", "/v1/projects/p", b"404"),
         ("GET", "/v1/projects/p/runs/r/logs/", b"404"),
         ("GET", "/v1/projects//runs/r", b"400"),
-        ("DELETE", "/v1/projects/p/runs/r", b"405"),
+        ("PUT", "/v1/projects/p/runs/r", b"405"),
         ("POST", "/v1/projects/p/runs/r/logs/main.0001.tlog", b"405"),
         ("OPTIONS", "/v1/runs", b"405"),
     ],

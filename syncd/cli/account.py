@@ -1,0 +1,157 @@
+"""`syncd account`: the people and services of a hub, and what each may do."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import click
+
+from tidelog.datastore.clock import Clock
+from tidelog.syncd.cli.console import print_json, say
+from tidelog.syncd.cli.hub_folder import at_console, data_option, in_words, moment, print_table
+from tidelog.syncd.cli.options import json_option
+from tidelog.syncd.errors import KeyNameError
+from tidelog.syncd.hub.guard.accounts import PERSON, SERVICE, Account
+from tidelog.syncd.hub.guard.grants import Grant, parse_grant
+from tidelog.syncd.hub.guard.key_file import KeyFile
+
+EPILOG = """\b
+Examples:
+  syncd account create ada --data hub/ --grant 'write:team-a*' --grant 'read:*'
+  syncd account create ci --service --data hub/ --grant 'write:team-a*'
+  syncd key create ci-2026 --account ci --data hub/
+  syncd account grant ada 'admin:team-b*' --data hub/
+  syncd account ungrant ada 'read:*' --data hub/
+  syncd account disable ada --data hub/              all her keys open nothing from now on
+\b
+A grant is a role (read, write, admin), a colon, and a pattern of projects.
+Exit code: 0 done, 2 bad usage, a name that is taken or unknown, or a folder that cannot be written.
+"""
+grants_argument = click.argument("grants", nargs=-1, required=True, metavar="GRANT...")
+
+
+@click.group("account", epilog=EPILOG)
+def command() -> None:
+    """Create and list accounts, and say what they may do.
+
+    A person has keys of his own; a service is a machine or a pipeline that nobody owns. No key of an
+    account may more than the account. Changes count at once, also while the hub runs.
+    """
+
+
+@command.command("create", epilog=EPILOG, short_help="Create an account; it has no keys yet.")
+@click.argument("name")
+@data_option
+@click.option("--service", "is_service", is_flag=True, help="It is no person: a machine or a pipeline.")
+@click.option("--grant", "grants", multiple=True, metavar="GRANT", help="Like write:mnist*; repeat it.")
+def create(name: str, data: str, grants: tuple[str, ...], *, is_service: bool) -> None:
+    """Create an account. It has no keys yet: `syncd key create KEY --account NAME`."""
+    kind = SERVICE if is_service else PERSON
+    with in_words(f"the accounts of {data} cannot be written"):
+        made = KeyFile(data).create_account(name, kind, _parsed(grants), by=at_console())
+    say(f"created {made.kind} {made.name}: {_may(made)}")
+
+
+@command.command("list", short_help="List the accounts and what they may do.")
+@data_option
+@json_option
+def list_accounts(data: str, *, is_json: bool) -> None:
+    """List the accounts: what they may do, and how many keys of theirs are good."""
+    with in_words(f"the accounts of {data} cannot be read"):
+        book = KeyFile(data).book()
+    now = Clock().now()
+    good = Counter(key.account for key in book.keys if key.is_active(now))
+    if is_json:
+        entries = [_document(account, good[account.name]) for account in book.accounts]
+        print_json({"type": "accounts", "accounts": entries})
+        return
+    if not book.accounts:
+        say(f"no accounts yet: syncd account create NAME --data {data}")
+        return
+    rows = [
+        (
+            account.name,
+            account.kind,
+            _may(account),
+            str(good[account.name]),
+            "active" if account.disabled is None else "disabled",
+            moment(account.created),
+        )
+        for account in book.accounts
+    ]
+    print_table([("NAME", "KIND", "MAY", "KEYS", "STATE", "CREATED"), *rows])
+
+
+@command.command("grant", epilog=EPILOG, short_help="Let an account do more.")
+@click.argument("name")
+@grants_argument
+@data_option
+def grant(name: str, grants: tuple[str, ...], data: str) -> None:
+    """Add grants to an account; keys that are not narrowed may the same at once."""
+    more = _parsed(grants)
+    _set(data, name, lambda have: (*have, *more))
+
+
+@command.command("ungrant", epilog=EPILOG, short_help="Let an account do less.")
+@click.argument("name")
+@grants_argument
+@data_option
+def ungrant(name: str, grants: tuple[str, ...], data: str) -> None:
+    """Take grants away, as they were given; the keys of the account lose them at once."""
+    less = _parsed(grants)
+
+    def without(have: tuple[Grant, ...]) -> list[Grant]:
+        missing = [one for one in less if one not in have]
+        if missing:
+            raise KeyNameError(
+                f"{name!r} has not the grant {missing[0]}; it has {', '.join(map(str, have)) or 'none'}"
+            )
+        return [one for one in have if one not in less]
+
+    _set(data, name, without)
+
+
+@command.command("disable")
+@click.argument("name")
+@data_option
+def disable(name: str, data: str) -> None:
+    """Let an account, with all its keys, open nothing from now on."""
+    with in_words(f"the accounts of {data} cannot be written"):
+        KeyFile(data).disable(name, by=at_console())
+    say(f"disabled {name}")
+
+
+@command.command("enable")
+@click.argument("name")
+@data_option
+def enable(name: str, data: str) -> None:
+    """Let a disabled account, and its keys that are good, open again what they did."""
+    with in_words(f"the accounts of {data} cannot be written"):
+        KeyFile(data).disable(name, is_disabled=False, by=at_console())
+    say(f"enabled {name}")
+
+
+def _set(data: str, name: str, change: Callable[[tuple[Grant, ...]], Iterable[Grant]]) -> None:
+    with in_words(f"the accounts of {data} cannot be written"):
+        account = KeyFile(data).set_grants(name, change, by=at_console())
+    say(f"{account.kind} {account.name}: {_may(account)}")
+
+
+def _parsed(grants: tuple[str, ...]) -> list[Grant]:
+    return [parse_grant(text) for text in grants]
+
+
+def _may(account: Account) -> str:
+    return " ".join(map(str, account.grants)) or "nothing"
+
+
+def _document(account: Account, keys: int) -> dict[str, object]:
+    return {
+        "name": account.name,
+        "kind": account.kind,
+        "grants": [grant._asdict() for grant in account.grants],
+        "keys": keys,
+        "created": account.created,
+        "disabled": account.disabled,
+        "issuer": account.issuer,
+        "subject": account.subject,
+    }

@@ -1,0 +1,1 @@
+"""How runs leave a hub: into the trash, back from it, and for good."""

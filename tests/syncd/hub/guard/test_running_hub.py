@@ -1,0 +1,188 @@
+"""Keys at a hub that runs as a process of its own, and commands beside it that change them."""
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from syncd_process import HubProcess, make_key, run_syncd
+
+REVOKED_WITHIN_S = 1.0
+GIVE_UP_S = 60.0
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubProcess]:
+    with HubProcess(tmp_path / "hub") as process:
+        yield process
+
+
+class Caller(threading.Thread):
+    """Asks the hub over one connection, again and again, with the key of the moment."""
+
+    def __init__(self, port: int, key: str) -> None:
+        super().__init__()
+        self.key = key
+        self.answers: list[tuple[float, str, int]] = []
+        self._port = port
+        self._is_stopping = threading.Event()
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=GIVE_UP_S)
+        with contextlib.closing(connection):
+            while not self._is_stopping.is_set():
+                key = self.key
+                connection.request("GET", "/v1/runs", headers={"Authorization": f"Bearer {key}"})
+                with connection.getresponse() as response:
+                    response.read()
+                    self.answers.append((time.monotonic(), key, response.status))
+
+    def wait_for(self, status: int, *, key: str) -> float:
+        """Return when the hub gave this answer to this key for the first time."""
+        deadline = time.monotonic() + GIVE_UP_S
+        while time.monotonic() < deadline:
+            for at, shown, given in list(self.answers):
+                if (shown, given) == (key, status):
+                    return at
+            time.sleep(0.001)
+        raise AssertionError(f"no {status} in {len(self.answers)} answers")
+
+    def stop(self) -> None:
+        self._is_stopping.set()
+        self.join()
+
+
+@contextlib.contextmanager
+def calling(port: int, key: str, *, count: int) -> Iterator[list[Caller]]:
+    """Let some call with a key, and go on until the block ends."""
+    callers = [Caller(port, key) for _ in range(count)]
+    for caller in callers:
+        caller.start()
+    try:
+        for caller in callers:
+            caller.wait_for(200, key=key)
+        yield callers
+    finally:
+        for caller in callers:
+            caller.stop()
+
+
+def test_a_revoked_key_is_refused_within_a_second_under_load(hub: HubProcess, tmp_path: Path) -> None:
+    """By everyone who holds it, from the moment that the command has ended."""
+    key = make_key(tmp_path / "hub")
+    with calling(hub.port, key, count=4) as callers:
+        assert 0 == run_syncd("key", "revoke", "test", "--data", tmp_path / "hub").returncode
+        at = time.monotonic()
+        for caller in callers:
+            caller.wait_for(401, key=key)
+    late = [when for caller in callers for when, _, status in caller.answers if status == 200]
+    assert max(late) - at < REVOKED_WITHIN_S
+
+
+def test_keys_are_rotated_under_load_without_one_refusal(hub: HubProcess, tmp_path: Path) -> None:
+    """In the overlap both are good; each caller takes the new one when it likes."""
+    data = tmp_path / "hub"
+    first = run_syncd("key", "create", "ci", "--data", data).stdout.strip()
+    with calling(hub.port, first, count=3) as callers:
+        for _ in range(2):
+            new = run_syncd("key", "rotate", "ci", "--data", data, "--overlap", "1h").stdout.strip()
+            for caller in callers:
+                caller.key = new
+                caller.wait_for(200, key=new)
+        assert {200} == {status for caller in callers for _, _, status in caller.answers}
+        assert 0 == run_syncd("key", "rotate", "ci", "--data", data, "--overlap", "1s").returncode
+        for caller in callers:
+            caller.wait_for(401, key=new)
+    assert {200} == {s for caller in callers for _, key, s in caller.answers if key != new}
+
+
+def test_the_commands_about_accounts_and_what_they_leave_behind(hub: HubProcess, tmp_path: Path) -> None:
+    """An account, its grants, its key, its end; and all of it in the audit log."""
+    data = ("--data", tmp_path / "hub")
+
+    def status(key: str, project: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=GIVE_UP_S)
+        path = f"/v1/projects/{project}/runs/r/files:missing"
+        with contextlib.closing(connection):
+            connection.request("POST", path, headers={"Authorization": f"Bearer {key}"})
+            with connection.getresponse() as response:
+                return response.status
+
+    made = run_syncd("account", "create", "ci", "--service", "--grant", "write:team-a*", *data)
+    assert (0, "created service ci: write:team-a*\n") == (made.returncode, made.stderr)
+    key = run_syncd("key", "create", "night", "--account", "ci", *data).stdout.strip()
+    # 400: no digest came along, but the guard had let it in.
+    assert [400, 403] == [status(key, project) for project in ("team-a1", "team-b")]
+    assert 0 == run_syncd("account", "grant", "ci", "write:team-b", *data).returncode
+    assert 400 == status(key, "team-b")
+    assert 0 == run_syncd("account", "ungrant", "ci", "write:team-a*", *data).returncode
+    assert 403 == status(key, "team-a1")
+    wrong = run_syncd("account", "ungrant", "ci", "write:team-a*", *data)
+    assert (2, True) == (wrong.returncode, "has not the grant write:team-a*" in wrong.stderr)
+    assert 0 == run_syncd("account", "disable", "ci", *data).returncode
+    assert 401 == status(key, "team-b")
+    assert 0 == run_syncd("account", "enable", "ci", *data).returncode
+    assert 400 == status(key, "team-b")
+    listed = json.loads(run_syncd("account", "list", "--json", *data).stdout)["accounts"]
+    assert [("ci", "service", 1)] == [(a["name"], a["kind"], a["keys"]) for a in listed]
+    audit = run_syncd("audit", "--json", *data).stdout
+    entries = [json.loads(line) for line in audit.splitlines()]
+    whats = ["account.created", "key.created", "account.grants", "account.grants"]
+    assert [*whats, "account.disabled", "account.enabled"] == [entry["what"] for entry in entries]
+    assert {"console"} == {entry["address"] for entry in entries}
+    assert key not in audit
+    table = run_syncd("audit", "--what", "key", *data).stdout.splitlines()
+    assert ["TIME", "WHAT"] == table[0].split()[:2]
+    assert [("key.created", "night")] == [tuple(line.split()[1:3]) for line in table[1:]]
+
+
+def test_delete_and_restore_at_a_running_hub(hub: HubProcess, tmp_path: Path) -> None:
+    """It asks before it deletes; who may not is told so, and what is not there."""
+    from run_spec import RunSpec
+
+    data = tmp_path / "hub"
+    write = run_syncd("key", "create", "agent", "--data", data).stdout.strip()
+    admin = run_syncd("key", "create", "boss", "--role", "admin", "--data", data).stdout.strip()
+    to = ("--to", hub.url)
+    RunSpec(tmp_path / "root", run="r1").rows(3).finish()
+    assert 0 == run_syncd("sync", tmp_path / "root", *to, TIDELOG_API_KEY=write).returncode
+    refused = run_syncd("delete", "mnist/r1", *to, "--yes", TIDELOG_API_KEY=write)
+    assert (1, True) == (refused.returncode, "has not the role 'admin'" in refused.stderr)
+    unasked = run_syncd("delete", "mnist/r1", *to, TIDELOG_API_KEY=admin)
+    assert (2, True) == (unasked.returncode, "say --yes" in unasked.stderr)
+    deleted = run_syncd("delete", "mnist/r1", "mnist/r2", *to, "--yes", "--json", TIDELOG_API_KEY=admin)
+    outcomes = [run["outcome"] for run in json.loads(deleted.stdout)["runs"]]
+    assert (1, ["deleted", None]) == (deleted.returncode, outcomes)
+    parked = run_syncd("sync", tmp_path / "root", *to, TIDELOG_API_KEY=write)
+    assert (1, True) == (parked.returncode, "was deleted here at" in parked.stderr)
+    restored = run_syncd("restore", "mnist/r1", *to, TIDELOG_API_KEY=admin)
+    assert (0, "mnist/r1: restored\n") == (restored.returncode, restored.stderr)
+    assert 0 == run_syncd("sync", tmp_path / "root", *to, TIDELOG_API_KEY=write).returncode
+    away = run_syncd("restore", "mnist/r1", "--to", "http://127.0.0.1:9", TIDELOG_API_KEY=admin)
+    assert 3 == away.returncode
+    folder = run_syncd("delete", "mnist/r1", "--to", "file:///tmp/x", "--yes")
+    assert (2, True) == (folder.returncode, "is a folder" in folder.stderr)
+    no_run = run_syncd("delete", "mnist", *to, "--yes", TIDELOG_API_KEY=admin)
+    assert (2, True) == (no_run.returncode, "write PROJECT/RUN" in no_run.stderr)
+
+
+def test_login_to_a_profile_and_logout(hub: HubProcess, tmp_path: Path) -> None:
+    """Two accounts of one hub on one machine."""
+    data = tmp_path / "hub"
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    for name, profile in (("ada", ()), ("ci", ("--profile", "ci"))):
+        key = run_syncd("key", "create", name, "--role", "read", "--data", data).stdout
+        told = run_syncd("login", "--hub", hub.url, *profile, "--key-file", "-", stdin=key, **home)
+        assert 0 == told.returncode, told.stderr
+    assert "set TIDELOG_PROFILE=ci where it is to be used" in told.stderr
+    listed = json.loads(run_syncd("profiles", "--json", TIDELOG_PROFILE="ci", **home).stdout)
+    assert [(None, False), ("ci", True)] == [(p["profile"], p["is_used"]) for p in listed["profiles"]]
+    assert "tide_" not in json.dumps(listed) + run_syncd("profiles", **home).stdout
+    assert 0 == run_syncd("logout", "--profile", "ci", **home).returncode
+    gone = run_syncd("sync", tmp_path, TIDELOG_PROFILE="ci", **home)
+    assert (2, True) == (gone.returncode, "`syncd login --profile ci` makes it" in gone.stderr)
+    assert 2 == run_syncd("logout", "--profile", "ci", **home).returncode
