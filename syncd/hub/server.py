@@ -14,6 +14,7 @@ from aiohttp import web
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
@@ -113,7 +114,7 @@ class HubServer:
                 swept_at = self._clock.monotonic()
                 try:
                     await deletion.tidy(self._limits.trash_kept_s)
-                except (OSError, ValueError, KeyError) as error:
+                except (OSError, ValueError, KeyError, DatastoreError) as error:
                     logger.warning("the trash of %s cannot be looked through: %s", self.data, error)
             await asyncio.to_thread(self._write_last_use)
             await asyncio.sleep(self._limits.last_use_interval_s)

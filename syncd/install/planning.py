@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import config_directory, read_settings
+from tidelog.datastore.settings import PROFILE_VARIABLE, config_directory, read_settings
 from tidelog.syncd.agent.config import Wishes, read_config
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.target.credentials import (
@@ -29,6 +29,7 @@ HUB_LOG_NAME = ".hub/serve.log"
 
 # What of a shell's environment a service needs, too. Never the key itself: units can be read by others.
 _PATHS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "TIDELOG_API_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_WORDS = (PROFILE_VARIABLE,)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -133,6 +134,9 @@ def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in _PATHS:
         if environ.get(name):
             yield name, os.path.abspath(environ[name])
+    for name in _WORDS:
+        if environ.get(name):
+            yield name, environ[name]
     for name in _PROXIES:
         if environ.get(name) and "@" not in environ[name]:  # No passwords either.
             yield name, environ[name]

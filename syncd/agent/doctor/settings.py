@@ -12,6 +12,7 @@ from tidelog.datastore.settings import SYNC_TABLE, Setting, config_directory, re
 from tidelog.syncd.agent.config import Wishes, read_config, written_wishes
 from tidelog.syncd.agent.doctor.finding import Finding, ok, problem
 from tidelog.syncd.agent.target.credentials import CONFIG_NAME
+from tidelog.syncd.agent.target.profiles import all_profiles
 from tidelog.syncd.errors import CannotStartError
 
 NAME = "settings"
@@ -30,8 +31,9 @@ def look_at_settings(environ: Mapping[str, str], disk: Disk) -> Iterator[Finding
     path = config_directory(environ) / CONFIG_NAME
     if not faults:
         yield from _look_at_wishes(path, environ, disk)
+    stored = [path, *(profile.path for profile in all_profiles(environ, disk) if profile.name)]
     key_file = environ.get("TIDELOG_API_KEY_FILE")
-    for secret in (path, *([Path(key_file)] if key_file else [])):
+    for secret in (*stored, *([Path(key_file)] if key_file else [])):
         yield from _look_at_mode(secret, disk)
 
 

@@ -39,7 +39,7 @@ class Deletion:
 
     async def tidy(self, kept_s: float) -> None:
         """Finish deletions that a crash cut short, and delete for good what lay there long enough."""
-        for run in await self._store.blocking(lambda: list(self._stones.all())):
+        for run in await self._store.blocking(self._unfinished):
             await self._store.alone(run, partial(self._finish, run))
         await self._store.blocking(lambda: self._sweep(self._clock.now() - kept_s))
 
@@ -61,6 +61,9 @@ class Deletion:
         is_back = self._trash.bring_back(run, stone.trash)
         self._stones.lift(run)
         return is_back
+
+    def _unfinished(self) -> list[RunAddress]:
+        return [run for run in self._stones.all() if self._trash.has_run(run)]
 
     def _finish(self, run: RunAddress) -> None:
         stone = self._stones.of(run)

@@ -2,17 +2,23 @@
 
 import contextlib
 import http.client
+import itertools
 import json
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+from run_spec import RunSpec
 from syncd_process import HubProcess, make_key, run_syncd
 
 REVOKED_WITHIN_S = 1.0
 GIVE_UP_S = 60.0
+FORGED = 100_000
 
 
 @pytest.fixture
@@ -142,8 +148,6 @@ def test_the_commands_about_accounts_and_what_they_leave_behind(hub: HubProcess,
 
 def test_delete_and_restore_at_a_running_hub(hub: HubProcess, tmp_path: Path) -> None:
     """It asks before it deletes; who may not is told so, and what is not there."""
-    from run_spec import RunSpec
-
     data = tmp_path / "hub"
     write = run_syncd("key", "create", "agent", "--data", data).stdout.strip()
     admin = run_syncd("key", "create", "boss", "--role", "admin", "--data", data).stdout.strip()
@@ -186,3 +190,41 @@ def test_login_to_a_profile_and_logout(hub: HubProcess, tmp_path: Path) -> None:
     gone = run_syncd("sync", tmp_path, TIDELOG_PROFILE="ci", **home)
     assert (2, True) == (gone.returncode, "`syncd login --profile ci` makes it" in gone.stderr)
     assert 2 == run_syncd("logout", "--profile", "ci", **home).returncode
+
+
+@pytest.mark.proof
+def test_a_hundred_thousand_forged_keys_open_nothing_and_keep_nobody_away(
+    hub: HubProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All come from one address, where a good client calls too; neither memory nor the log grows."""
+    keys = [make_key(tmp_path / "hub")]
+    request = "GET /v1/runs HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer tide_%043d\r\n\r\n"
+    process = psutil.Process(hub.pid)
+    statuses: Counter[bytes] = Counter()
+    with calling(hub.port, keys[0], count=1) as (good,):
+        before, spent, began = process.memory_info().rss, process.cpu_times(), time.monotonic()
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=GIVE_UP_S) as connection:
+            for first in range(0, FORGED, 50):
+                connection.sendall("".join(request % n for n in range(first, first + 50)).encode())
+                received = b""
+                while received.count(b"HTTP/1.1 ") < 50 or not received.endswith(b"}"):
+                    received += connection.recv(1 << 20)
+                statuses.update(part[:3] for part in received.split(b"HTTP/1.1 ")[1:])
+        took_s = time.monotonic() - began
+    after, cpu = process.memory_info().rss, process.cpu_times()
+    times = [at for at, _, _ in good.answers]
+    waits = sorted(b - a for a, b in itertools.pairwise(times) if a >= began)
+    with capsys.disabled():
+        print(
+            f"\n{FORGED} forged keys in {took_s:.0f} s, {dict(statuses)};",
+            f"{(cpu.user - spent.user) / FORGED * 1e6:.0f} us of the hub's CPU each;",
+            f"it grew by {(after - before) / 1e6:.1f} MB; a good client beside them:",
+            f"{len(waits)} answers, p50 {waits[len(waits) // 2] * 1e3:.1f} ms,",
+            f"p99 {waits[len(waits) * 99 // 100] * 1e3:.1f} ms",
+        )
+    assert {b"401", b"429"} == set(statuses)
+    assert FORGED == statuses.total()
+    assert statuses[b"401"] <= 20 + took_s
+    assert {200} == {status for _, _, status in good.answers}
+    assert after - before < 16e6
+    assert (tmp_path / "hub/.hub/audit.jsonl").stat().st_size < 20_000
