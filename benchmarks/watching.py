@@ -65,6 +65,7 @@ class Result:
     resident_bytes: int = 0
     first_scan_s: float = 0.0
     sweeps_s: list[float] = field(default_factory=list)
+    sweeps_cpu_s: list[float] = field(default_factory=list)
     answers_s: list[float] = field(default_factory=list)
     idle_answers_s: list[float] = field(default_factory=list)
     descriptors: int = 0
@@ -142,6 +143,7 @@ def _table(results: Sequence[Result]) -> str:
         ["inotify watches", *(str(r.watches) for r in results)],
         ["first scan after the start, s", *(f"{r.first_scan_s:.2f}" for r in results)],
         ["full scan, s", *(_median(r.sweeps_s, "{:.2f}") for r in results)],
+        ["the daemon's CPU meanwhile, s", *(_median(r.sweeps_cpu_s, "{:.2f}") for r in results)],
         ["`status` during scans, p50, ms", *(_quantile_ms(r.answers_s, 0.5) for r in results)],
         ["`status` during scans, p99, ms", *(_quantile_ms(r.answers_s, 0.99) for r in results)],
         ["`status` idle, p99, ms", *(_quantile_ms(r.idle_answers_s, 0.99) for r in results)],
@@ -187,10 +189,11 @@ def _measure(result: Result, root: Path, target: Path, home: Path) -> None:
             asking.status()
         result.idle_answers_s, asking.answers_s = asking.answers_s, result.answers_s
         for _ in range(SWEEPS):
-            done = asking.status()["sweeps"]
+            done, before = asking.status()["sweeps"], _cpu_s(daemon.pid)
             asking.ask({"command": "retry"})
             swept = asking.until(lambda told, done=done: told["sweeps"] > done)  # type: ignore[misc]
             result.sweeps_s.append(swept["sweep_s"])
+            result.sweeps_cpu_s.append(_cpu_s(daemon.pid) - before)
 
 
 @contextmanager

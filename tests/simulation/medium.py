@@ -41,7 +41,7 @@ class File:
         self.changes.append(size)
 
     def sync(self) -> None:
-        """Bring what changed since the last sync to the disk; what a failed one dropped is lost."""
+        """Bring to the disk what changed since the last sync; what a failed one dropped is lost."""
         if self.changes:
             left = bytearray(self.stable)
             for change in self.changes:
@@ -78,6 +78,9 @@ class File:
                     _apply(left, change)
             else:
                 options = leftovers(change)
+                if change.offset and not self.stable:
+                    # Without a header in front of it, what sectors held before is another log's.
+                    options = options[:-1]
                 picked = options[random.choice((0, 1, 1, random.randrange(len(options))))]
                 if isinstance(picked, Written):
                     _apply(left, picked)

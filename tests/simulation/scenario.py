@@ -161,8 +161,9 @@ class Scenario:
         self._restart_hub()
 
     def _hub_power(self, place: Place) -> None:
-        self._hub_kill(place)
-        self.world.loop.call_later(self.random.random() * 6.0, self._cut_hub_power)
+        # A disk that is about to go often fails before.
+        (self._hub_kill if self.random.random() < 0.5 else self._hub_eio)(place)
+        self.world.loop.call_later(self.random.random() * 8.0, self._cut_hub_power)
 
     def _cut_hub_power(self) -> None:
         hub = self.world.hub

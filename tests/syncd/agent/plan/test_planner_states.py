@@ -268,4 +268,4 @@ ManySequences.TestCase.settings = hypothesis_settings(
     QUICK, max_examples=1500, derandomize=False, print_blob=True
 )
 TestAnySequence: Any = AnySequence.TestCase
-TestManySequences: Any = pytest.mark.proof(ManySequences.TestCase)
+TestManySequences: Any = pytest.mark.proof(pytest.mark.timeout(1800)(ManySequences.TestCase))
