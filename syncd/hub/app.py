@@ -7,6 +7,7 @@ from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_calls import KeyCalls
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.pages import PageParts, Pages
 from tidelog.syncd.hub.read.run_calls import RunCalls
 from tidelog.syncd.hub.receive.file_calls import FileCalls
 from tidelog.syncd.hub.receive.log_calls import LogCalls
@@ -16,14 +17,31 @@ from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.web.answers import refuse_in_words
 from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
+from tidelog.syncd.hub.web.proxy import behind_proxy
 
 
-def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) -> web.Application:
-    """Return the application that serves `store` to those who hold one of `keys`."""
+def make_app(
+    store: Store,
+    keys: KeyFile,
+    page: PageParts,
+    *,
+    clock: Clock,
+    limits: HubLimits,
+    is_behind_proxy: bool = False,
+) -> web.Application:
+    """Return the application that serves `store` to those who hold one of `keys`, or signed in."""
     memory = BodyMemory(limits)
-    guard = Guard(keys, clock=clock, limits=limits)
+    guard = Guard(keys, clock=clock, limits=limits, sessions=page.sessions, cookies=page.cookies)
+    pages = Pages(page, store, keys, guard, clock=clock, limits=limits)
     app = web.Application(
-        middlewares=[sign_answers, refuse_in_words, check_requests, guard.middleware()],
+        middlewares=[
+            *([behind_proxy] if is_behind_proxy else []),
+            sign_answers,
+            refuse_in_words,
+            pages.middleware(),
+            check_requests,
+            guard.middleware(),
+        ],
         client_max_size=limits.wire.body_bytes_max,
     )
     for calls in (
@@ -31,7 +49,8 @@ def make_app(store: Store, keys: KeyFile, *, clock: Clock, limits: HubLimits) ->
         LogCalls(store, memory, limits),
         FileCalls(store, memory, limits),
         KeyCalls(keys, clock=clock, limits=limits),
-        DeleteCalls(Deletion(store, keys.audit, clock=clock)),
+        DeleteCalls(Deletion(store, keys.audit, clock=clock, ended=page.shares.end_of)),
+        pages,
     ):
         app.add_routes(calls.routes())
     return app

@@ -51,7 +51,7 @@ class _OidcTable(msgspec.Struct, forbid_unknown_fields=True):
     client_id: str | None = None
     client_secret_file: str | None = None
     name: str = "single sign-on"
-    domains: dict[str, list[str]] = {}  # noqa: RUF012 - msgspec copies it for each
+    domains: dict[str, list[str]] = {}
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,8 +69,8 @@ def read_hub_settings(directory: StrPath, environ: Mapping[str, str], *, disk: D
         _check_address("the public address", public_url)
     if oidc is not None and public_url is None:
         raise CannotStartError(
-            f"single sign-on needs the address by which browsers reach this hub: set `public_url` in {path},"
-            f" or {PUBLIC_URL}, like https://hub.example.org"
+            "single sign-on needs the address by which browsers reach this hub: set `public_url` in "
+            f"{path}, or {PUBLIC_URL}, like https://hub.example.org"
         )
     return HubSettings(None if public_url is None else public_url.rstrip("/"), oidc)
 
@@ -118,5 +118,6 @@ def _check_address(what: str, url: str) -> None:
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     if not is_safe or not parts.netloc or parts.query or parts.fragment or parts.username:
         raise CannotStartError(
-            f"{what} {url!r} is not of the form https://host; plain http is for the loopback address alone"
+            f"{what} {url!r} is not of the form https://host; plain http is for the loopback address "
+            "alone"
         )

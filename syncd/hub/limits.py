@@ -62,11 +62,11 @@ class HubLimits:
     sessions_max: int = 10_000
     """Browsers that are signed in; who comes then ends the oldest."""
     sessions_per_account_max: int = 100
-    page_runs_max: int = 100
+    shown_runs_max: int = 100
     """Runs in one list of the page."""
-    page_media_max: int = 100
+    shown_media_max: int = 100
     """Media in one list of the page."""
-    page_facts_max: int = 500
+    shown_facts_max: int = 500
     """Lines of a run's summary, config or facts on the page."""
     # Single sign-on
     sso_flow_s: float = 600.0

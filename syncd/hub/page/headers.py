@@ -27,7 +27,9 @@ STYLE_HEADERS: Final = {
     "Cache-Control": "max-age=300",
 }
 
-_SANDBOX: Final = "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_SANDBOX: Final = (
+    "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 PICTURE_HEADERS: Final = {
     **_ALWAYS,

@@ -2,13 +2,13 @@
 
 import logging
 import math
+import pkgutil
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
-from jinja2 import DictLoader, Environment, StrictUndefined
+from aiohttp.typedefs import Handler, Middleware
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidelog.datastore.text import size_text
 from tidelog.syncd.errors import INTERNAL, ProblemError
@@ -18,7 +18,6 @@ from tidelog.syncd.hub.web.own_door import has_own_door
 
 logger = logging.getLogger("tidelog.hub")
 
-TEMPLATES = ("base.html", "problem.html", "run.html", "runs.html", "sign_in.html")
 VALUE_CHARS_MAX = 300
 
 
@@ -26,11 +25,10 @@ class Rendering:
     """The page's templates, compiled once."""
 
     def __init__(self) -> None:
-        here = files(__package__)
-        sources = {name: here.joinpath("templates", name).read_text("utf-8") for name in TEMPLATES}
-        self.style = here.joinpath("page.css").read_bytes()
+        # What lies in the package is code, not data: its loaders find it, zipped or not.
+        self.style = pkgutil.get_data(__package__, "page.css") or b""
         self._environment = Environment(
-            loader=DictLoader(sources),
+            loader=PackageLoader(__package__),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -39,7 +37,7 @@ class Rendering:
         self._environment.filters |= {"value": value_text, "moment": moment, "size": size_text}
 
     def __repr__(self) -> str:
-        return f"<Rendering of {len(TEMPLATES)} templates>"
+        return f"<Rendering of {self._environment.list_templates()}>"
 
     def answer(self, template: str, *, status: int = 200, **facts: Any) -> web.Response:
         """Return a page; `facts` are what the template may name."""
@@ -63,7 +61,7 @@ class Rendering:
         return answer
 
 
-def refuse_in_pages(rendering: Rendering) -> Any:
+def refuse_in_pages(rendering: Rendering) -> Middleware:
     """Return the middleware that answers whatever a call of the page raises with a page."""
 
     @web.middleware

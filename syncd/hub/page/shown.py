@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote
 
+from tidelog.syncd.hub.page.place import run_page
 from tidelog.syncd.hub.web.address import RunAddress
 
 
@@ -77,9 +77,7 @@ class MediaPage:
 class RunSource(Protocol):
     """Where the page gets its runs. All of it raises ProtocolError for an `after` that is none."""
 
-    async def runs(
-        self, reach: Reach, *, project: str | None, after: str | None, limit: int
-    ) -> RunList:
+    async def runs(self, reach: Reach, *, project: str | None, after: str | None, limit: int) -> RunList:
         """Return runs that the one who asks may see, and no others."""
         ...
 
@@ -92,13 +90,3 @@ class RunSource(Protocol):
     ) -> MediaPage | None:
         """Return a page of its media, None where there is no such run."""
         ...
-
-
-def run_page(run: RunAddress) -> str:
-    """Return the address of a run's page."""
-    return f"/runs/{quote(run.project, safe='')}/{quote(run.run, safe='')}"
-
-
-def file_below(page: str, path: str) -> str:
-    """Return the address of a file below the page of its run."""
-    return f"{page}/files/{quote(path)}"

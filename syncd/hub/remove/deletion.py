@@ -4,6 +4,7 @@ The tombstone comes before the move and goes after the way back: a crash between
 that is deleted, which `tidy` finishes, never one that an agent half uploads again.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from tidelog.datastore.clock import Clock
@@ -16,10 +17,19 @@ from tidelog.syncd.hub.web.address import RunAddress
 class Deletion:
     """What may be done to runs as a whole, while nobody else uses them."""
 
-    def __init__(self, store: Store, audit: Audit, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        audit: Audit,
+        *,
+        clock: Clock,
+        ended: Callable[[RunAddress, Actor], None] | None = None,
+    ) -> None:
+        """`ended` is told of each run that is deleted, before it is."""
         self._store = store
         self._audit = audit
         self._clock = clock
+        self._ended = ended
         self._stones = store.tombstones
         self._trash = store.trash
 
@@ -49,6 +59,8 @@ class Deletion:
         now = self._clock.now()
         stone = Tombstone(now, self._trash.new_name(now))
         self._audit.record(RUN_DELETED, "/".join(run), by=by, trash=stone.trash)
+        if self._ended is not None:
+            self._ended(run, by)
         self._stones.put(run, stone)
         self._trash.take(run, stone.trash)
         return stone

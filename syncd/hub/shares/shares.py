@@ -73,14 +73,22 @@ class Shares:
         return secret, share
 
     def revoke(self, run: RunAddress, share_id: str | None = None, *, by: Actor) -> bool:
-        """Let a link of a run open nothing from now on; without an id all. Tell whether there was one."""
-        wanted = [one for one in self.of(run) if share_id in (None, one.id)]
+        """Let one link to a run open nothing from now on, or all; tell whether there was one."""
+        now = self._clock.now()
+        wanted = [
+            one
+            for one in self.file.entries()
+            if one.address == run and share_id in (None, one.id) and one.is_active(now)
+        ]
         for share in wanted:
             self._keys.audit.record(SHARE_REVOKED, "/".join(run), by=by, share=share.id)
         if wanted:
-            now = self._clock.now()
             self.file.change(lambda held: without(held, run, now, share_id))
         return bool(wanted)
+
+    def end_of(self, run: RunAddress, by: Actor) -> None:
+        """Let all links to a run end with it: a run of its name, or the run itself, may come back."""
+        self.revoke(run, by=by)
 
     def _is_good(self, share: Share) -> bool:
         return share.is_active(self._clock.now()) and is_still_meant(share, self._keys.book())

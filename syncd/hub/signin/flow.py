@@ -67,9 +67,7 @@ class Flows:
         return flow
 
 
-def authorization_address(
-    endpoint: str, flow: Flow, *, client_id: str, redirect_uri: str
-) -> str:
+def authorization_address(endpoint: str, flow: Flow, *, client_id: str, redirect_uri: str) -> str:
     """Return where the browser is sent to."""
     query = urlencode(
         {

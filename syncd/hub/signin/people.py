@@ -53,7 +53,8 @@ def account_for(
         return known
     if not person.email:
         raise ProblemError(
-            FORBIDDEN, "the provider does not vouch for an e-mail address of yours, so nobody knows you here"
+            FORBIDDEN,
+            "the provider does not vouch for an e-mail address of yours, so nobody knows you here",
         )
     account = book.person_with_email(person.email)
     if account is not None and not account.subject:

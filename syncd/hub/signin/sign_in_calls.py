@@ -26,7 +26,7 @@ EVERYWHERE = "everywhere"
 
 
 class SignIn:
-    """Ends the old session of a browser and begins one for whoever has been let in."""
+    """Begins and ends sessions, each with a line in the audit log."""
 
     def __init__(self, sessions: Sessions, cookies: Cookies, audit: Audit) -> None:
         self._sessions = sessions
@@ -49,9 +49,26 @@ class SignIn:
 
         secret = await asyncio.to_thread(begin)
         answer = see_other(safe_way_back(way_back))
-        # For as long as the browser is open, or the hub says; the shorter of the two.
+        # The browser forgets it when it is closed, the hub when its time is up.
         self._cookies.set(answer, SESSION, secret, life_s=None)
         self._cookies.clear(answer, FORM_COOKIE)
+        return answer
+
+    async def let_out(self, request: web.Request, *, is_everywhere: bool) -> web.Response:
+        """Return the answer that signs out a browser, or all browsers of its account."""
+        by = actor_of(request)
+        secret = self._cookies.read(request, SESSION) or ""
+
+        def end() -> None:
+            self._audit.record(SIGNED_OUT, by.account, by=by, everywhere=is_everywhere)
+            if is_everywhere:
+                self._sessions.end_all(by.account)
+            else:
+                self._sessions.end(secret)
+
+        await asyncio.to_thread(end)
+        answer = see_other(SIGN_IN)
+        self._cookies.clear(answer, SESSION)
         return answer
 
 
@@ -62,9 +79,8 @@ class SignInCalls:
         self,
         guard: Guard,
         door: Door,
-        sessions: Sessions,
+        sign_in: SignIn,
         cookies: Cookies,
-        audit: Audit,
         *,
         rendering: Rendering,
         limits: HubLimits,
@@ -72,20 +88,18 @@ class SignInCalls:
     ) -> None:
         self._guard = guard
         self._door = door
-        self._sessions = sessions
+        self._sign_in = sign_in
         self._cookies = cookies
-        self._audit = audit
         self._rendering = rendering
         self._limits = limits
         self._sso_name = sso_name
-        self._sign_in = SignIn(sessions, cookies, audit)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the router needs."""
         return [
-            page_route("GET", SIGN_IN, self.ask, "sign-in"),
-            page_route("POST", SIGN_IN, self.take, "sign-in-by-key"),
-            page_route("POST", "/signout", self._door.form(self.leave), "sign-out"),
+            page_route("GET", SIGN_IN, self.ask, "sign_in"),
+            page_route("POST", SIGN_IN, self.take, "sign_in_by_key"),
+            page_route("POST", "/signout", self._door.form(self.leave), "sign_out"),
         ]
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
@@ -108,21 +122,8 @@ class SignInCalls:
 
     async def leave(self, request: web.Request) -> web.StreamResponse:
         """End the session of this browser, or all of this account."""
-        account, by = actor_of(request).account, actor_of(request)
-        secret = self._cookies.read(request, SESSION) or ""
         is_everywhere = request[FORM].get("where") == EVERYWHERE
-
-        def end() -> None:
-            self._audit.record(SIGNED_OUT, account, by=by, everywhere=is_everywhere)
-            if is_everywhere:
-                self._sessions.end_all(account)
-            else:
-                self._sessions.end(secret)
-
-        await asyncio.to_thread(end)
-        answer = see_other(SIGN_IN)
-        self._cookies.clear(answer, SESSION)
-        return answer
+        return await self._sign_in.let_out(request, is_everywhere=is_everywhere)
 
     def _form(
         self, request: web.Request, way_back: str, *, refusal: ProblemError | None = None

@@ -49,13 +49,13 @@ class Answer:
 class RunningHub:
     """A hub between `start` and `stop`, and a key that opens everything."""
 
-    def __init__(self, data: Path, limits: HubLimits, disk: Disk, clock: Clock) -> None:
+    def __init__(self, data: Path, limits: HubLimits, disk: Disk, clock: Clock, **settings: Any) -> None:
         self.data = data
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.server = HubServer(
-            data, listen=Listen("127.0.0.1", 0), limits=limits, disk=disk, clock=clock
+            data, listen=Listen("127.0.0.1", 0), limits=limits, disk=disk, clock=clock, **settings
         )
         try:
             self._do(self.server.start())
@@ -144,10 +144,11 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
             disk: Disk | None = None,
             clock: Clock | None = None,
             wire: dict[str, int] | None = None,
+            settings: dict[str, Any] | None = None,
             **limits: Any,
         ) -> RunningHub:
             table = replace(HubLimits(), wire=replace(WireLimits(), **(wire or {})), **limits)
-            hub = RunningHub(data, table, disk or Disk(), clock or Clock())
+            hub = RunningHub(data, table, disk or Disk(), clock or Clock(), **(settings or {}))
             stack.callback(hub.stop)
             return hub
 
