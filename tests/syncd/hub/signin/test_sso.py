@@ -1,6 +1,7 @@
 """Single sign-on: against a real provider, and against one that lies."""
 
 import base64
+import hmac
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from tidelog.syncd.hub.guard.grants import Grant
 PUBLIC = "http://localhost:7070"
 SESSION = "tidelog-session"
 ANSWER = "/signin/sso/answer"
+SET = 'public_url = "https://hub"\n[oidc]\nissuer = "https://sso"\nclient_id = "a"\n'
 Claims = dict[str, Any]
 
 
@@ -63,10 +65,12 @@ def through(hub, provider: HostileProvider, **answer: str) -> tuple[Browser, Rep
     return browser, browser.get(f"{ANSWER}?{provider.authorize(address, **answer)}")
 
 
-def test_with_a_real_provider(start_with) -> None:
+def test_with_a_real_provider(start_with, tmp_path) -> None:
     """Somebody with an account signs in at a real provider, and sees what the account may see."""
     with oidc_provider_mock.run_server_in_thread() as server:
-        hub = start_with(f"http://localhost:{server.server_port}")
+        (tmp_path / "secret").write_text("s3cret: %\n")
+        secret = f'client_secret_file = "{tmp_path}/secret"'
+        hub = start_with(f"http://localhost:{server.server_port}", toml=secret)
         browser, address = begun(hub)
         asked = parse_qs(urlsplit(address).query)
         assert ["code", "S256"] == [
@@ -107,19 +111,27 @@ def wrong_key(provider: HostileProvider) -> Callable[[Claims], str]:
     return lambda claims: jwt.encode({"alg": "RS256", "kid": "k1"}, claims, other)
 
 
+def encoded(part: Claims) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+
+
 def unsigned(provider: HostileProvider) -> Callable[[Claims], str]:
     def sign(claims: Claims) -> str:
-        parts = [{"alg": "none", "kid": "k1"}, claims]
-        texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts]
-        return b".".join([*texts, b""]).decode()
+        return b".".join([encoded({"alg": "none", "kid": "k1"}), encoded(claims), b""]).decode()
 
     return sign
 
 
 def by_public_key(provider: HostileProvider) -> Callable[[Claims], str]:
     """The public key taken for a shared secret: the confusion of algorithms."""
-    secret = OctKey.import_key(provider.key.as_pem(private=False))
-    return lambda claims: jwt.encode({"alg": "HS256", "kid": "k1"}, claims, secret)
+    secret = provider.key.as_pem(private=False)
+
+    def sign(claims: Claims) -> str:
+        signed = b".".join(encoded(part) for part in ({"alg": "HS256", "kid": "k1"}, claims))
+        seal = base64.urlsafe_b64encode(hmac.digest(secret, signed, "sha256")).rstrip(b"=")
+        return b".".join([signed, seal]).decode()
+
+    return sign
 
 
 def by_client_secret(provider: HostileProvider) -> Callable[[Claims], str]:
@@ -214,7 +226,7 @@ def test_answers_to_another_flow(start_with, provider: HostileProvider) -> None:
     """An answer counts in the browser that asked alone, once, to its own question."""
     hub = start_with(provider.url)
     victim, address = begun(hub)
-    attacker, other = begun(hub)
+    _, other = begun(hub)
     assert 401 == victim.get(f"{ANSWER}?{provider.authorize(other)}").status
     assert 401 == Browser(hub.server.url).get(f"{ANSWER}?{provider.authorize(address)}").status
     assert 401 == victim.get(f"{ANSWER}?{provider.authorize(address, state='')}").status
@@ -260,7 +272,7 @@ def test_flows_expire(start_with, provider: HostileProvider) -> None:
 
 
 def test_new_key_of_the_provider(start_with, provider: HostileProvider) -> None:
-    """A key that was not there before is fetched; unknown ones do not let it be asked again and again."""
+    """A key that was not there before is fetched; unknown ones do not let it be asked for ever."""
     clock = MovedClock()
     hub = start_with(provider.url, clock=clock, sso_refresh_s=60, sso_skew_s=600)
     assert 303 == through(hub, provider)[1].status
@@ -311,7 +323,7 @@ def test_descriptions_that_do_not_hold(
 
 def test_provider_is_away(start_with) -> None:
     """While the provider cannot be reached its sign-in says so, and the page goes on."""
-    hub = start_with(f"http://127.0.0.1:1")
+    hub = start_with("http://127.0.0.1:1")
     reply = Browser(hub.server.url).get("/signin/sso")
     assert 503 == reply.status
     assert "cannot be asked now" in reply.page.text
@@ -325,13 +337,11 @@ def test_provider_is_away(start_with) -> None:
         ('public_url = "http://hub"', "https://host"),
         ('public_url = "https://hub"\n[oidc]\nissuer = "http://sso"\nclient_id = "a"', "issuer"),
         (
-            'public_url = "https://hub"\n[oidc]\nissuer = "https://sso"\nclient_id = "a"\n'
-            'client_secret_file = "/nowhere"',
+            f'{SET}client_secret_file = "/nowhere"',
             "/nowhere",
         ),
         (
-            'public_url = "https://hub"\n[oidc]\nissuer = "https://sso"\nclient_id = "a"\n'
-            '[oidc.domains]\n"a.b" = ["everything"]',
+            f'{SET}[oidc.domains]\n"a.b" = ["everything"]',
             "everything",
         ),
         ("colour = 1", "colour"),
