@@ -19,6 +19,7 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.datastore.location import is_url
 from tidelog.datastore.payload import decode_map, encode_map
+from tidelog.datastore.rebuildable import open_table
 from tidelog.datastore.run_outline import RunOutline
 
 Fingerprint = list[list[Any]]
@@ -27,8 +28,6 @@ Fingerprint = list[list[Any]]
 BYTES_MAX = 1024 * 1024 * 1024
 LAYOUT = 2
 """Another number for each change of what is stored: an older tidelog's catalog is then made anew."""
-
-DATA = "data.mdb"
 
 _KEY_BYTES = 16
 
@@ -45,7 +44,7 @@ class Catalog:
         try:
             disk.make_directory(path, mode=0o700)
             if not is_network(filesystem_of(str(path), disk)):  # There a memory map would break.
-                self._environment = _open(path, disk)
+                self._environment = open_table(path, map_bytes=BYTES_MAX, disk=disk)
         except (OSError, lmdb.Error):
             self._environment = None
         self._held = self._read()
@@ -91,9 +90,6 @@ class Catalog:
         return held
 
 
-_BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PanicError)
-
-
 def _key_of(path: str) -> bytes:
     """Return the key of a run."""
     return hashlib.sha256(os.fsencode(path)).digest()[:_KEY_BYTES]
@@ -114,26 +110,3 @@ def _unpack(value: bytes, fingerprint: Fingerprint) -> RunOutline | None:
         return RunOutline.from_map(decode_map(value[len(packed) :]))
     except (DatastoreError, KeyError, TypeError):
         return None
-
-
-def _open(path: Path, disk: Disk) -> "lmdb.Environment":
-    """Open a catalog; one that is broken is made anew."""
-    with contextlib.suppress(*_BROKEN):
-        environment = _environment(path)
-        if _is_whole(environment, path, disk):
-            return environment
-        environment.close()
-    for name in (DATA, "lock.mdb"):
-        disk.remove(path / name)
-    return _environment(path)
-
-
-def _is_whole(environment: "lmdb.Environment", path: Path, disk: Disk) -> bool:
-    """Tell whether the file has all its pages: to read one that it lacks ends a process by SIGBUS."""
-    pages = environment.info()["last_pgno"] + 1
-    size: int = disk.stat(path / DATA).st_size
-    return pages * environment.stat()["psize"] <= size
-
-
-def _environment(path: Path) -> "lmdb.Environment":
-    return lmdb.open(str(path), map_size=BYTES_MAX, mode=0o600, metasync=False, lib_version=0)

@@ -1,5 +1,6 @@
 """What one log holds, known only to those who read all of it: its rows and its media. No I/O."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tidelog.datastore.format import Chunk
@@ -43,10 +44,7 @@ class LogDigest(LogOutline):
         """Take one row and the media that it mentions."""
         values = super().take_row(record, names)
         self.rows_read += 1
-        for key, value in values.items():
-            if isinstance(value, (Media, list, dict)):
-                found = media_within([value])
-                self.media.extend(_media_file(key, record[2], media) for media in found)
+        self.media.extend(media_of(record[2], values))
         return values
 
     def take_record(self, record: list[Any]) -> None:
@@ -54,6 +52,14 @@ class LogDigest(LogOutline):
         if record[0] not in KIND_NAMES:
             self.unknown_records += 1
         super().take_record(record)
+
+
+def media_of(step: int, values: Mapping[str, Any]) -> Iterator[MediaFile]:
+    """Yield the media that a row's values mention."""
+    for key, value in values.items():
+        if isinstance(value, (Media, list, dict)):
+            for media in media_within([value]):
+                yield _media_file(key, step, media)
 
 
 def _media_file(key: str, step: int, media: Media) -> MediaFile:

@@ -19,6 +19,7 @@ from tidelog.datastore.selection import Selection
 
 if TYPE_CHECKING:
     from tidelog.datastore.gather import Gathered
+    from tidelog.datastore.stretch import Stretch
 
 WINDOW_BYTES = 64 * 1024
 WINDOW_BYTES_MAX = 1024 * 1024
@@ -70,6 +71,35 @@ class Rows(Protocol):
 
     def series(self, name: str) -> Series:
         """Hand over the values that rows have, with their steps and times; None is no value."""
+
+
+class RowTable(Protocol):
+    """What takes the rows of a log as they are read, one by one."""
+
+    def add_rows(self, schemas: dict[int, tuple[str, ...]], records: list[list[Any]]) -> None:
+        """Take row records of a log."""
+
+
+class StretchTable(RowTable, Protocol):
+    """What also takes rows that are made alike, all at once; it needs NumPy."""
+
+    def add_stretch(
+        self, window: bytes, at: int, seq: int, tag: int, schemas: dict[int, tuple[str, ...]]
+    ) -> "Stretch | None":
+        """Take the rows that `read_stretch` finds, and return them."""
+
+    def reserve(self, stretch: "Stretch", size_bytes: int) -> None:
+        """Make room for as many more rows like these as there can be in so many bytes of a log."""
+
+
+def read_into(
+    table: RowTable, log: RowLog, selection: Selection, *, stretches: StretchTable | None = None
+) -> None:
+    """Hand the rows of one log to a table as they are read; nothing of them is held here.
+
+    `stretches` is the table again where it takes rows made alike, which is many times as fast.
+    """
+    _LogRows(log, selection, table, stretches=stretches).read()
 
 
 def read_rows(
@@ -168,9 +198,9 @@ class _LogRows:
         self,
         log: RowLog,
         selection: Selection,
-        table: "RowMerger | Gathered",
+        table: RowTable,
         *,
-        stretches: "Gathered | None" = None,
+        stretches: StretchTable | None = None,
     ) -> None:
         self._reader = log.reader
         self._tag = log.reader.identity.tag
@@ -227,14 +257,14 @@ class _LogRows:
                 self._stretch_patience.learn(self._read_stretches(self._stretches))
                 equal = 0
 
-    def _read_stretches(self, table: "Gathered") -> int:
+    def _read_stretches(self, table: StretchTable) -> int:
         """Read rows that are made alike from where the walk stands; return how many chunks."""
         before, window_bytes = self._walk.chunks, WINDOW_BYTES
         while self._read_stretch_window(table, window_bytes):
             window_bytes = min(4 * window_bytes, WINDOW_BYTES_MAX)
         return self._walk.chunks - before
 
-    def _read_stretch_window(self, table: "Gathered", window_bytes: int) -> bool:
+    def _read_stretch_window(self, table: StretchTable, window_bytes: int) -> bool:
         """Read the stretches that a window begins with; tell whether they fill it."""
         walk = self._walk
         window, at = self._reader.read_at(walk.offset, window_bytes), 0

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tidelog.datastore.layout import MAIN, MONITOR
 from tidelog.datastore.outline import LogOutline
-from tidelog.datastore.state import Machine, State, infer_state
+from tidelog.datastore.state import Machine, State, ended_state, infer_state
 from tidelog.datastore.summary import Summary
 
 FORKED_FROM = "forked_from"
@@ -62,6 +62,14 @@ class RunOutline:
     def _ending(self) -> Mapping[str, Any]:
         life = self.last_life
         return {} if life is None else life.ending or life.death or {}
+
+    @property
+    def ended(self) -> State | None:
+        """How the run ended, as its logs say it; None where they tell of no end."""
+        life = self.last_life
+        if life is None:
+            return None
+        return ended_state(final=life.final, ending=life.ending, death=life.death)
 
     def state(self, *, now: float, machine: Machine) -> State:
         """Return the state of the run as `machine` sees it at the time `now`."""

@@ -36,13 +36,9 @@ def infer_state(
     time of its last record. On the writer's own machine its process decides; elsewhere a heartbeat
     proves that it runs, and silence proves nothing.
     """
-    if final is not None and final.get("state") in ("finished", "failed", "crashed"):
-        state: State = final["state"]
-        return state
-    if ending is not None:
-        return "finished" if ending.get("code") == 0 else "failed"
-    if death is not None:
-        return "crashed"
+    ended = ended_state(final=final, ending=ending, death=death)
+    if ended is not None:
+        return ended
     pid, host, boot_id = facts.get("pid"), facts.get("host"), facts.get("boot_id")
     if not isinstance(pid, int) or host is None:
         return "unknown"
@@ -54,3 +50,18 @@ def infer_state(
     # Silent under this machine's name: it was started anew since. Many machines have one name, such as
     # "localhost", so that a heartbeat goes before this.
     return "crashed" if host == machine.host else "unknown"
+
+
+def ended_state(
+    *,
+    final: Mapping[str, Any] | None,
+    ending: Mapping[str, Any] | None,
+    death: Mapping[str, Any] | None,
+) -> State | None:
+    """Return how a run ended, as its logs say it; None where they tell of no end. See `infer_state`."""
+    if final is not None and final.get("state") in ("finished", "failed", "crashed"):
+        state: State = final["state"]
+        return state
+    if ending is not None:
+        return "finished" if ending.get("code") == 0 else "failed"
+    return None if death is None else "crashed"

@@ -40,6 +40,9 @@ MSGPACK: Final = "application/vnd.msgpack"
 
 HEALTH_PATH: Final = "/healthz"
 RUNS_PATH: Final = "/v1/runs"
+EVENTS_PATH: Final = "/v1/events"
+OPENAPI_PATH: Final = "/v1/openapi.json"
+METRICS_PATH: Final = "/metrics"
 KEYS_PATH: Final = "/v1/keys"
 OWN_KEY_PATH: Final = "/v1/keys/self"
 

@@ -40,6 +40,7 @@ class LazyGroup(click.Group):
         "off": "Record the runs of a folder offline: nothing of them is uploaded by itself.",
         "on": "Upload the runs of a folder while they are recorded.",
         "serve": "Run a hub: receive runs and keep them.",
+        "reindex": "Make the index of a hub anew.",
         "key": "Create, list, rotate and revoke the API keys of a hub.",
         "account": "Say who may do what at a hub: people and services.",
         "audit": "Show what was done about keys, accounts and runs of a hub.",

@@ -97,3 +97,58 @@ class HubLimits:
     """How often the certificate's files are looked at."""
     tls_handshake_s: float = 10.0
     """How long a handshake may take."""
+    # The index of runs, and what is read by it.
+    refresh_interval_s: float = 1.0
+    """How long the index may be behind what arrived, while the hub is not busy."""
+    refresh_batch_max: int = 100
+    """Runs that are looked at in one go."""
+    tick_s: float = 5.0
+    """How often states are judged while nothing arrives."""
+    silence_s: float = 300.0
+    """A run that is silent for so long is unreachable; a writer that lives writes each minute."""
+    scan_interval_s: float = 60.0
+    """How often all runs are compared with their entries."""
+    scan_rest: float = 20.0
+    """A scan that takes long rests so many times as long."""
+    index_retry_s: float = 10.0
+    """How long an index that the disk refuses waits before it is tried again."""
+    costly_look_s: float = 0.1
+    """A run whose logs take longer to read than this waits `costly_look_rest` times as long."""
+    costly_look_rest: float = 20.0
+    facts_bytes_max: int = MIB
+    """Config, summary, metadata of a run, each, as JSON; what is longer is left out of the index."""
+    page_runs_max: int = 1000
+    """Runs in one answer with their config and summary."""
+    page_bytes_max: int = 16 * MIB
+    """About the size of one answer; it says where to go on."""
+    # History and media are read from the logs.
+    askers_max: int = 2
+    """Questions to the index that are answered at one time, and as many to logs."""
+    questions_waiting_max: int = 64
+    questions_per_key_max: int = 16
+    answer_s: float = 10.0
+    """How long logs may be read for one answer; then it says that it is not complete."""
+    points_default: int = 500
+    points_max: int = 5000
+    series_max: int = 200
+    """Series in one answer, fewer where they have many points."""
+    points_together_max: int = 200_000
+    """Points in one answer."""
+    media_page_max: int = 5000
+    media_of_run_max: int = 20_000
+    """Media of one run that are listed."""
+    runs_read_kept_max: int = 64
+    media_kept_max: int = 50_000
+    """Media that are remembered of the runs that were asked for last."""
+    # Events
+    listeners_max: int = 256
+    """Programs and pages that listen to events at one time."""
+    listeners_per_key_max: int = 16
+    changes_kept_max: int = 1024
+    """Changes that one who comes back can still be told."""
+    changes_waiting_max: int = 256
+    """Changes that wait for one who listens; who is slower is let go."""
+    listener_look_s: float = 1.0
+    """How often a hub looks whether who listens is still there."""
+    heartbeat_s: float = 15.0
+    """How often a silent stream of events says that it is there."""

@@ -11,7 +11,7 @@ from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.page.page_calls import PageCalls, SharedPageCalls
+from tidelog.syncd.hub.page.page_calls import HistoryOf, PageCalls, SharedPageCalls
 from tidelog.syncd.hub.page.rendering import Rendering, refuse_in_pages
 from tidelog.syncd.hub.page.run_pages import RunPages
 from tidelog.syncd.hub.page.shown import RunSource
@@ -50,9 +50,11 @@ class Pages:
         keys: KeyFile,
         guard: Guard,
         *,
+        history: HistoryOf,
         clock: Clock,
         limits: HubLimits,
     ) -> None:
+        """`history` sends the points of a run to somebody who may read it."""
         self._rendering = Rendering()
         door = Door(guard, parts.cookies, limits)
         pages = RunPages(parts.source, store, self._rendering, limits)
@@ -70,7 +72,7 @@ class Pages:
         self._routes = [
             *sign_in_calls.routes(),
             *PageCalls(pages, door, parts.shares, limits, parts.address).routes(),
-            *SharedPageCalls(pages, parts.shares).routes(),
+            *SharedPageCalls(pages, parts.shares, history).routes(),
             *ShareCalls(parts.shares, store, limits, parts.address).routes(),
         ]
         public_url = parts.settings.public_url

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+import lmdb
 from aiohttp import web
 
 from tidelog.datastore.clock import Clock
@@ -22,8 +23,9 @@ from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings, read_hub_settings
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.page.runs_from_disk import RunsFromDisk
+from tidelog.syncd.hub.page.runs_from_index import RunsFromIndex
 from tidelog.syncd.hub.pages import PageParts
+from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.shares.shares import Shares
@@ -69,6 +71,7 @@ class HubServer:
         self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
         self._lock: int | None = None
         self._store: Store | None = None
+        self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
         self._chores: asyncio.Future[Any] | None = None
 
@@ -95,7 +98,9 @@ class HubServer:
             self._settings = read_hub_settings(directory, self._environ, disk=self._disk)
             self._tls = None if self._tls_files is None else Tls(self._tls_files, disk=self._disk)
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
-            await self._accept(self._store)
+            self._reading = self._open_reading()
+            await self._reading.start()
+            await self._accept(self._store, self._reading)
             self._chores = asyncio.gather(self._do_chores(self._store), self._look_at_certificate())
         except BaseException:
             await self.stop()
@@ -114,6 +119,9 @@ class HubServer:
         if self._store is not None:
             self._store.close()
             self._store = None
+        if self._reading is not None:
+            await self._reading.stop()
+            self._reading = None
         if self._lock is not None:
             self._disk.close(self._lock)
             self._lock = None
@@ -151,7 +159,7 @@ class HubServer:
             if await asyncio.to_thread(self._tls.look):
                 logger.warning("took up a new certificate")
 
-    def _page_parts(self, store: Store) -> PageParts:
+    def _page_parts(self, reading: Reading) -> PageParts:
         directory = os.path.join(self.data, HUB_DIRECTORY)
         seams: dict[str, Any] = {"disk": self._disk, "clock": self._clock}
         sessions = Sessions(directory, limits=self._limits, **seams)
@@ -160,7 +168,7 @@ class HubServer:
         sessions.file.entries()
         shares.file.entries()
         return PageParts(
-            RunsFromDisk(self.data, store, **seams),
+            RunsFromIndex(reading),
             sessions,
             Cookies(is_secure=self._tls is not None or self._is_behind_proxy),
             shares,
@@ -192,11 +200,20 @@ class HubServer:
                 f"another hub serves {self.data} already; stop it first, or choose another --data"
             ) from error
 
-    async def _accept(self, store: Store) -> None:
+    def _open_reading(self) -> Reading:
+        try:
+            return Reading(self.data, disk=self._disk, clock=self._clock, limits=self._limits)
+        except (OSError, lmdb.Error) as error:
+            raise CannotStartError(
+                f"the index of runs below {self.data} can neither be opened nor made anew: {error}"
+            ) from error
+
+    async def _accept(self, store: Store, reading: Reading) -> None:
         app = make_app(
             store,
+            reading,
             self.keys,
-            self._page_parts(store),
+            self._page_parts(reading),
             clock=self._clock,
             limits=self._limits,
             is_behind_proxy=self._is_behind_proxy,

@@ -52,6 +52,7 @@ class Asked(dict[Any, Any]):
     def __init__(self, request: Request, match: Mapping[str, str]) -> None:
         super().__init__()
         self.method = request.method
+        self.remote = "192.0.2.7"
         self.rel_url = URL(request.path, encoded=True)
         self.query = self.rel_url.query
         self.headers = request.headers

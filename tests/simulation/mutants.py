@@ -24,13 +24,6 @@ MUTANTS = [
         "                    pass\n                except",
     ),
     Mutant(
-        "what a failed fsync left is taken for synced",
-        "datastore/replica_logs.py",
-        "                    with contextlib.suppress(OSError):\n"
-        "                        self._truncate(fd, known)\n",
-        "                    known.is_rest_suspect = False\n",
-    ),
-    Mutant(
         "a rename is not followed by an fsync of the folder",
         "datastore/disk.py",
         '        self.sync_directory(os.path.dirname(os.fspath(target)) or ".")\n',
@@ -96,12 +89,6 @@ MUTANTS = [
         "syncd/agent/upload/log_uploads.py",
         "            if await asyncio.to_thread(source.is_still_there):\n",
         "            if True:\n",
-    ),
-    Mutant(
-        "an old entry takes the new one out of the queue",
-        "syncd/agent/upload/file_uploads.py",
-        "                done.entries = [*done.entries, newer]\n",
-        "                pass\n",
     ),
     Mutant(
         "damage travels undeclared",

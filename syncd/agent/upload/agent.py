@@ -297,7 +297,9 @@ class Agent:
         if self.planner.done(task, has_more=done.has_more) and outage is not None:
             lasted_s = self._clock.monotonic() - outage.since
             self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
-            self._ask_again()
+            if lasted_s >= self._settings.backoff_first_s:
+                # Else an item that fails while another works would have all asked for without end.
+                self._ask_again()
 
     def _note_acknowledged(self, task: Task) -> None:
         self._acknowledged[task] = None

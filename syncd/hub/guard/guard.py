@@ -89,7 +89,13 @@ class Guard:
             role = needed_role(request.method)
             authorize(caller, role, project, request)
             request[CALLER] = caller
-            request[STANDING] = lambda: authorize(self.as_now(caller), role, project, request)
+
+            def stand() -> None:
+                now = self.as_now(caller)
+                authorize(now, role, project, request)
+                request[CALLER] = now  # With the grants that he has by now.
+
+            request[STANDING] = stand
             return await handler(request)
 
         return check

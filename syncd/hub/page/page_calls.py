@@ -1,7 +1,7 @@
 """The calls of the page: where each address leads, and through which door."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -23,7 +23,7 @@ from tidelog.syncd.hub.page.place import (
 )
 from tidelog.syncd.hub.page.rendering import see_other
 from tidelog.syncd.hub.page.run_pages import RunPages, Sharing
-from tidelog.syncd.hub.page.shown import Reach
+from tidelog.syncd.hub.read.question import Reach, reach_of
 from tidelog.syncd.hub.shares.share import Share
 from tidelog.syncd.hub.shares.shares import Shares
 from tidelog.syncd.hub.signin.door import Door, demand_on
@@ -36,6 +36,7 @@ from tidelog.syncd.hub.web.standing import STANDING
 from tidelog.syncd.protocol import run_path
 
 DAY_S = 86400.0
+HistoryOf = Callable[[web.Request, RunAddress, str], Awaitable[web.StreamResponse]]
 
 
 class PageCalls:
@@ -69,7 +70,7 @@ class PageCalls:
 
     async def runs(self, request: web.Request) -> web.StreamResponse:
         """Show the runs that the visitor may see."""
-        return await self._pages.list(request, _reach(request), self._door.visitor(request))
+        return await self._pages.list(request, reach_of(request), self._door.visitor(request))
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Show one run."""
@@ -88,7 +89,7 @@ class PageCalls:
         run = run_of_page(request.rel_url.raw_path)
         caller = demand_on(request, run.project, WRITE)
         life_s = self._life_s(request[FORM].get("days", ""))
-        if not await self._pages.is_there(run, _reach(request)):
+        if not await self._pages.is_there(run, reach_of(request)):
             raise nothing_at(request)
         secret, _ = await asyncio.to_thread(
             lambda: self._shares.make(run, life_s, caller=caller, by=actor_of(request))
@@ -113,7 +114,7 @@ class PageCalls:
         return await self._pages.one(
             request,
             run,
-            _reach(request),
+            reach_of(request),
             page=run_page(run),
             history=f"{run_path(*run)}/history",
             visitor=self._door.visitor(request),
@@ -132,14 +133,16 @@ class PageCalls:
 class SharedPageCalls:
     """GET of what a share link opens: the page of one run, and its files."""
 
-    def __init__(self, pages: RunPages, shares: Shares) -> None:
+    def __init__(self, pages: RunPages, shares: Shares, history: HistoryOf) -> None:
         self._pages = pages
         self._shares = shares
+        self._history = history
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the router needs."""
         return [
             page_route("GET", SHARED_PAGE, self.run, "shared-run"),
+            page_route("GET", SHARED_PAGE + "/history", self.history, "shared-history"),
             page_route("GET", SHARED_PAGE + FILES, self.file, "shared-file"),
         ]
 
@@ -155,6 +158,11 @@ class SharedPageCalls:
             history=f"{page}/history",
             shared_until=share.expires,
         )
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """Send the points of the run of the link, as the API does."""
+        share = self._open(request)
+        return await self._history(request, share.address, _reach_of_share(share).who)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Send a file of the run of the link."""
@@ -172,11 +180,6 @@ class SharedPageCalls:
     def _check(self, request: web.Request) -> None:
         """Raise where the link has ended while a file was sent."""
         self._open(request)
-
-
-def _reach(request: web.Request) -> Reach:
-    caller = request[CALLER]
-    return Reach(caller.account.name, caller.covers)
 
 
 def _reach_of_share(share: Share) -> Reach:

@@ -11,7 +11,8 @@ from tidelog.syncd.hub.page.headers import STYLE_HEADERS
 from tidelog.syncd.hub.page.media_kind import START_BYTES, kind_of
 from tidelog.syncd.hub.page.rendering import Rendering
 from tidelog.syncd.hub.page.run_view import facts_of, lines_of, media_lines
-from tidelog.syncd.hub.page.shown import Reach, RunSource
+from tidelog.syncd.hub.page.shown import RunSource
+from tidelog.syncd.hub.read.question import Reach
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.shares.share import Share
 from tidelog.syncd.hub.signin.door import Visitor

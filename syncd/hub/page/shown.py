@@ -1,18 +1,12 @@
 """What the page shows of runs, and the one interface by which it gets it. No I/O."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from tidelog.syncd.hub.page.place import run_page
+from tidelog.syncd.hub.read.question import Reach
 from tidelog.syncd.hub.web.address import RunAddress
-
-
-class Reach(NamedTuple):
-    """Who asks, and which projects this one may read."""
-
-    who: str
-    covers: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.replica import Replica, RunListing, RunName
@@ -28,6 +28,17 @@ from tidelog.syncd.hub.web.body import Body
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
+
+
+class OnArrival(Protocol):
+    """Is told, in the event loop, of each thing that was stored; it must be quick."""
+
+    def __call__(self, run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+        """Take note that so many bytes arrived for a run, of a log or of files."""
+
+
+def nobody(run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
+    """Take no note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ class Store:
         self.trash = Trash(data, disk=disk or Disk())
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
+        self.arrived: OnArrival = nobody
 
     def __repr__(self) -> str:
         return f"<Store of {self._replica!r}>"
@@ -86,7 +98,10 @@ class Store:
             )
 
         async with self._writing_to(address), self._locks.hold(address):
-            return await self._write(append)
+            held = await self._write(append)
+        if held > offset:
+            self.arrived(_run_of(address), held - offset, is_file=False)
+        return held
 
     def read_log(self, address: LogAddress, *, end: int) -> AsyncIterator[bytes]:
         """Yield the first `end` bytes of a log."""
@@ -115,7 +130,9 @@ class Store:
             return [file.path for file in files]
 
         async with self._writing_to(address):
-            return await self._write(put)
+            paths = await self._write(put)
+        self.arrived(address, len(body.sent), is_file=True)
+        return paths
 
     async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
         """Return how much is held of one version of a file."""
@@ -125,7 +142,9 @@ class Store:
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
         async with self._writing_to(address), self._locks.hold(address):
-            return await self._write(lambda: self._put_part(address, body, part))
+            held = await self._write(lambda: self._put_part(address, body, part))
+        self.arrived(_run_of(address), len(body.sent), is_file=True)
+        return held
 
     async def file_size(self, address: FileAddress) -> int | None:
         """Return a file's size in bytes, None where it is not held."""
@@ -182,7 +201,10 @@ class Store:
     async def alone(self, run: RunAddress, work: Callable[[], T]) -> T:
         """Do blocking work on a run while nobody else uses it."""
         async with self._gate.alone(run):
-            return await self._write(work)
+            done = await self._write(work)
+        # It may have come or gone: whoever keeps an index looks.
+        self.arrived(run, 0, is_file=True)
+        return done
 
     async def blocking(self, work: Callable[[], T]) -> T:
         """Do blocking work about the folder where nobody waits for the event loop."""

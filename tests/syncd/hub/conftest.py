@@ -65,6 +65,9 @@ class RunningHub:
         self.key = self.server.keys.create("test", role="admin")
 
     def stop(self) -> None:
+        """Stop it; again is without effect."""
+        if self._loop.is_closed():
+            return
         self.stop_now()
         self._end()
 

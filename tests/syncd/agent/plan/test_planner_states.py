@@ -17,7 +17,7 @@ from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, T
 
 SETTINGS = AgentSettings(tasks_max=3, backoff_first_s=1.0, backoff_max_s=8.0, retry_after_max_s=100.0)
 RATE_BYTES = 1000.0
-LONGEST_WAIT_S = SETTINGS.retry_after_max_s + SETTINGS.backoff_first_s
+LONGEST_WAIT_S = SETTINGS.retry_after_max_s + SETTINGS.backoff_max_s
 RUNS = [Run(f"/root/p/{name}", "p", name) for name in "abc"]
 TASKS = [
     *(Task(run, LOG, name) for run in RUNS for name in ("1", "2")),
@@ -95,6 +95,7 @@ class AnySequence(RuleBasedStateMachine):
         if task is None:
             due = self.plan.next_due(self.now)
             assert due is None or due > self.now, "a busy loop"
+            self._will_wake(due)
             return
         assert self.pace.ready_at(self.now) <= self.now
         assert task in self.wanted
@@ -187,15 +188,6 @@ class AnySequence(RuleBasedStateMachine):
         assert len(self.again) <= SETTINGS.tasks_max
         assert sum(task.kind == LARGE_FILE for task in self.again) < SETTINGS.tasks_max
 
-    @invariant()
-    def whoever_sleeps_is_woken(self) -> None:
-        """With nothing under way and something wanted there is a moment to wait for, not far away."""
-        if self.again or not self.wanted or self.fresh:
-            return
-        due = self.plan.next_due(self.now)
-        assert due is not None
-        assert due <= max(self.now, self.pace.ready_at(self.now)) + LONGEST_WAIT_S
-
     def teardown(self) -> None:
         """Once everything works, all that is wanted goes out, each task at its time."""
         for task in list(self.again):
@@ -220,6 +212,12 @@ class AnySequence(RuleBasedStateMachine):
         assert self.parked == set(self.plan.parked)
 
     # -- the model's own affairs -----------------------------------------------------------------
+
+    def _will_wake(self, due: float | None) -> None:
+        """With nothing under way and something wanted there is a moment to wait for, not far away."""
+        if self.wanted and not self.again:
+            assert due is not None
+            assert due <= max(self.now, self.pace.ready_at(self.now)) + LONGEST_WAIT_S
 
     def _ended(self, index: int) -> Task:
         tasks = list(self.again)
