@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from log_spec import LOG_ID
+from waiting import until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.read.entry import Known
 from tidelog.syncd.hub.server import HubServer, Listen
+from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.protocol import WireLimits, digest_header, encode_damage, log_path
 
 ANSWER_S = 20
@@ -115,6 +118,20 @@ class RunningHub:
             fields["Tidelog-Damage"] = encode_damage(damage)
         return self.call("PATCH", log_path(*name), data, fields | (headers or {}), key=key)
 
+    def index(self) -> None:
+        """Let the index hold the runs that lie in the data folder, though they came past the hub."""
+        reading = self.server._reading
+        assert reading is not None
+        for log in self.data.glob("*/*/*.tlog"):
+            run = RunAddress(*log.parent.relative_to(self.data).parts)
+            self._loop.call_soon_threadsafe(lambda run=run: reading.upkeep.arrived(run, is_file=True))
+            until(
+                lambda log=log, run=run: (
+                    (known := reading.index.known(run))
+                    and (log.name, log.stat().st_size) in sizes_of(known)
+                )
+            )
+
     def raw(self, data: bytes) -> bytes:
         """Send bytes as they are and return all that comes until the hub closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_S) as connection:
@@ -131,6 +148,10 @@ class RunningHub:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def sizes_of(known: Known) -> list[tuple[str, int]]:
+    return [(log.name, log.size) for log in known.entry.logs]
 
 
 StartHub = Callable[..., RunningHub]
@@ -150,6 +171,7 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
             settings: dict[str, Any] | None = None,
             **limits: Any,
         ) -> RunningHub:
+            limits = {"refresh_interval_s": 0.02, **limits}
             table = replace(HubLimits(), wire=replace(WireLimits(), **(wire or {})), **limits)
             hub = RunningHub(data, table, disk or Disk(), clock or Clock(), **(settings or {}))
             stack.callback(hub.stop)

@@ -31,6 +31,7 @@ def test_list_of_runs(hub, browser: Browser) -> None:
     """The first page lists the runs with state, last step and summary, in a table with a caption."""
     RunSpec(hub.data, "mnist", "r1").rows(3).finish()
     RunSpec(hub.data, "mnist", "r2").rows(2)
+    hub.index()
     page = browser.get("/").page
     assert "/runs/mnist/r1" == page.links["r1"]
     assert re.search(r"r1\nmnist\nfinished\n2\n.*loss = 0\.\d+; n = 2", page.text)
@@ -46,6 +47,7 @@ def test_pages_of_runs(start_hub) -> None:
     for number in range(5):
         RunSpec(hub.data, "mnist", f"r{number}").rows(1)
     RunSpec(hub.data, "other", "r9").rows(1)
+    hub.index()
     browser = Browser(hub.server.url)
     browser.sign_in(hub.key)
     seen, address = [], "/?project=mn*"
@@ -53,12 +55,13 @@ def test_pages_of_runs(start_hub) -> None:
         page = browser.get(address).page
         seen += [text for text in page.links if text.startswith("r")]
         address = page.links.get("Older runs", "")
-    assert ["r4", "r3", "r2", "r1", "r0"] == seen
+    assert ["r0", "r1", "r2", "r3", "r4"] == seen
 
 
 def test_one_run(hub, browser: Browser) -> None:
     """A run's page tells its facts, its metrics and its media, pictures with a text for them."""
     RunSpec(hub.data).rows(3).media("a b_1.png", data=png()).media("model.bin").finish()
+    hub.index()
     page = browser.get("/runs/mnist/r1").page
     assert "State\nfinished\n" in page.text
     assert "n\n2\n" in page.text
@@ -77,6 +80,7 @@ def test_what_runs_say_is_text(hub, browser: Browser) -> None:
     run = RunSpec(hub.data, "mnist", "r1")
     run.log.row({'<script>alert("1")</script>': "\"><img src=x onerror='alert(1)'>"}, step=0)
     run.flush()
+    hub.index()
     for address in ("/", "/runs/mnist/r1"):
         page = browser.get(address).page
         assert not [tag for tag, _ in page.tags if tag in ("script", "img")]
@@ -89,6 +93,7 @@ def test_what_runs_say_is_text(hub, browser: Browser) -> None:
 def test_headers_of_pages(hub, browser: Browser, address: str) -> None:
     """No page, refusals included, may run a script, be framed, or tell others where one came from."""
     RunSpec(hub.data).rows(1)
+    hub.index()
     reply = browser.get(address)
     directives = policy(reply.headers)
     assert "'none'" == directives["default-src"]
@@ -135,6 +140,7 @@ def test_other_teams(hub) -> None:
     """What is another team's is not on the page, and reads as what is not there."""
     RunSpec(hub.data, "team-a", "r1").rows(1).media("a.png", data=png())
     RunSpec(hub.data, "team-b", "r2").rows(1)
+    hub.index()
     browser = Browser(hub.server.url)
     browser.sign_in(hub.server.keys.create("b", role="read", project="team-b"))
     assert "team-a" not in browser.get("/").body.decode()
@@ -148,6 +154,7 @@ def test_other_teams(hub) -> None:
 def test_reading_needs_a_sign_in(hub) -> None:
     """Who did not sign in is sent to the sign-in and, from there, to where he wanted to go."""
     RunSpec(hub.data, "mnist", "r [1]").rows(1)
+    hub.index()
     browser = Browser(hub.server.url)
     reply = browser.get("/runs/mnist/r%20%5B1%5D")
     assert (303, b"") == (reply.status, reply.body)

@@ -20,7 +20,9 @@ def run(hub) -> RunSpec:
     picture = io.BytesIO()
     Image.new("RGB", (4, 3), "teal").save(picture, "PNG")
     RunSpec(hub.data, "mnist", "r2").rows(1)
-    return RunSpec(hub.data).rows(3).media("a.png", data=picture.getvalue()).finish()
+    run = RunSpec(hub.data).rows(3).media("a.png", data=picture.getvalue()).finish()
+    hub.index()
+    return run
 
 
 def made(hub, *, key: str = "", **wanted: float) -> str:
@@ -46,6 +48,9 @@ def test_link_opens_one_run(hub, run: RunSpec) -> None:
     assert (200, "image/png") == (picture.status, picture.headers["Content-Type"])
     assert "" == policy(picture.headers)["sandbox"]
     assert {} == browser.cookies
+    history = browser.get(page.links["All points as JSON"])
+    assert ["loss", "n"] == [series["key"] for series in json.loads(history.body)["series"]]
+    assert "nosniff" == history.headers["X-Content-Type-Options"]
     for other in ("/", "/runs/mnist/r1", "/runs/mnist/r2"):
         assert 303 == browser.get(other).status
     for other in ("/files/..%2f..%2fr2%2fmain.0001.tlog", "/files/%2e%2e/r2/main.0001.tlog"):
@@ -69,6 +74,7 @@ def test_link_expires(start_hub) -> None:
     clock = MovedClock()
     hub = start_hub(clock=clock)
     RunSpec(hub.data).rows(1)
+    hub.index()
     path = made(hub, expires_in_s=3600)
     clock.passed_s = 3590
     assert 200 == status(hub, path)
@@ -140,6 +146,7 @@ def test_links_are_bounded(start_hub) -> None:
     """A run has so many links and no more; those that ended make room."""
     hub = start_hub(shares_per_run_max=2)
     RunSpec(hub.data).rows(1)
+    hub.index()
     assert 404 == hub.call("POST", SHARES.replace("r1", "r9"), b"{}").status
     first, _ = made(hub), made(hub)
     assert "forbidden" == hub.call("POST", SHARES, b"{}").slug

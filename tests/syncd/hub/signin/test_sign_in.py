@@ -162,6 +162,7 @@ def test_session_has_the_grants_of_its_key(hub) -> None:
     """A session may what its key may, and follows its account's grants."""
     RunSpec(hub.data, "mnist").rows(1)
     RunSpec(hub.data, "other").rows(1)
+    hub.index()
     browser = signed_in(hub, hub.server.keys.create("b", role="read", project="mnist"))
     assert 200 == browser.get("/runs/mnist/r1").status
     assert 404 == browser.get("/runs/other/r1").status

@@ -48,6 +48,7 @@ def start_with(start_hub, tmp_path) -> Callable[..., Any]:
         )
         RunSpec(hub.data, "mnist").rows(1)
         RunSpec(hub.data, "other").rows(1)
+        hub.index()
         return hub
 
     return start
@@ -65,6 +66,7 @@ def through(hub, provider: HostileProvider, **answer: str) -> tuple[Browser, Rep
     return browser, browser.get(f"{ANSWER}?{provider.authorize(address, **answer)}")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # The provider's own, not ours.
 def test_with_a_real_provider(start_with, tmp_path) -> None:
     """Somebody with an account signs in at a real provider, and sees what the account may see."""
     with oidc_provider_mock.run_server_in_thread() as server:
