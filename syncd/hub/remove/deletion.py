@@ -24,12 +24,14 @@ class Deletion:
         *,
         clock: Clock,
         changed: Callable[[RunAddress], None] | None = None,
+        ended: Callable[[RunAddress, Actor], None] | None = None,
     ) -> None:
-        """`changed` is told of each run that went or came back."""
+        """`changed` is told of each run that went or came back, `ended` of each before it goes."""
         self._store = store
         self._audit = audit
         self._clock = clock
         self._changed = changed or _tell_nobody
+        self._ended = ended
         self._stones = store.tombstones
         self._trash = store.trash
 
@@ -64,6 +66,8 @@ class Deletion:
         now = self._clock.now()
         stone = Tombstone(now, self._trash.new_name(now))
         self._audit.record(RUN_DELETED, "/".join(run), by=by, trash=stone.trash)
+        if self._ended is not None:
+            self._ended(run, by)
         self._stones.put(run, stone)
         self._trash.take(run, stone.trash)
         return stone
