@@ -127,6 +127,7 @@ PURE = (
     "tidelog.syncd.hub.guard.keys",
     "tidelog.syncd.hub.guard.refusals",
     "tidelog.syncd.hub.read.run_state",
+    "tidelog.syncd.hub.web.pace",
     "tidelog.syncd.install.launchd_plist",
     "tidelog.syncd.install.service",
     "tidelog.syncd.install.systemd_unit",

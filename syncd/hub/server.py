@@ -18,11 +18,13 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
+from tidelog.syncd.hub.door import Door, within_descriptors
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.deletion import Deletion
+from tidelog.syncd.hub.web.connections import Connections
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
@@ -56,6 +58,8 @@ class HubServer:
         self._store: Store | None = None
         self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
+        self.connections: Connections | None = None
         self._chores: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -83,6 +87,9 @@ class HubServer:
 
     async def stop(self) -> None:
         """Let requests in progress end, accept no other, and give the folder back."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -160,25 +167,29 @@ class HubServer:
             ) from error
 
     async def _accept(self, store: Store, reading: Reading) -> None:
-        app = make_app(store, reading, self.keys, clock=self._clock, limits=self._limits)
+        limits = within_descriptors(self._limits)
+        self.connections = connections = Connections(limits)
+        app = make_app(store, reading, self.keys, clock=self._clock, limits=limits)
+        # The outermost: a request counts as being answered until its answer is signed.
+        app.middlewares.insert(0, connections.middleware())
         self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=_quiet,
             auto_decompress=False,
-            # aiohttp closes a connection whose request's headers are not whole by then.
-            keepalive_timeout=self._limits.idle_s,
-            lingering_time=self._limits.linger_s,
-            max_field_size=self._limits.header_bytes_max,
-            shutdown_timeout=self._limits.shutdown_s,
+            keepalive_timeout=limits.idle_s,
+            lingering_time=limits.linger_s,
+            max_field_size=limits.header_bytes_max,
+            shutdown_timeout=limits.shutdown_s,
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.listen.host, self.listen.port)
+        assert self._runner.server is not None  # noqa: S101 - it was set up just now
+        self._door = Door(connections, limits=limits)
         try:
-            await site.start()
+            port = await self._door.open(self._runner.server, self.listen)
         except OSError as error:
             raise CannotStartError(
                 f"the hub cannot listen on {self.listen}: {error.strerror or error}; choose another "
                 "address with --listen"
             ) from error
-        self.listen = Listen(self.listen.host, site.port)
+        self.listen = Listen(self.listen.host, port)
