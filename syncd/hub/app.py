@@ -1,7 +1,6 @@
 """The hub as an aiohttp application: which call goes where, behind which guard."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from aiohttp import web
 
@@ -70,13 +69,7 @@ def make_app(
         rows,
         EventCalls(reading.changes, limits),
     )
-    deletion = Deletion(
-        store,
-        keys.audit,
-        clock=clock,
-        changed=partial(reading.upkeep.arrived, is_file=True),
-        ended=page.shares.end_of,
-    )
+    deletion = Deletion(store, keys.audit, clock=clock, ended=page.shares.end_of)
     administration = (
         KeyCalls(keys, clock=clock, limits=limits),
         DeleteCalls(deletion),
