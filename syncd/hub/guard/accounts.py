@@ -18,6 +18,7 @@ class Account:
 
     `quota_bytes` is how much its runs may take, None for any amount.
     `issuer` and `subject` are how a provider of single sign-on knows a person; both empty without one.
+    Whoever proves there to have the address `email` becomes that person, the first time.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Account:
     disabled: float | None = None
     issuer: str = ""
     subject: str = ""
+    email: str = ""
     quota_bytes: int | None = None
 
 
