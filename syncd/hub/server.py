@@ -171,7 +171,8 @@ class HubServer:
         self.connections = connections = Connections(limits)
         app = make_app(store, reading, self.keys, clock=self._clock, limits=limits)
         # The outermost: a request counts as being answered until its answer is signed.
-        app.middlewares.insert(0, connections.middleware())
+        app.middlewares.insert(0, connections.counting())
+        app.middlewares.append(connections.proving())
         self._runner = web.AppRunner(
             app,
             access_log=None,

@@ -154,6 +154,17 @@ def test_a_thousand_who_say_nothing_leave_room_for_a_client(start_hub) -> None:
             assert before.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_uploads_that_take_long_take_no_strangers_place(start_hub) -> None:
+    """A key counts as soon as it is known, not when its request is answered."""
+    hub = start_hub(strangers_per_address_max=3)
+    with silent(hub.port, 3) as slow:
+        for connection in slow:
+            connection.sendall(upload(hub, 1000))
+        until(lambda: "3 with a key" in repr(hub.server.connections))
+        assert 200 == hub.call("GET", "/v1/keys/self").status
+        assert all(map(is_open, slow))
+
+
 def test_strangers_of_one_address_close_their_own_connections_alone(start_hub) -> None:
     """Who comes from elsewhere and has not shown a key yet stays."""
     hub = start_hub(strangers_max=100, strangers_per_address_max=20)
