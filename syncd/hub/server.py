@@ -228,7 +228,8 @@ class HubServer:
             is_behind_proxy=self._is_behind_proxy,
         )
         # The outermost: a request counts as being answered until its answer is signed.
-        app.middlewares.insert(0, connections.middleware())
+        app.middlewares.insert(0, connections.counting())
+        app.middlewares.append(connections.proving())
         self._runner = web.AppRunner(
             app,
             access_log=None,
