@@ -193,7 +193,8 @@ def _read_file(path: Path, disk: Disk, on_fault: Callable[[SettingsError], None]
         if name == SYNC_TABLE and path.name != PROJECT_FILE:
             continue
         if name not in NAMES:
-            on_fault(SettingsError(f"{path} sets {name!r}, which is none of: {', '.join(NAMES)}"))
+            known = ", ".join(NAMES if path.name == PROJECT_FILE else (*NAMES, f"[{SYNC_TABLE}]"))
+            on_fault(SettingsError(f"{path} sets {name!r}, which is none of: {known}"))
         elif setting is None:
             on_fault(SettingsError(f"{path} sets {name} to {value!r}; write it as a string"))
         else:

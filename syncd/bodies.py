@@ -6,9 +6,10 @@ Decoding believes nothing: types, counts and sizes are checked; what is wrong is
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgpack
+import msgspec
 
 from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.protocol import decode_sha256
@@ -19,6 +20,7 @@ else:
     from backports import zstd
 
 ZSTD_LEVEL = 3
+SHA256_DIGITS: Final = 64
 
 
 class FileEntry(NamedTuple):
@@ -41,6 +43,18 @@ class TooLargeError(ProtocolError):
     """A body is over a limit; it was not taken into memory."""
 
 
+class _MissingFile(msgspec.Struct):
+    path: str
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: Annotated[str, msgspec.Meta(min_length=SHA256_DIGITS, max_length=SHA256_DIGITS)]
+
+
+class _MissingFiles(msgspec.Struct):
+    """The body of `files:missing`: typed, so that a body of another shape makes no objects."""
+
+    files: list[_MissingFile]
+
+
 def encode_missing(files: Iterable[FileEntry]) -> bytes:
     """Return the body of `files:missing`."""
     return _json({"files": [entry._asdict() for entry in files]})
@@ -48,13 +62,20 @@ def encode_missing(files: Iterable[FileEntry]) -> bytes:
 
 def decode_missing(body: bytes, *, files_max: int) -> list[FileEntry]:
     """Return the entries of a `files:missing`."""
-    document = decode_json(body)
-    files = document.get("files") if isinstance(document, dict) else None
-    if not isinstance(files, list):
-        raise ProtocolError('the body is not {"files": [...]}')
+    try:
+        files = msgspec.json.decode(body, type=_MissingFiles).files
+    except msgspec.ValidationError as error:
+        raise ProtocolError(
+            f'the body is not {{"files": [{{path, size, sha256}}, ...]}}: {error}'
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the body is not JSON: {error}") from error
     if len(files) > files_max:
         raise TooLargeError(f"the body lists {len(files)} files; the limit is {files_max}")
-    return [_decode_entry(entry) for entry in files]
+    return [
+        FileEntry(file.path, file.size, decode_sha256(f"the sha256 of {file.path!r}", file.sha256))
+        for file in files
+    ]
 
 
 def encode_batch(files: Iterable[SmallFile]) -> bytes:
@@ -65,7 +86,13 @@ def encode_batch(files: Iterable[SmallFile]) -> bytes:
 
 def decode_batch(body: bytes, *, files_max: int) -> list[SmallFile]:
     """Return the files of a batch."""
-    unpacker = msgpack.Unpacker(max_buffer_size=max(len(body), 1), strict_map_key=True)
+    # msgpack takes memory for what an array claims to hold, before it looks whether it does.
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=max(len(body), 1),
+        max_array_len=len(SmallFile._fields),
+        max_map_len=0,
+        max_ext_len=0,
+    )
     unpacker.feed(body)
     files: list[SmallFile] = []
     end = 0
@@ -83,14 +110,6 @@ def decode_batch(body: bytes, *, files_max: int) -> list[SmallFile]:
     if end != len(body):
         raise ProtocolError("the batch ends in the middle of a file")
     return files
-
-
-def decode_json(body: bytes) -> Any:
-    """Return the value of a JSON body."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the body is not JSON: {error}") from error
 
 
 def compress(data: bytes) -> bytes:
@@ -117,17 +136,6 @@ def decompress(data: bytes, *, bytes_max: int, window_log_max: int) -> bytes:
 
 def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _decode_entry(entry: object) -> FileEntry:
-    if not isinstance(entry, dict):
-        raise ProtocolError("an entry of files is not an object")
-    path, size = entry.get("path"), entry.get("size")
-    if not isinstance(path, str):
-        raise ProtocolError("an entry of files has no path")
-    if type(size) is not int or size < 0:
-        raise ProtocolError(f"the size of {path!r} is not a number of bytes")
-    return FileEntry(path, size, decode_sha256(f"the sha256 of {path!r}", entry.get("sha256")))
 
 
 def _decode_file(entry: object) -> SmallFile:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 PROBLEM_TYPE_PREFIX = "tag:tidelog,2026:"
 RETRY_AFTER_S = 2
+STRANGER = "unknown"
+"""The code of a problem that no hub has told: a proxy, a portal or another program answered."""
 
 
 class Problem(NamedTuple):
@@ -112,10 +114,13 @@ class ProblemError(SyncdError):
     def from_document(cls, status: int, document: object) -> "ProblemError":
         """Rebuild the problem of an answer; any status and document give one, also a proxy's."""
         fields = dict(document) if isinstance(document, Mapping) else {}
-        slug = str(fields.pop("type", "")).removeprefix(PROBLEM_TYPE_PREFIX)
+        kind = str(fields.pop("type", ""))
+        slug = kind.removeprefix(PROBLEM_TYPE_PREFIX) if kind.startswith(PROBLEM_TYPE_PREFIX) else ""
         title, detail = fields.pop("title", None), fields.pop("detail", None)
         fields.pop("status", None)
         problem = PROBLEMS.get(slug)
         if problem is None or problem.status != status:
-            problem = Problem("unknown", status, str(title or f"HTTP {status}"))
+            # A code that only a newer hub knows counts by its status; all else is no hub's word.
+            code = slug if slug and problem is None else STRANGER
+            problem = Problem(code, status, str(title or f"HTTP {status}"))
         return cls(problem, str(detail or problem.title), members=fields)

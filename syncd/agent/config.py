@@ -7,10 +7,11 @@ daemon serves more folders than that one.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -27,6 +28,8 @@ from tidelog.syncd.listen import Listen
 from tidelog.syncd.quantities import parse_amount
 
 CONCURRENCY_MAX = 64
+
+T = TypeVar("T")
 
 
 class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,14 +87,16 @@ def _read_table(path: Path, disk: Disk) -> Any:
 def _understand(wishes: Wishes) -> Config:
     settings = AgentSettings()
     if wishes.retry_max is not None:
-        if not wishes.retry_max > 0:
-            raise CannotStartError(f"a longest wait of {wishes.retry_max:g} s: it must be more than 0")
+        if not 0 < wishes.retry_max < inf:
+            raise CannotStartError(
+                f"a longest wait of {wishes.retry_max:g} s: it must be more than 0 and have an end"
+            )
         settings = replace(settings, backoff_max_s=wishes.retry_max)
-    try:
-        rate = None if wishes.limit_rate is None else parse_amount(wishes.limit_rate)
-        windows = tuple(parse_quiet_hours(text) for text in wishes.quiet_hours or ())
-    except ValueError as error:
-        raise CannotStartError(str(error)) from error
+    rate = None if wishes.limit_rate is None else _parsed("limit_rate", parse_amount, wishes.limit_rate)
+    windows = [_parsed("quiet_hours", parse_quiet_hours, text) for text in wishes.quiet_hours or ()]
+    for root in wishes.roots or ():
+        if not root.strip():
+            raise CannotStartError(f"roots: {root!r} is no folder: name one, or take it out")
     if rate == 0:
         raise CannotStartError("a rate of 0 bytes a second sends nothing: `syncd pause` does that")
     if wishes.concurrency is not None:
@@ -104,11 +109,18 @@ def _understand(wishes: Wishes) -> Config:
         targets=tuple(wishes.targets or ()),
         roots=tuple(os.path.expanduser(root) for root in wishes.roots or ()),
         limit_rate_bytes=rate,
-        quiet_hours=windows,
+        quiet_hours=tuple(windows),
         files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
         metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
         settings=_in_small_pieces(settings, Pace(rate)),
     )
+
+
+def _parsed(setting: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise CannotStartError(f"{setting}: {error}") from error
 
 
 def _in_small_pieces(settings: AgentSettings, pace: Pace) -> AgentSettings:

@@ -22,11 +22,11 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, find_address
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.clean_report import CleanReport
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import Span, json_option, paths_argument, receipt_option, to_option
+from tidelog.syncd.cli.selected import Selected
 from tidelog.syncd.cli.witness import open_reading_target
 from tidelog.syncd.errors import CannotStartError
 
@@ -196,8 +196,10 @@ def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run
         if disk.is_file(path):
             raise CannotStartError(f"{path} is a file; whole runs are deleted, or nothing: name the run")
     try:
-        return logs_by_run(log for path in paths for log in select_logs(path, disk))
+        selected = Selected(paths, disk)
     except NotARunError:
         if has_swept:
             return {}
         raise
+    selected.tell()
+    return logs_by_run(selected.logs)

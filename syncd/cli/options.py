@@ -34,8 +34,18 @@ class Amount(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+def _one_or_none(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str | None:
+    """Taking the last of several in silence would let people believe in copies that are not there."""
+    if len(value) > 1:
+        text = f"{len(value)} targets were named: one target at a time, the command once for each"
+        raise click.BadParameter(text, ctx, param)
+    return value[0] if value else None
+
+
 to_option = click.option(
     "--to",
+    multiple=True,
+    callback=_one_or_none,
     metavar="URL",
     help="The target: http(s)://HOST of a hub, or file:///FOLDER of another root. "
     "Without it: TIDELOG_HUB, else the hub that `syncd login` stored.",

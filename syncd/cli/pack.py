@@ -19,11 +19,11 @@ from tidelog.syncd.agent.proof.verify import logs_by_run
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, WHOLE, print_json, say
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import json_option, paths_argument
 from tidelog.syncd.cli.receipt import root_of
+from tidelog.syncd.cli.selected import Selected
 from tidelog.syncd.errors import CannotStartError
 
 SHOWN_MAX = 20
@@ -66,16 +66,18 @@ def command(
             "--since leaves out what a receipt has, --full leaves out nothing: say one"
         )
     disk = Disk()
-    runs = logs_by_run(log for path in paths for log in select_logs(path, disk))
+    selected = Selected(paths, disk)
+    runs = logs_by_run(selected.logs)
     try:
         report = _pack(runs, output, since, disk, is_full=is_full)
     except KeyboardInterrupt:
         say(f"interrupted; nothing is left of {output}")
         raise SystemExit(INTERRUPTED) from None
     if is_json:
-        print_json(report.document())
+        print_json({**report.document(), "left_out_runs": selected.left_out})
     report.tell()
-    raise SystemExit(WHOLE if report.is_whole else PARKED)
+    selected.tell()
+    raise SystemExit(WHOLE if report.is_whole and not selected.left_out else PARKED)
 
 
 class _Report:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,11 +26,17 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, find_addresses
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.watch.roots import absolute_root
+from tidelog.syncd.agent.watch.selection import run_above
 from tidelog.syncd.cli.background import no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
+from tidelog.syncd.log_file import LOG_NAME
+from tidelog.syncd.log_lines import JSON
 from tidelog.syncd.logging_setup import set_up_logging, teller
 from tidelog.syncd.notify import Notifier
+
+if TYPE_CHECKING:
+    from tidelog.syncd.agent.daemon.service import Service
 
 DEFAULT_ROOT = "tidelog"
 GRACE_S = 2.0
@@ -153,6 +160,7 @@ async def _serve(
                 for address in addresses
             ]
 
+        about = {"version": version("tidelog"), "log": log_place(log_file, os.environ, disk)}
         service = Service(
             open_targets,
             lambda: read_config(wishes, os.environ, disk),
@@ -162,25 +170,53 @@ async def _serve(
             clock=clock,
             tell=teller(log),
             notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
-            about={"version": version("tidelog"), "log": log_place(log_file, os.environ, disk)},
+            about=about,
         )
         # Those of the state and of the configuration are known; what is added here is kept.
         is_new = not (state.roots() or service.config.roots)
         for root in roots or ([_default_root(disk)] if is_new else []):
             service.add_root(root)
-        loop = asyncio.get_running_loop()
+        has_terminal = log_file is None and sys.stderr.isatty()
 
-        def end() -> None:
-            service.stop()
-            end_at_the_latest(service.config.settings.drain_s + GRACE_S, tell=log.warning)
+        def hang_up() -> None:
+            if has_terminal and not sys.stderr.isatty():
+                about["log"] = _outlive_terminal(directory, disk, log)
+            else:
+                service.reload()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, end)
-        loop.add_signal_handler(signal.SIGHUP, service.reload)
+        _heed_signals(service, hang_up, log)
         lock.announce(Holder(os.getpid(), str(socket)))
         log.info("daemon %d uploads to %s", os.getpid(), ", ".join(service.target_names))
+        _warn_of_no_roots([*service.config.roots, *state.roots()], disk, log)
         await service.run()
         log.info("daemon %d stopped", os.getpid())
+
+
+def _heed_signals(service: "Service", hang_up: Callable[[], None], log: logging.Logger) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        service.stop()
+        end_at_the_latest(service.config.settings.drain_s + GRACE_S, tell=log.warning)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+def _outlive_terminal(directory: Path, disk: Disk, log: logging.Logger) -> dict[str, Any]:
+    """Its end is no wish for another configuration, nor for no uploads; return where the log goes on."""
+    path = str(directory / LOG_NAME)
+    set_up_logging(JSON, path, os.environ, disk)
+    log.info("the terminal was closed, daemon %d goes on: `kill %d` ends it", os.getpid(), os.getpid())
+    return log_place(path, os.environ, disk)
+
+
+def _warn_of_no_roots(roots: Sequence[str], disk: Disk, log: logging.Logger) -> None:
+    """No reason not to start: other roots are served, and a folder of runs may become a root."""
+    for root in roots:
+        if above := run_above(root, disk):
+            log.warning("%s", above.advice)
 
 
 def _take(directory: Path, disk: Disk) -> Lock:

@@ -22,11 +22,12 @@ from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.watch.selection import SelectedLog, select_logs
+from tidelog.syncd.agent.watch.selection import SelectedLog
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.options import json_option, paths_argument, sending_options, to_option
 from tidelog.syncd.cli.progress_bar import make_display
 from tidelog.syncd.cli.receipt import Receipts, give_receipts, on_sticks
+from tidelog.syncd.cli.selected import Selected
 
 EPILOG = """\b
 Examples:
@@ -77,7 +78,8 @@ def command(
     address = find_address(to, os.environ, disk)
     if address.scheme == FILE:
         refuse_nested(address.path, paths, disk=disk)
-    logs = list(dict.fromkeys(log for path in paths for log in select_logs(path, disk)))
+    selected = Selected(paths, disk)
+    logs = selected.logs
     try:
         ending, agent = asyncio.run(_sync(address, config, logs, disk, timeout_s))
     except KeyboardInterrupt:
@@ -88,10 +90,14 @@ def command(
     runs = on_sticks(logs_by_run(logs), disk) if is_provable else {}
     receipts = asyncio.run(give_receipts(to, runs, disk)) if runs else Receipts()
     if is_json:
-        print_json({**_document(ending, agent), "receipt": receipts.document()})
+        print_json(
+            {**_document(ending, agent), "receipt": receipts.document(), "left_out": selected.left_out}
+        )
     _report(ending, agent, paths, to)
     receipts.tell()
-    raise SystemExit(EXIT_CODES[ending] or (PARKED if receipts.problems else WHOLE))
+    selected.tell()
+    has_problem = bool(receipts.problems or selected.left_out)
+    raise SystemExit(EXIT_CODES[ending] or (PARKED if has_problem else WHOLE))
 
 
 async def _sync(

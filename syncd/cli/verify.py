@@ -13,10 +13,10 @@ from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.proof.compare import Verdict, bytes_of
 from tidelog.syncd.agent.proof.verify import logs_by_run, verify_all
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import json_option, paths_argument, receipt_option, to_option
+from tidelog.syncd.cli.selected import Selected
 from tidelog.syncd.cli.witness import open_witness
 
 WORDS = {"equal": "equal", "behind": "BEHIND", "different": "DIFFERS", "damaged": "DAMAGED"}
@@ -46,7 +46,8 @@ def command(paths: tuple[str, ...], to: str | None, receipt: str | None, *, is_j
     difference. With --receipt what a target said earlier is compared, and no target is asked.
     """
     disk = Disk()
-    logs = logs_by_run(log for path in paths for log in select_logs(path, disk))
+    selected = Selected(paths, disk)
+    logs = logs_by_run(selected.logs)
     tally, state, reason = _Tally(is_json=is_json), "", None
     try:
         asyncio.run(_verify(to, receipt, logs, disk, tally))
@@ -55,12 +56,15 @@ def command(paths: tuple[str, ...], to: str | None, receipt: str | None, *, is_j
         state, reason = "unreachable" if is_away else "refused", str(error)
         say(f"syncd: {error}")
     if is_json:
-        print_json(_document(tally, state or tally.state, reason))
+        document = _document(tally, state or tally.state, reason)
+        print_json({**document, "left_out": selected.left_out})
     elif not state:
         click.echo(tally.summary(len(logs)))
+    selected.tell()
     if state == "unreachable":
         raise SystemExit(UNREACHABLE)
-    raise SystemExit(WHOLE if not state and tally.state == "equal" else PARKED)
+    is_equal = not state and tally.state == "equal" and not selected.left_out
+    raise SystemExit(WHOLE if is_equal else PARKED)
 
 
 class _Tally:

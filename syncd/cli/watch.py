@@ -8,7 +8,6 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import on_one_line
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.daemon.roots import Changed, watch_root
-from tidelog.syncd.agent.watch.roots import is_pattern
 from tidelog.syncd.agent.watch.selection import run_above
 from tidelog.syncd.cli.console import BAD_USAGE, print_json, say
 from tidelog.syncd.cli.options import json_option
@@ -64,10 +63,7 @@ def _refuse_what_is_no_root(root: str, disk: Disk) -> None:
     if disk.is_there(root) and not disk.is_directory(root):
         say(f"syncd: {on_one_line(root)} is no folder")
         raise SystemExit(BAD_USAGE)
-    above = None if is_pattern(root) else run_above(root, disk)
+    above = run_above(root, disk)
     if above is not None:
-        say(
-            f"syncd: {on_one_line(root)} is {above.what}, not a root: watch {on_one_line(above.root)}, "
-            f"or upload it once with `syncd sync {on_one_line(root)}`"
-        )
+        say(f"syncd: {above.advice}, or upload it once with `syncd sync {on_one_line(root)}`")
         raise SystemExit(BAD_USAGE)

@@ -18,10 +18,24 @@ class HubLimits:
     """A body of JSON that asks for something, such as a key."""
     body_wait_s: float = 20.0
     """How long a request waits for memory before it is sent away with 503."""
-    body_deadline_s: float = 120.0
-    """How long a body may take to arrive."""
+    headers_s: float = 8.0
+    """How long the headers of a request may take to arrive, and a TLS handshake."""
+    stall_s: float = 8.0
+    """How long a body, or the reading of an answer, may stand still."""
+    rate_bytes_min: int = 16 * 1024
+    """Bytes a second that both must reach besides: half of what an agent demands of its uploads."""
     idle_s: float = 75.0
-    """How long a connection may take to send the headers of a request."""
+    """How long a connection is kept open for another request."""
+    connections_max: int = 4096
+    """Connections at one time; fewer where the system gives fewer descriptors."""
+    strangers_max: int = 1024
+    """Those over which no good key came yet."""
+    strangers_per_address_max: int = 256
+    """Those of one address, or of one IPv6 network; a whole institute may stand behind it."""
+    connections_look_s: float = 1.0
+    """How often they are looked through for slow ones."""
+    backlog: int = 1024
+    """Connections that the system keeps for us until we accept them."""
     linger_s: float = 5.0
     """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
     header_bytes_max: int = 16 * 1024
@@ -95,8 +109,6 @@ class HubLimits:
     # TLS
     tls_look_s: float = 10.0
     """How often the certificate's files are looked at."""
-    tls_handshake_s: float = 10.0
-    """How long a handshake may take."""
     # The index of runs, and what is read by it.
     refresh_interval_s: float = 1.0
     """How long the index may be behind what arrived, while the hub is not busy."""

@@ -20,6 +20,7 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
+from tidelog.syncd.hub.door import Door, within_descriptors
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings, read_hub_settings
 from tidelog.syncd.hub.limits import HubLimits
@@ -32,6 +33,8 @@ from tidelog.syncd.hub.shares.shares import Shares
 from tidelog.syncd.hub.signin.cookies import Cookies
 from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.tls import Tls, TlsFiles
+from tidelog.syncd.hub.web.connections import Connections
+from tidelog.syncd.hub.web.proxy import behind_proxy
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
@@ -73,6 +76,8 @@ class HubServer:
         self._store: Store | None = None
         self._reading: Reading | None = None
         self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
+        self.connections: Connections | None = None
         self._chores: asyncio.Future[Any] | None = None
 
     def __repr__(self) -> str:
@@ -108,6 +113,9 @@ class HubServer:
 
     async def stop(self) -> None:
         """Let requests in progress end, accept no other, and give the folder back."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -209,34 +217,33 @@ class HubServer:
             ) from error
 
     async def _accept(self, store: Store, reading: Reading) -> None:
-        app = make_app(
-            store,
-            reading,
-            self.keys,
-            self._page_parts(reading),
-            clock=self._clock,
-            limits=self._limits,
-            is_behind_proxy=self._is_behind_proxy,
-        )
+        limits = within_descriptors(self._limits)
+        self.connections = connections = Connections(limits)
+        page = self._page_parts(reading)
+        app = make_app(store, reading, self.keys, page, clock=self._clock, limits=limits)
+        # The outermost: a request counts as being answered until its answer is signed.
+        app.middlewares.insert(0, connections.middleware())
+        if self._is_behind_proxy:
+            app.middlewares.insert(0, behind_proxy)
         self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=_quiet,
             auto_decompress=False,
-            # aiohttp closes a connection whose request's headers are not whole by then.
-            keepalive_timeout=self._limits.idle_s,
-            lingering_time=self._limits.linger_s,
-            max_field_size=self._limits.header_bytes_max,
-            shutdown_timeout=self._limits.shutdown_s,
+            keepalive_timeout=limits.idle_s,
+            lingering_time=limits.linger_s,
+            max_field_size=limits.header_bytes_max,
+            shutdown_timeout=limits.shutdown_s,
         )
         await self._runner.setup()
+        assert self._runner.server is not None  # noqa: S101 - it was set up just now
+        self._door = Door(connections, limits=limits)
         context = None if self._tls is None else self._tls.context
-        site = web.TCPSite(self._runner, self.listen.host, self.listen.port, ssl_context=context)
         try:
-            await site.start()
+            port = await self._door.open(self._runner.server, self.listen, ssl_context=context)
         except OSError as error:
             raise CannotStartError(
                 f"the hub cannot listen on {self.listen}: {error.strerror or error}; choose another "
                 "address with --listen"
             ) from error
-        self.listen = Listen(self.listen.host, site.port)
+        self.listen = Listen(self.listen.host, port)

@@ -109,3 +109,10 @@ def test_the_users_folder_follows_xdg() -> None:
     assert Path("/x/tidelog") == config_directory({"XDG_CONFIG_HOME": "/x", "HOME": "/h"})
     assert Path("/h/.config/tidelog") == config_directory({"HOME": "/h"})
     assert "tidelog" == config_directory({}).name
+
+
+def test_a_mistyped_table_is_shown_the_right_one(home: dict[str, str], tmp_path: Path) -> None:
+    """`[sync]` is for the account's file alone: a daemon serves more folders than one."""
+    (tmp_path / "tidelog" / "config.toml").write_text("[synk]\nroots = []\n")
+    with pytest.raises(SettingsError, match=r"sets 'synk', which is none of: .*\[sync\]$"):
+        values(home, tmp_path)

@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -27,8 +28,20 @@ from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
+if TYPE_CHECKING:
+    from tidelog.syncd.hub.read.reading import Reading
+
 DATA = "/hub"
-LIMITS = HubLimits(body_wait_s=5.0, body_deadline_s=20.0)
+LIMITS = HubLimits(body_wait_s=5.0, stall_s=20.0)
+
+# Nobody reads in the simulation, and the index is LMDB's, whose disk is the kernel's.
+UNREAD = cast(
+    "Reading",
+    SimpleNamespace(
+        upkeep=SimpleNamespace(arrived=lambda run, *, is_file: None),
+        changes=None,
+    ),
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -72,16 +85,24 @@ class Asked(dict[Any, Any]):
         raise ConnectionResetError("the other end went away")
 
 
+class Match(dict[str, str]):
+    """What a path holds, and the route that it led to."""
+
+    def __init__(self, parts: Mapping[str, str], route: web.AbstractRoute | None) -> None:
+        super().__init__(parts)
+        self.route = route
+
+
 class Routes:
     """The application's own routes and middlewares, without aiohttp's server around them."""
 
     def __init__(self, app: web.Application) -> None:
         self._middlewares = [cast("Middleware", each) for each in app.middlewares]
-        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+        self._routes: list[tuple[web.AbstractRoute, re.Pattern[str]]] = []
         for route in app.router.routes():
             info = route.resource.get_info() if route.resource is not None else {}
             pattern = info.get("pattern") or re.compile(re.escape(info.get("path", "")))
-            self._routes.append((route.method, pattern, cast("Handler", route.handler)))
+            self._routes.append((route, pattern))
 
     async def answer(self, request: Request) -> web.StreamResponse:
         """Answer as the application does."""
@@ -91,11 +112,11 @@ class Routes:
             handler = partial(middleware, handler=handler)
         return await handler(cast("web.Request", Asked(request, match)))
 
-    def _find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]]:
-        for known, pattern, handler in self._routes:
-            if known == method and (match := pattern.fullmatch(path)):
-                return handler, match.groupdict()
-        return _not_found, {}
+    def _find(self, method: str, path: str) -> tuple[Handler, Match]:
+        for route, pattern in self._routes:
+            if route.method == method and (match := pattern.fullmatch(path)):
+                return cast("Handler", route.handler), Match(match.groupdict(), route)
+        return _not_found, Match({}, None)
 
 
 async def _not_found(_: web.Request) -> web.StreamResponse:
@@ -125,7 +146,7 @@ class SimulatedHub:
         self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
         store = Store(DATA, disk=self.disk, limits=LIMITS)
         keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
-        self._routes = Routes(make_app(store, keys, clock=self._clock, limits=LIMITS))
+        self._routes = Routes(make_app(store, UNREAD, keys, clock=self._clock, limits=LIMITS))
         self.is_up = True
 
     def kill(self) -> None:

@@ -368,5 +368,5 @@ class Scenario:
             if all(d.is_quiet and d.sweeps >= sweeps[id(d)] + 2 for _, d in daemons):
                 return
             if self.world.loop.time() > deadline:
-                waiting = [f"{d.agents[0].planner!r} {d.agents[0].planner.waiting}" for _, d in daemons]
+                waiting = [f"{a.planner!r} {a.planner.waiting}" for _, d in daemons for a in d.agents]
                 raise NotQuietError(f"not quiet after {QUIET_MAX_S:.0f} s: {waiting}")

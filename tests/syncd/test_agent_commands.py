@@ -104,6 +104,34 @@ def test_what_is_missing_is_said_in_one_sentence(arguments: list[str], code: int
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["sync", "verify", "clean", "unpack"])
+def test_a_command_for_one_target_refuses_two(command: str, tmp_path: Path) -> None:
+    """Were the last one taken, the person would believe that the runs are at the first one, too."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    RunSpec(tmp_path / "root").rows(1)
+    done = run_syncd(command, tmp_path / "root", "--to", f"file://{one}", "--to", f"file://{two}")
+    assert (2, True) == (done.returncode, "one target at a time" in done.stderr)
+    assert not two.exists()
+
+
+def test_a_run_whose_folder_is_no_name_keeps_no_other_here(tmp_path: Path) -> None:
+    """It is named and is exit code 1; what is proven or packed is all the rest."""
+    root, usb, archive = tmp_path / "root", tmp_path / "usb", tmp_path / "runs.tar.zst"
+    RunSpec(root).rows(2).finish()
+    expected = tree(root)
+    odd = os.path.join(os.fsencode(root), b"mnist", b"r\xff")
+    os.mkdir(odd)
+    with open(os.path.join(odd, b"main.0001.tlog"), "wb") as log:
+        log.write(next(iter(expected.values())))
+    for arguments in (("sync", root), ("verify", root), ("pack", root, "-o", archive)):
+        target = () if arguments[0] == "pack" else ("--to", f"file://{usb}")
+        done = run_syncd(*arguments, *target, "--json")
+        assert (1, True) == (done.returncode, "is not valid Unicode" in done.stderr), arguments
+        assert json.loads(done.stdout)["type"] == arguments[0]
+        assert expected == tree(usb)
+    assert archive.exists()
+
+
 def test_an_unreachable_hub_is_exit_code_3(tmp_path: Path) -> None:
     """After --timeout, for sync and verify."""
     RunSpec(tmp_path / "root").finish()

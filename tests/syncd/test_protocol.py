@@ -14,7 +14,6 @@ from tidelog.syncd.bodies import (
     TooLargeError,
     compress,
     decode_batch,
-    decode_json,
     decode_missing,
     decompress,
     encode_batch,
@@ -176,10 +175,10 @@ def test_a_list_of_files_of_any_other_shape_is_refused(document: object) -> None
 
 
 def test_json_that_is_none_is_refused() -> None:
-    """Also where it only nests too deep."""
-    for body in (b"", b"{", b"\xff", b"[" * 100_000):
+    """Also where it is only cut off, or no UTF-8."""
+    for body in (b"", b"{", b"\xff", b'{"files":[', b'{"x":' + b"[" * 100_000):
         with pytest.raises(ProtocolError, match="not JSON"):
-            decode_json(body)
+            decode_missing(body, files_max=1)
 
 
 def test_a_batch_is_msgpack_arrays_back_to_back() -> None:

@@ -32,5 +32,12 @@ def test_the_limits_are_those_in_the_code() -> None:
     hub = HubLimits()
     prose = " ".join(TEXT.split())
     assert f"headers has at most {hub.header_bytes_max // 1024} KiB" in prose
-    assert f"arrive within {hub.idle_s:g} s, a body within {hub.body_deadline_s:g} s" in prose
+    assert hub.headers_s + hub.connections_look_s <= 10
+    assert "headers of a request must arrive within 10 s" in prose
+    assert hub.stall_s + hub.connections_look_s <= 10
+    assert (
+        f"at {hub.rate_bytes_min // 1024} KiB a second at least, with pauses of up to {hub.stall_s:g} s"
+        in prose
+    )
+    assert f"idle is kept for {hub.idle_s:g} s" in prose
     assert f"longer than {hub.body_wait_s:g} s" in prose

@@ -1,11 +1,13 @@
 """What a daemon tells while it runs, and `syncd logs`, as a person meets them: real processes."""
 
+import fcntl
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,7 +102,7 @@ def test_a_parked_item_says_of_which_run(tmp_path: Path) -> None:
 
 def test_text_on_stderr_has_a_level_and_no_colour_where_no_terminal_is(tmp_path: Path) -> None:
     """The default."""
-    with SyncdProcess("start", "--root", tmp_path, "--to", f"file://{tmp_path}/usb") as daemon:
+    with SyncdProcess("start", "--root", tmp_path / "root", "--to", f"file://{tmp_path}/usb") as daemon:
         line = daemon.line_with("uploads to")
         assert " INFO    daemon " in line
         assert "\033" not in line
@@ -158,7 +160,7 @@ def test_logs_says_where_they_are_when_they_are_elsewhere(tmp_path: Path) -> Non
     """A daemon in the foreground tells whoever started it; before any daemon there is no log."""
     none = run_syncd("logs")
     assert (3, True) == (none.returncode, "no log yet" in none.stderr)
-    with SyncdProcess("start", "--root", tmp_path, "--to", f"file://{tmp_path}/usb") as daemon:
+    with SyncdProcess("start", "--root", tmp_path / "root", "--to", f"file://{tmp_path}/usb") as daemon:
         daemon.line_with("uploads to")
         shown = run_syncd("logs")
         assert (3, True) == (shown.returncode, "stderr is" in shown.stderr), shown.stderr
@@ -217,3 +219,33 @@ def test_a_log_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> No
     done = run_syncd("start", "--root", tmp_path, *to, "--log-file", "/dev/null/x")
     assert (2, True) == (done.returncode, "name another --log-file" in done.stderr), done.stderr
     assert 10 > time.monotonic() - began
+
+
+def test_a_daemon_outlives_its_terminal_and_tells_a_file_from_then_on(
+    tmp_path: Path, log_path: Path
+) -> None:
+    """The SIGHUP of a terminal that goes is no wish for another configuration, nor for an end."""
+    terminal, end = os.openpty()
+    daemon = subprocess.Popen(
+        [*SYNCD, "start", "--root", str(tmp_path / "root"), "--to", f"file://{tmp_path}/usb"],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(end)
+    with daemon:
+        try:
+            until(lambda: run_syncd("status").returncode == 0)
+            os.close(terminal)
+            until(lambda: log_path.exists() and "terminal was closed" in log_path.read_text())
+            shown = run_syncd("logs")
+            assert (0, True) == (shown.returncode, "terminal was closed" in shown.stdout)
+            RunSpec(tmp_path / "root").rows(2)
+            until(lambda: tree(tmp_path / "root") == tree(tmp_path / "usb"))
+            daemon.terminate()
+            assert 0 == daemon.wait(20)
+            assert "read again" not in log_path.read_text()
+        finally:
+            daemon.kill()

@@ -147,3 +147,18 @@ def test_roots_of_the_configuration_come_and_go_with_it(tmp_path: Path) -> None:
         unwatched = run_syncd("unwatch", f"{two}/*")
         assert (0, True) == (unwatched.returncode, "comes back with the next start" in unwatched.stderr)
         assert expected[:1] == roots()
+
+
+@pytest.mark.parametrize("arguments", [("watch", ""), ("unwatch", " "), ("start", "--root", "")])
+def test_an_empty_root_is_refused(arguments: tuple[str, ...]) -> None:
+    """It is an unset variable of a shell, and would mean the folder one happens to be in."""
+    done = run_syncd(*arguments)
+    assert (2, True) == (done.returncode, "is no folder: name one" in done.stderr)
+
+
+def test_a_project_as_a_root_is_told_when_the_daemon_starts(tmp_path: Path) -> None:
+    """Nothing of it would be found, and everything else would look well."""
+    root, usb = tmp_path / "runs", tmp_path / "usb"
+    RunSpec(root).rows(1)
+    with daemon_for(usb, "--root", root / "mnist") as daemon:
+        assert f"is a project, not a root: watch {root}" in daemon.line_with("not a root")

@@ -24,7 +24,7 @@ EVENTS_MAX = 50
 
 
 class Reporting:
-    """Writes statuses until `close`. `about` are members that stay the same while the daemon runs."""
+    """Writes statuses until `close`. `about` are further members, read each time."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Reporting:
         self._state = state
         self._disk = disk
         self._clock = clock
-        self._about = dict(about)
+        self._about = about
         self._started = clock.monotonic()
         self._events: deque[tuple[float, str]] = deque(maxlen=EVENTS_MAX)
         self._writing: set[asyncio.Future[dict[str, Any]]] = set()

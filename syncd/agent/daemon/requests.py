@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tidelog.syncd.errors import CannotStartError
+
 if TYPE_CHECKING:
     from tidelog.syncd.agent.daemon.service import Service
 
@@ -33,7 +35,10 @@ async def answer(daemon: "Service", request: Request) -> Mapping[str, Any]:
 
 def _change_root(daemon: "Service", command: str, text: str) -> dict[str, Any]:
     """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
-    root = text if text in daemon.roots else daemon.root_of(text)
+    try:
+        root = text if text in daemon.roots else daemon.root_of(text)
+    except CannotStartError as error:
+        return {"type": "error", "detail": str(error)}
     changed = daemon.add_root(root) if command == "watch" else daemon.remove_root(root)
     return {
         "type": command,

@@ -53,7 +53,7 @@ class Service:
     ) -> None:
         """Raises what `read_config` and `open_targets` raise.
 
-        `about` are members of `status` that stay the same while it runs.
+        `about` are further members of `status`, read each time.
         """
         self._open_targets = open_targets
         self._read_config = read_config

@@ -201,6 +201,9 @@ class Planner:
         self._waiting = [entry for entry in self._waiting if entry.task != task]
         heapq.heapify(self._waiting)
         self.parked[task] = reason
+        if not self._stages:
+            # With nothing to send, nothing would ever find out that the target works again.
+            self.outage = None
 
     def unpark(self, task: Task) -> None:
         """Let a parked task be wanted again."""

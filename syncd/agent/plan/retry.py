@@ -14,7 +14,7 @@ from tidelog.syncd.errors import (
     DIFFERENT_LOG,
     DISK_FULL,
     OFFSET_MISMATCH,
-    PROBLEMS,
+    STRANGER,
     UNAUTHORIZED,
     ProblemError,
     SyncdError,
@@ -97,7 +97,7 @@ def judge_problem(
     `retry_after` and `location` are headers as they came; `now` (seconds since the epoch) reads a date.
     """
     kind = problem.problem
-    if kind.slug not in PROBLEMS:
+    if kind.slug == STRANGER:
         # A proxy, a portal or a wrong address answered; a hub may stand behind it tomorrow.
         reason = stranger(kind.status, location)
         return Setback(Course.OUTAGE, reason, parse_retry_after(retry_after, now))

@@ -167,7 +167,8 @@ class Agent:
         self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
         for task in [task for task in self._acknowledged if task.run == run]:
             del self._acknowledged[task]
-        files = self._state.forget(self.target.name, run)
+        files = self._state.files(self.target.name, run)
+        self._write_down(run, run, lambda: self._state.forget(self.target.name, run))
         if unsent or files:
             lost = size_text(sum(log.lag_bytes for log in unsent))
             self._say(
@@ -360,21 +361,21 @@ class Agent:
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
         self._note_error(reason, task)
-        self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
+        self._write_down(task, task.run, lambda: self._state.park(self.target.name, task, reason))
         self._say(f"{task} is parked: {reason}", run=task.run)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
             self.planner.unpark(task)
-            self._write_down(task, lambda: self._state.unpark(self.target.name, task))
+            self._write_down(task, task.run, lambda: self._state.unpark(self.target.name, task))
 
-    def _write_down(self, task: Task, write: Callable[[], None]) -> None:
-        """Keep what is parked over a restart; a full disk must not end the uploads over that."""
+    def _write_down(self, about: Task | Run, run: Run, write: Callable[[], None]) -> None:
+        """Keep something over a restart; a full disk must not end the uploads over that."""
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            text = f"{task}: the state cannot be written: {type(error).__name__}: {error}"
-            self._say(text, run=task.run)
+            text = f"{about}: the state cannot be written: {type(error).__name__}: {error}"
+            self._say(text, run=run)
 
     def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
         about = {} if run is None else {"run": str(run)}

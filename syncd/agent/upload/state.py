@@ -68,8 +68,8 @@ class State(Protocol):
     def runs_with_files(self, target: str) -> list[Run]:
         """Return the runs that have files to send."""
 
-    def forget(self, target: str, run: Run) -> list[FileEntry]:
-        """Forget a run that is gone, and return its files that were still to send."""
+    def forget(self, target: str, run: Run) -> None:
+        """Forget all that is known of a run that is gone."""
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""
@@ -175,9 +175,8 @@ class _Book:
             count = tables[_FILES].count()
         return [(target, Run(*run), FileEntry(*entry)) for target, run, entry in queued], count
 
-    def forget(self, target: str, run: Run) -> list[FileEntry]:
-        """Forget a run that is gone, and return its files that were still to send."""
-        entries = self.files(target, run)
+    def forget(self, target: str, run: Run) -> None:
+        """Forget all that is known of a run that is gone."""
         prefix = _key(target, run.path)
         with self._tables(write=True) as tables:
             for name in (_CURSORS, _FILES, _PARKED):
@@ -185,7 +184,6 @@ class _Book:
                     keys = [key for key, _ in items]
                 for key in keys:
                     tables[name].delete(key)
-        return entries
 
     def park(self, target: str, task: Task, reason: str) -> None:
         """Remember that a task waits for a person, and why."""

@@ -11,6 +11,7 @@ from fnmatch import translate
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.errors import CannotStartError
 
 FOLDERS_MAX = 1000
 """A pattern means so many folders at most; what lies beyond is told as a problem."""
@@ -36,7 +37,13 @@ def is_pattern(root: str) -> bool:
 
 
 def absolute_root(root: str, disk: Disk) -> str:
-    """Return a root as it is kept: absolute, and free of symbolic links in front of a pattern."""
+    """Return a root as it is kept: absolute, and free of symbolic links in front of a pattern.
+
+    Raises CannotStartError for an empty one: it is an unset variable of a shell more often than the
+    folder one happens to be in.
+    """
+    if not root.strip():
+        raise CannotStartError(f"{root!r} is no folder: name one, or `.` for this one")
     path = os.path.abspath(os.path.expanduser(root))
     if not is_pattern(path) or disk.is_directory(path):
         return disk.real_path(path)

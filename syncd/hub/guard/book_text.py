@@ -1,7 +1,6 @@
 """The book of accounts and keys as the text of a file: version 2, and version 1 before it. No I/O."""
 
 import json
-from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -32,8 +31,8 @@ def encode_book(book: Book) -> bytes:
     """Return the file that holds the book."""
     document = {
         "version": VERSION,
-        "accounts": [_named(asdict(account)) for account in book.accounts],
-        "keys": [_named(asdict(key)) for key in book.keys],
+        "accounts": [_named(account) for account in book.accounts],
+        "keys": [_named(key) for key in book.keys],
     }
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
@@ -55,10 +54,11 @@ def decode_book(data: bytes, path: str) -> Book:
         ) from error
 
 
-def _named(entry: dict[str, Any]) -> dict[str, Any]:
+def _named(owner: Account | Key) -> dict[str, Any]:
     """Return an entry whose grants are objects: a list of two texts says nothing to who reads it."""
-    if entry["grants"] is not None:
-        entry["grants"] = [grant._asdict() for grant in entry["grants"]]
+    entry: dict[str, Any] = msgspec.to_builtins(owner)
+    if owner.grants is not None:
+        entry["grants"] = [grant._asdict() for grant in owner.grants]
     return entry
 
 

@@ -35,7 +35,7 @@ class Refusals:
 
         An address that is told to wait for the first time in a while is worth a line in the audit log.
         """
-        known = self._known(_group(address), now)
+        known = self._known(group_of(address), now)
         if known.left < 1.0:
             return False, False
         known.left -= 1.0
@@ -58,7 +58,7 @@ class Refusals:
         return known
 
 
-def _group(address: str) -> str:
+def group_of(address: str) -> str:
     """Return what counts as one: an IPv4 address, or the network of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address)

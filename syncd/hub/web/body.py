@@ -21,6 +21,7 @@ from tidelog.syncd.errors import (
     ProblemError,
 )
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.web.pace import Pace
 from tidelog.syncd.hub.web.standing import check_standing
 from tidelog.syncd.protocol import (
     CONTENT_DIGEST,
@@ -137,14 +138,10 @@ async def receive_json(request: web.Request, limits: HubLimits) -> bytes:
     if request.content_length == 0 or not request.can_read_body:
         return b""
     sent = b""
-    try:
-        async with asyncio.timeout(limits.body_deadline_s):
-            async for block in request.content.iter_any():
-                sent += block
-                if len(sent) > limits.control_bytes_max:
-                    raise _too_large(limits.control_bytes_max, "more than that came")
-    except TimeoutError as error:
-        raise ProblemError(BODY_TIMEOUT, f"it took more than {limits.body_deadline_s:g} s") from error
+    async for block in _blocks(request, limits):
+        sent += block
+        if len(sent) > limits.control_bytes_max:
+            raise _too_large(limits.control_bytes_max, "more than that came")
     check_standing(request)
     if CONTENT_DIGEST in request.headers:
         digest = decode_digest(CONTENT_DIGEST, request.headers[CONTENT_DIGEST])
@@ -157,20 +154,34 @@ async def _read(request: web.Request, limits: HubLimits) -> tuple[bytes, bytes]:
     bytes_max = limits.wire.body_bytes_max
     # BytesIO gives its buffer away without a copy; a list of blocks would take the body's size twice.
     body, size, sha256 = io.BytesIO(), 0, hashlib.sha256()
-    try:
-        async with asyncio.timeout(limits.body_deadline_s):
-            async for block in request.content.iter_any():
-                size += len(block)
-                if size > bytes_max:
-                    raise _too_large(bytes_max, "more than that came")
-                body.write(block)
-                sha256.update(block)
-    except TimeoutError as error:
-        raise ProblemError(
-            BODY_TIMEOUT,
-            f"{size} bytes of the body came in {limits.body_deadline_s:g} s; send shorter bodies",
-        ) from error
+    async for block in _blocks(request, limits):
+        size += len(block)
+        if size > bytes_max:
+            raise _too_large(bytes_max, "more than that came")
+        body.write(block)
+        sha256.update(block)
     return body.getvalue(), sha256.digest()
+
+
+async def _blocks(request: web.Request, limits: HubLimits) -> AsyncIterator[bytes]:
+    """Yield a body as it comes. Raises 408 where it stands still, or comes too slowly."""
+    now, size = asyncio.get_running_loop().time, 0
+    pace = Pace(now(), rate_bytes_min=limits.rate_bytes_min, stall_s=limits.stall_s)
+    while True:
+        try:
+            async with asyncio.timeout_at(pace.deadline):
+                block = await request.content.readany()
+        except TimeoutError as error:
+            raise ProblemError(
+                BODY_TIMEOUT,
+                f"{size} bytes of the body came, then too few: {limits.rate_bytes_min} a second it must "
+                f"be, with pauses of up to {limits.stall_s:g} s",
+            ) from error
+        if not block:
+            return
+        size += len(block)
+        pace.moved(len(block), now())
+        yield block
 
 
 def _too_large(bytes_max: int, detail: str) -> ProblemError:

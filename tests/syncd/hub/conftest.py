@@ -82,6 +82,10 @@ class RunningHub:
     def port(self) -> int:
         return self.server.listen.port
 
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self.server.connections or ())
+
     def call(
         self,
         method: str,

@@ -305,3 +305,14 @@ def test_what_is_pending_of_a_run_is_told() -> None:
     plan.park(log("a", "parked"), "gone")
     assert {"under way", "wanted", "parked"} == {task.name for task in plan.pending("/root/p/a")}
     assert [] == plan.pending("/root/p/c")
+
+
+def test_an_outage_ends_with_the_last_task() -> None:
+    """Where the run is deleted that was to be sent, no probe would ever end it."""
+    plan = planner()
+    plan.want(log("a"), Stage.LOG)
+    plan.failed(plan.next(0.0), DOWN, 0.0)  # type: ignore[arg-type]
+    assert plan.outage is not None
+    plan.forget(log("a").run)
+    assert plan.outage is None
+    assert plan.is_idle

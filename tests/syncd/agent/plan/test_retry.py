@@ -53,6 +53,25 @@ def test_each_problem_of_a_hub_has_its_course(problem: Problem, course: Course) 
     assert "offset 5 is not 7" in setback.reason
 
 
+@pytest.mark.parametrize(
+    ("status", "course"),
+    [
+        (409, Course.PARK),
+        (410, Course.PARK),
+        (429, Course.OUTAGE),
+        (500, Course.AGAIN),
+        (503, Course.OUTAGE),
+    ],
+)
+def test_a_code_of_a_newer_hub_counts_by_its_status(status: int, course: Course) -> None:
+    """With its words; the same code under another prefix is no hub's."""
+    document = {"type": "tag:tidelog,2026:too-blue", "title": "Too blue", "detail": "use red"}
+    setback = judge_problem(ProblemError.from_document(status, document))
+    assert (course, "Too blue: use red") == (setback.course, setback.reason)
+    foreign = {**document, "type": "https://example.org/too-blue"}
+    assert Course.OUTAGE is judge_problem(ProblemError.from_document(status, foreign)).course
+
+
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 413, 502, 511])
 def test_an_answer_that_no_hub_gave_is_an_outage(status: int) -> None:
     """A portal, a proxy or a wrong address parks nothing: tomorrow a hub may answer there."""

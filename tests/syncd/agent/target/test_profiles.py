@@ -7,6 +7,8 @@ import pytest
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import SettingsError, read_settings
+from tidelog.syncd.agent.doctor.finding import Level
+from tidelog.syncd.agent.doctor.settings import look_at_settings
 from tidelog.syncd.agent.target.credentials import find_address, find_key, parse_address
 from tidelog.syncd.agent.target.profiles import (
     all_profiles,
@@ -16,6 +18,8 @@ from tidelog.syncd.agent.target.profiles import (
     store_profile,
 )
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.install.account import Account
+from tidelog.syncd.install.planning import missing_keys, plan_agent
 
 HUB = "http://hub"
 
@@ -106,6 +110,31 @@ def test_each_login_is_a_file_of_its_owner_alone(environ: dict[str, str], tmp_pa
     assert [] == list(all_profiles(environ, Disk()))
     with pytest.raises(CannotStartError, match="there is no stored profile 'ci'"):
         known_profile("ci", environ, Disk())
+
+
+def test_the_doctor_finds_a_profile_that_others_can_read(environ: dict[str, str]) -> None:
+    """As it does for the settings file."""
+    login("ci", HUB, environ)
+    path = Path(environ["XDG_CONFIG_HOME"], "tidelog/profiles/ci.toml")
+
+    def found() -> list[str]:
+        return [f.text for f in look_at_settings(environ, Disk()) if f.level is Level.PROBLEM]
+
+    assert [] == found()
+    path.chmod(0o644)
+    assert [f"{path} may hold a key and is open to others (mode 0644)"] == found()
+
+
+def test_a_service_is_of_the_profile_that_installed_it(environ: dict[str, str], tmp_path: Path) -> None:
+    """It finds the key as the shell does; the key itself is not in the unit."""
+    login("ci", HUB, environ)
+    environ["TIDELOG_PROFILE"] = "ci"
+    owner = Account("ada", os.getuid(), os.getgid(), tmp_path, environ)
+    planned = plan_agent((str(tmp_path),), (), owner, Disk(), is_user=True)
+    assert "ci" == dict(planned.environment)["TIDELOG_PROFILE"]
+    assert HUB in planned.command
+    assert [] == list(missing_keys(planned, owner, Disk()))
+    assert "tide_ci" not in repr(planned)
 
 
 # -- the keyring ---------------------------------------------------------------------------------

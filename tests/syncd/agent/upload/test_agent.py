@@ -447,6 +447,24 @@ def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp
     assert "mnist/r1/media/images/b.png" in tree(tmp_path / "data")
 
 
+def test_a_run_is_forgotten_also_where_the_state_cannot_be_written(tmp_path: Path) -> None:
+    """Else the agents of other targets would not hear of it, and wait for the run for ever."""
+    told: list[str] = []
+    run = Run(str(tmp_path / "root/mnist/r1"), "mnist", "r1")
+
+    class FullState(MemoryState):
+        def forget(self, target: str, run: Run) -> None:
+            raise OSError(28, "No space left on device")
+
+    data = tmp_path / "data"
+    agent = make_agent(RootTarget(f"file://{data}", str(data), disk=Disk()), FullState(), told)
+    agent.found([FoundLog(run, "main.0001.tlog", 500, is_live=True)])
+    agent.gone(run)
+    assert agent.planner.is_idle
+    assert "mnist/r1: the state cannot be written: OSError: [Errno 28] No space left" in told[0]
+    assert "500 B of its logs and 0 files were not" in told[1]
+
+
 def _run(run: RunSpec) -> Run:
     return Run(str(run.path), run.path.parent.name, run.path.name)
 

@@ -94,6 +94,14 @@ def test_a_role_allows_what_it_stands_for(role: str, allowed: set[str]) -> None:
     assert not any(allows([], r) for r in ("read", "write", "admin"))
 
 
+@pytest.mark.parametrize("role", ["read", "write", "admin"])
+def test_a_lower_role_gives_no_higher_one(role: str) -> None:
+    """On the same projects."""
+    roles = ("read", "write", "admin")
+    given = {r for r in roles if gives([Grant(role, "a*")], Grant(r, "a1"))}
+    assert set(roles[: roles.index(role) + 1]) == given
+
+
 def test_a_grant_is_read_as_it_is_written() -> None:
     """ROLE:PATTERN."""
     assert Grant("write", "team-a*") == parse_grant(str(Grant("write", "team-a*")))

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from run_spec import RunSpec
-from syncd_process import HubProcess, make_key, run_syncd
+from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
+from waiting import until
 
 REVOKED_WITHIN_S = 1.0
 GIVE_UP_S = 60.0
@@ -172,6 +173,29 @@ def test_delete_and_restore_at_a_running_hub(hub: HubProcess, tmp_path: Path) ->
     assert (2, True) == (folder.returncode, "is a folder" in folder.stderr)
     no_run = run_syncd("delete", "mnist", *to, "--yes", TIDELOG_API_KEY=admin)
     assert (2, True) == (no_run.returncode, "write PROJECT/RUN" in no_run.stderr)
+
+
+def test_a_daemon_parks_a_deleted_run_and_goes_on_after_the_restore(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    """`syncd status` says why; `syncd retry` sends what came meanwhile."""
+    data, root = tmp_path / "hub", tmp_path / "root"
+    write = run_syncd("key", "create", "agent", "--data", data).stdout.strip()
+    admin = run_syncd("key", "create", "boss", "--role", "admin", "--data", data).stdout.strip()
+    spec = RunSpec(root, run="r1").rows(3)
+    log = data / "mnist/r1/main.0001.tlog"
+    with SyncdProcess("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=write) as daemon:
+        until(lambda: log.is_file() and log.read_bytes() == spec.log.data)
+        deleted = run_syncd("delete", "mnist/r1", "--to", hub.url, "--yes", TIDELOG_API_KEY=admin)
+        assert 0 == deleted.returncode
+        spec.rows(3)
+        assert "The run was deleted at the hub" in daemon.line_with("is parked")
+        assert "The run was deleted at the hub" in run_syncd("status").stdout
+        assert not log.exists()
+        assert 0 == run_syncd("restore", "mnist/r1", "--to", hub.url, TIDELOG_API_KEY=admin).returncode
+        assert 0 == run_syncd("retry").returncode
+        until(lambda: log.read_bytes() == spec.log.data)
+        assert 0 == daemon.terminate()
 
 
 def test_login_to_a_profile_and_logout(hub: HubProcess, tmp_path: Path) -> None:

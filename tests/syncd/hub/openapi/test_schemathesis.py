@@ -22,8 +22,8 @@ OPERATIONS = {
     if each.ok().path != EVENTS_PATH  # That one has no end; tests of its own read it.
 }
 EXAMPLES_FEW, EXAMPLES_MANY = 25, 1000
-# The names of a run that is there: made-up ones alone would never reach behind the first 404. Of a key that
-# is not: without its own the hub would let the test in no more.
+# The names of a run that is there: made-up ones alone would never reach behind the first 404. Of a key
+# that is not: without its own the hub would let the test in no more.
 HELD = {
     "project": "mnist",
     "run": "r1",

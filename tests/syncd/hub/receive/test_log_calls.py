@@ -216,7 +216,7 @@ def test_patch_in_chunked_encoding_is_taken(hub) -> None:
 
 def test_a_body_that_does_not_come_is_408(start_hub) -> None:
     """Nobody holds memory for ever."""
-    hub = start_hub(body_deadline_s=0.05, linger_s=0.05)
+    hub = start_hub(stall_s=0.05, linger_s=0.05)
     answer = hub.raw(
         f"PATCH {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {hub.key}\r\n"
         f"Upload-Offset: 0\r\nTidelog-Log-Id: {LOG_ID.hex()}\r\nConnection: close\r\n"

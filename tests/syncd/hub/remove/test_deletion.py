@@ -50,7 +50,7 @@ def test_a_deleted_run_is_gone_from_every_answer(hub) -> None:
     hub.call("PUT", *file_call())
     answer = hub.call("DELETE", RUN)
     assert (200, "r1") == (answer.status, answer.json["run"])
-    assert {"runs": []} == hub.call("GET", "/v1/runs").json
+    assert [] == hub.call("GET", "/v1/runs").json["runs"]
     for method, path in (
         ("GET", RUN),
         ("HEAD", f"{RUN}/logs/main.0001.tlog"),
@@ -182,6 +182,21 @@ def test_what_lies_in_the_trash_under_other_names_is_left_alone(data: Path) -> N
     assert 3 == len(list((data / ".hub/trash").iterdir()))
 
 
+def test_whoever_keeps_an_index_is_told(data: Path) -> None:
+    """Of each run that went, and of each that came back."""
+    told: list[RunAddress] = []
+
+    async def work(store: Store, _: Deletion) -> None:
+        audit = Audit(data / ".hub", disk=Disk(), clock=Clock())
+        deletion = Deletion(store, audit, clock=Clock(), changed=told.append)
+        await deletion.delete(ADDRESS, CONSOLE)
+        assert [ADDRESS] == told
+        await deletion.restore(ADDRESS, CONSOLE)
+
+    on_store(data, work)
+    assert [ADDRESS, ADDRESS] == told
+
+
 def test_a_link_in_the_place_of_a_run_is_not_followed(data: Path, tmp_path: Path) -> None:
     """Neither to be deleted nor to be restored over."""
     outside = tmp_path / "outside"
@@ -234,3 +249,92 @@ def test_who_wants_a_run_alone_waits_for_those_who_use_it_and_keeps_others_out()
     assert ["other", "first", "a", "a"] == order[:4]
     assert {"b", "late"} == set(order[4:])
     assert order.index("b") + 1 == len(order) - 1 - order[::-1].index("b")
+
+
+class DyingDisk(Disk):
+    """Dies at a call that changes something, and stays dead; what was done before is done."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls_left = calls
+
+    def _live(self) -> None:
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise DeadError
+
+    def create(self, path, *, mode=0o666):
+        self._live()
+        return super().create(path, mode=mode)
+
+    def open_update(self, path, *, mode=0o666):
+        self._live()
+        return super().open_update(path, mode=mode)
+
+    def pwrite(self, fd, data, offset):
+        self._live()
+        return super().pwrite(fd, data, offset)
+
+    def mkdir(self, path, *, mode=0o777):
+        self._live()
+        super().mkdir(path, mode=mode)
+
+    def move(self, source, target):
+        self._live()
+        super().move(source, target)
+
+    def remove(self, path):
+        self._live()
+        super().remove(path)
+
+    def sync_directory(self, path):
+        self._live()
+        super().sync_directory(path)
+
+
+class DeadError(BaseException):
+    pass
+
+
+def copies_of_the_run(data: Path) -> list[bytes]:
+    return [path.read_bytes() for path in data.rglob("main.0001.tlog")]
+
+
+@pytest.mark.parametrize("is_restored", [False, True], ids=["delete", "restore"])
+def test_a_hub_that_dies_at_any_call_has_the_run_once_and_whole(
+    data: Path, *, is_restored: bool
+) -> None:
+    """In its place and writable, or in the trash and deleted; and an admin gets it back."""
+    deaths = 0
+    for calls in range(100):
+        disk = DyingDisk(1000)
+
+        async def dying(calls: int = calls, disk: DyingDisk = disk) -> bool:
+            store = Store(data, disk=disk, limits=HubLimits())
+            deletion = Deletion(store, Audit(data / ".hub", disk=disk, clock=Clock()), clock=Clock())
+            try:
+                if is_restored:
+                    await deletion.delete(ADDRESS, CONSOLE)
+                disk.calls_left = calls
+                act = deletion.restore if is_restored else deletion.delete
+                await act(ADDRESS, CONSOLE)
+            except DeadError:
+                return True
+            finally:
+                store.close()
+            return False
+
+        async def surviving(store: Store, deletion: Deletion) -> None:
+            await deletion.tidy(7 * DAY_S)
+            is_deleted = store.tombstones.of(ADDRESS) is not None
+            assert (data / "mnist/r1").exists() != is_deleted
+            assert [DATA] == copies_of_the_run(data)
+            if is_deleted:
+                assert await deletion.restore(ADDRESS, CONSOLE)
+            assert DATA == (data / "mnist/r1/main.0001.tlog").read_bytes()
+
+        has_died = asyncio.run(dying())
+        on_store(data, surviving)
+        deaths += has_died
+        if not has_died:
+            break
+    assert deaths > 5

@@ -1,0 +1,181 @@
+"""Slow headers, slow bodies, slow readers, and who says nothing: closed, and nobody else is harmed."""
+
+import time
+
+import pytest
+from hostile.raw_http import request
+from hostile.slow_clients import connect, dribble, is_open, rest_of, silent, sip
+from log_spec import LOG_ID, LogSpec
+from waiting import until
+
+from tidelog.syncd.protocol import digest_header
+
+PATH = "/v1/projects/mnist/runs/r1/logs/main.0001.tlog"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n"
+TINY = {"headers_s": 0.3, "stall_s": 0.3, "connections_look_s": 0.02, "linger_s": 0.1}
+SOON_S = 3.0
+"""Far more than the tiny limits, far less than a hub that does not look would take."""
+
+
+def upload(hub, size: int) -> bytes:
+    """Return the head of an append whose body is to have `size` bytes."""
+    headers = {
+        "Content-Length": str(size),
+        "Upload-Offset": "0",
+        "Tidelog-Log-Id": LOG_ID.hex(),
+        "Content-Digest": digest_header(b""),
+    }
+    return request("PATCH", PATH.encode(), key=hub.key, headers=headers)
+
+
+def test_headers_that_dribble_have_one_deadline(start_hub) -> None:
+    """Each further byte buys no further time."""
+    hub = start_hub(**TINY)
+    with connect(hub.port) as connection:
+        answer, took_s = dribble(connection, HEALTH[:-1] + b"x" * 1000, pause_s=0.05)
+    assert b"" == answer
+    assert took_s < SOON_S
+
+
+def test_the_second_request_of_a_connection_has_the_same_deadline(start_hub) -> None:
+    """It starts with its first byte: to be idle before is no fault."""
+    hub = start_hub(**TINY, idle_s=60)
+    with connect(hub.port) as connection:
+        for _ in range(2):
+            connection.sendall(HEALTH)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(2 * TINY["headers_s"])  # Idle for longer than headers may take.
+        answer, took_s = dribble(connection, HEALTH[:-1] + b"x" * 1000, pause_s=0.05)
+    assert b"" == answer
+    assert took_s < SOON_S
+
+
+def test_an_idle_connection_is_closed_in_the_end(start_hub) -> None:
+    """After its own, longer time."""
+    hub = start_hub(**TINY, idle_s=0.5)
+    with connect(hub.port) as connection:
+        connection.sendall(HEALTH)
+        answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_of_a_byte_now_and_then_is_408(start_hub) -> None:
+    """Though it never stands still for long, and its connection is closed after that."""
+    hub = start_hub(**TINY, rate_bytes_min=10_000)
+    with connect(hub.port) as connection:
+        connection.sendall(upload(hub, 1000))
+        answer, took_s = dribble(connection, b"x" * 999, pause_s=0.05)
+        assert b"body-timeout" in answer + rest_of(connection)
+    assert took_s < SOON_S
+
+
+def test_a_body_of_control_has_the_same_pace(start_hub) -> None:
+    """The other way to read a body."""
+    hub = start_hub(**TINY, rate_bytes_min=10_000)
+    with connect(hub.port) as connection:
+        headers = {"Content-Length": "1000"}
+        connection.sendall(request("POST", b"/v1/keys", key=hub.key, headers=headers))
+        answer, took_s = dribble(connection, b" " * 999, pause_s=0.05)
+        assert b"body-timeout" in answer + rest_of(connection)
+    assert took_s < SOON_S
+
+
+def test_an_honest_slow_agent_gets_its_body_through(start_hub) -> None:
+    """It takes many times as long as a pause may, at the least rate that is asked for."""
+    spec = LogSpec()
+    for step in range(300):
+        spec.row({"loss": 1.0}, step=step)
+    hub = start_hub(stall_s=0.5, rate_bytes_min=2_000)
+    headers = {"Upload-Offset": "0", "Tidelog-Log-Id": LOG_ID.hex()}
+    headers |= {"Content-Digest": digest_header(spec.data), "Connection": "close"}
+    whole = request("PATCH", PATH.encode(), key=hub.key, body=spec.data, headers=headers)
+    began = time.monotonic()
+    with connect(hub.port) as connection:
+        connection.settimeout(20)
+        while whole:
+            part, whole = whole[:400], whole[400:]
+            connection.sendall(part)
+            time.sleep(0.05)  # At most 10,000 bytes a second.
+        assert rest_of(connection).startswith(b"HTTP/1.1 200 ")
+    assert time.monotonic() - began > 2 * 0.5
+
+
+@pytest.fixture
+def stored(start_hub):
+    """A hub that holds a large file, and what to ask to get it."""
+
+    def start(**limits):
+        hub = start_hub(**limits)
+        folder = hub.data / "mnist" / "r1" / "media"
+        folder.mkdir(parents=True)
+        (folder / "large.bin").write_bytes(bytes(24 * 1024 * 1024))
+        get = request("GET", b"/v1/projects/mnist/runs/r1/files/media/large.bin", key=hub.key)
+        return hub, get
+
+    return start
+
+
+def test_who_does_not_read_an_answer_is_sent_away(stored) -> None:
+    """The connection is closed in the middle, and nothing of it stays behind."""
+    hub, get = stored(**TINY)
+    with connect(hub.port) as connection:
+        connection.sendall(get)
+        until(lambda: hub.connections() == 1)
+        until(lambda: hub.connections() == 0)
+        assert len(rest_of(connection)) < 24 * 1024 * 1024
+
+
+def test_a_slow_reader_who_keeps_the_pace_gets_all_of_it(stored) -> None:
+    """Though it takes longer than he may stand still."""
+    hub, get = stored(stall_s=0.5, rate_bytes_min=1_000_000, connections_look_s=0.02)
+    began = time.monotonic()
+    with connect(hub.port) as connection:
+        connection.sendall(get.replace(b"Host: hub", b"Host: hub\r\nConnection: close"))
+        received = sip(connection, block_bytes=256 * 1024, pause_s=0.01)
+    assert len(received) > 24 * 1024 * 1024
+    assert time.monotonic() - began > 0.5
+
+
+def test_a_thousand_who_say_nothing_leave_room_for_a_client(start_hub) -> None:
+    """Strangers close each other; a client that showed a good key keeps its connection."""
+    hub = start_hub(strangers_max=30, strangers_per_address_max=20, connections_max=40)
+    get = request("GET", b"/v1/keys/self", key=hub.key)
+    with connect(hub.port) as before:
+        before.sendall(get)
+        assert before.recv(65536).startswith(b"HTTP/1.1 200")
+        with silent(hub.port, 1000):
+            assert 200 == hub.call("GET", "/v1/keys/self").status
+            until(lambda: hub.connections() <= 21)
+            before.sendall(get)
+            assert before.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_strangers_of_one_address_close_their_own_connections_alone(start_hub) -> None:
+    """Who comes from elsewhere and has not shown a key yet stays."""
+    hub = start_hub(strangers_max=100, strangers_per_address_max=20)
+    with connect(hub.port, address="127.0.0.2") as other, silent(hub.port, 200):
+        until(lambda: hub.connections() == 21)
+        assert is_open(other)
+
+
+def test_strangers_of_many_addresses_have_a_bound_together(start_hub) -> None:
+    """And the first of all goes first."""
+    hub = start_hub(strangers_max=30, strangers_per_address_max=20)
+    with silent(hub.port, 15) as first, silent(hub.port, 15, address="127.0.0.2") as second:
+        until(lambda: hub.connections() == 30)
+        with silent(hub.port, 15, address="127.0.0.3") as third:
+            until(lambda: not any(map(is_open, first)))
+            assert all(map(is_open, second + third))
+
+
+def test_who_comes_to_a_full_house_of_keys_is_sent_away(start_hub) -> None:
+    """Connections that showed a good key are never closed for another."""
+    hub = start_hub(connections_max=3)
+    get = request("GET", b"/v1/keys/self", key=hub.key)
+    with silent(hub.port, 3) as inside:
+        for connection in inside:
+            connection.sendall(get)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        with connect(hub.port) as late:
+            assert b"" == rest_of(late)
+        assert all(map(is_open, inside))
