@@ -133,7 +133,6 @@ PURE = (
     "tidelog.syncd.hub.signin.id_token",
     "tidelog.syncd.hub.signin.people",
     "tidelog.syncd.hub.signin.way_back",
-    "tidelog.syncd.hub.read.run_state",
     "tidelog.syncd.hub.web.pace",
     "tidelog.syncd.install.launchd_plist",
     "tidelog.syncd.install.service",

@@ -1,6 +1,7 @@
 """The hub as an aiohttp application: which call goes where, behind which guard."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -66,9 +67,16 @@ def make_app(
         rows,
         EventCalls(reading.changes, limits),
     )
+    deletion = Deletion(
+        store,
+        keys.audit,
+        clock=clock,
+        changed=partial(reading.upkeep.arrived, is_file=True),
+        ended=page.shares.end_of,
+    )
     administration = (
         KeyCalls(keys, clock=clock, limits=limits),
-        DeleteCalls(Deletion(store, keys.audit, clock=clock, ended=page.shares.end_of)),
+        DeleteCalls(deletion),
         pages,
     )
     for calls in (*reads, logs, files, *administration):

@@ -9,6 +9,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -106,7 +107,9 @@ class HubServer:
             self._reading = self._open_reading()
             await self._reading.start()
             await self._accept(self._store, self._reading)
-            self._chores = asyncio.gather(self._do_chores(self._store), self._look_at_certificate())
+            self._chores = asyncio.gather(
+                self._do_chores(self._store, self._reading), self._look_at_certificate()
+            )
         except BaseException:
             await self.stop()
             raise
@@ -146,9 +149,10 @@ class HubServer:
     ) -> None:
         await self.stop()
 
-    async def _do_chores(self, store: Store) -> None:
+    async def _do_chores(self, store: Store, reading: Reading) -> None:
         """Now and then write down when keys were used, and look through the trash."""
-        deletion = Deletion(store, self.keys.audit, clock=self._clock)
+        changed = partial(reading.upkeep.arrived, is_file=True)
+        deletion = Deletion(store, self.keys.audit, clock=self._clock, changed=changed)
         swept_at = -math.inf
         while True:
             if self._clock.monotonic() - swept_at >= self._limits.sweep_interval_s:

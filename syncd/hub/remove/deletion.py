@@ -26,7 +26,7 @@ class Deletion:
         changed: Callable[[RunAddress], None] | None = None,
         ended: Callable[[RunAddress, Actor], None] | None = None,
     ) -> None:
-        """`changed` is told of each run that went or came back, `ended` of one before it goes."""
+        """`changed` is told of each run that went or came back, `ended` of each before it goes."""
         self._store = store
         self._audit = audit
         self._clock = clock

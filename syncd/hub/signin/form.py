@@ -20,7 +20,7 @@ async def read_form(request: web.Request, limits: HubLimits) -> dict[str, str]:
         raise ProblemError(BAD_REQUEST, f"a form comes as {FORM_TYPE}, this is {request.content_type}")
     sent = b""
     try:
-        async with asyncio.timeout(limits.body_deadline_s):
+        async with asyncio.timeout(limits.stall_s):
             async for block in request.content.iter_any():
                 sent += block
                 if len(sent) > limits.form_bytes_max:
@@ -28,7 +28,7 @@ async def read_form(request: web.Request, limits: HubLimits) -> dict[str, str]:
                         TOO_LARGE, f"a form has at most {limits.form_bytes_max} bytes; this has more"
                     )
     except TimeoutError as error:
-        raise ProblemError(BODY_TIMEOUT, f"it took more than {limits.body_deadline_s:g} s") from error
+        raise ProblemError(BODY_TIMEOUT, f"it took more than {limits.stall_s:g} s") from error
     try:
         fields = parse_qsl(sent.decode("ascii"), max_num_fields=FIELDS_MAX)
     except ValueError as error:
