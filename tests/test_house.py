@@ -128,6 +128,7 @@ PURE = (
     "tidelog.syncd.hub.guard.refusals",
     "tidelog.syncd.hub.page.headers",
     "tidelog.syncd.hub.page.media_kind",
+    "tidelog.syncd.hub.read.run_state",
     "tidelog.syncd.hub.signin.flow",
     "tidelog.syncd.hub.signin.form_token",
     "tidelog.syncd.hub.signin.id_token",
