@@ -40,6 +40,7 @@ class SyncdProcess:
             env={**os.environ, **environment},
         )
         self._draining: threading.Thread | None = None
+        self.said: deque[str] = deque(maxlen=1000)
 
     @property
     def pid(self) -> int:
@@ -56,10 +57,10 @@ class SyncdProcess:
         raise AssertionError(f"the process ended without {text!r}: {''.join(seen)}")
 
     def drain(self) -> None:
-        """Throw away what else it says, so that a full pipe does not stop it."""
+        """Read what else it says, so that a full pipe does not stop it; the end of it is in `said`."""
         stderr = self._process.stderr
         assert stderr is not None
-        self._draining = threading.Thread(target=lambda: deque(stderr, maxlen=0))
+        self._draining = threading.Thread(target=lambda: self.said.extend(stderr))
         self._draining.start()
 
     def kill(self) -> None:

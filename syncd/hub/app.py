@@ -25,7 +25,6 @@ from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.hub.web.answers import refuse_in_words
 from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
-from tidelog.syncd.hub.web.proxy import behind_proxy
 
 
 def make_app(
@@ -36,7 +35,6 @@ def make_app(
     *,
     clock: Clock,
     limits: HubLimits,
-    is_behind_proxy: bool = False,
 ) -> web.Application:
     """Return the application that serves a data folder to those who hold one of `keys` or signed in."""
     memory = BodyMemory(limits)
@@ -52,7 +50,6 @@ def make_app(
     store.arrived = arrived
     app = web.Application(
         middlewares=[
-            *([behind_proxy] if is_behind_proxy else []),
             tally.middleware(),
             sign_answers,
             refuse_in_words,

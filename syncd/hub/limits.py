@@ -123,8 +123,6 @@ class HubLimits:
     # TLS
     tls_look_s: float = 10.0
     """How often the certificate's files are looked at."""
-    tls_handshake_s: float = 10.0
-    """How long a handshake may take."""
     # The index of runs, and what is read by it.
     refresh_interval_s: float = 1.0
     """How long the index may be behind what arrived, while the hub is not busy."""

@@ -34,6 +34,7 @@ from tidelog.syncd.hub.signin.cookies import Cookies
 from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.tls import Tls, TlsFiles
 from tidelog.syncd.hub.web.connections import Connections
+from tidelog.syncd.hub.web.proxy import behind_proxy
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
@@ -224,17 +225,13 @@ class HubServer:
     async def _accept(self, store: Store, reading: Reading) -> None:
         limits = within_descriptors(self._limits)
         self.connections = connections = Connections(limits)
-        app = make_app(
-            store,
-            reading,
-            self.keys,
-            self._page_parts(reading),
-            clock=self._clock,
-            limits=limits,
-            is_behind_proxy=self._is_behind_proxy,
-        )
+        page = self._page_parts(reading)
+        app = make_app(store, reading, self.keys, page, clock=self._clock, limits=limits)
         # The outermost: a request counts as being answered until its answer is signed.
-        app.middlewares.insert(0, connections.middleware())
+        app.middlewares.insert(0, connections.counting())
+        app.middlewares.append(connections.proving())
+        if self._is_behind_proxy:
+            app.middlewares.insert(0, behind_proxy)
         self._runner = web.AppRunner(
             app,
             access_log=None,

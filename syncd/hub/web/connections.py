@@ -188,30 +188,48 @@ class Connections:
                 if connection.is_late(now):
                     connection.abort()
 
-    def middleware(self) -> Middleware:
-        """Return what notes that a request is being answered, and that a good key came with it."""
+    def counting(self) -> Middleware:
+        """Return what notes that a request is being answered; it stands before everything else."""
 
         @web.middleware
-        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            transport = request.transport
-            connection = None if transport is None else transport.get_protocol()
-            if not isinstance(connection, Connection):
+        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+            connection = _connection_of(request)
+            if connection is None:
                 return await handler(request)
             connection.begin()
             try:
                 return await handler(request)
             finally:
                 connection.end()
-                if CALLER in request:
-                    self.prove(connection)
 
-        return note
+        return count
+
+    def proving(self) -> Middleware:
+        """Return what notes that a good key came with a request; it stands behind the guard.
+
+        Before the body and the answer, which may take long: meanwhile this is nobody's stranger.
+        """
+
+        @web.middleware
+        async def prove(request: web.Request, handler: Handler) -> web.StreamResponse:
+            connection = _connection_of(request)
+            if connection is not None and CALLER in request:
+                self.prove(connection)
+            return await handler(request)
+
+        return prove
 
     def _send_away(self, among: dict[Connection, None], new: Connection) -> None:
         """Close who came first of those that are not in a request; the new one where all are."""
         gone = next((one for one in among if not one.is_busy), new)
         self.leave(gone)
         gone.abort()
+
+
+def _connection_of(request: web.Request) -> Connection | None:
+    transport = request.transport
+    connection = None if transport is None else transport.get_protocol()
+    return connection if isinstance(connection, Connection) else None
 
 
 def _limit_unsent(transport: asyncio.Transport) -> None:

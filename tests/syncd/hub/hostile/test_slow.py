@@ -1,13 +1,17 @@
 """Slow headers, slow bodies, slow readers, and who says nothing: closed, and nobody else is harmed."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hostile.raw_http import request
 from hostile.slow_clients import connect, dribble, is_open, rest_of, silent, sip
+from hostile.watched_hub import descriptors, good_client, memory_mib
 from log_spec import LOG_ID, LogSpec
+from syncd_process import HubProcess
 from waiting import until
 
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.protocol import digest_header
 
 PATH = "/v1/projects/mnist/runs/r1/logs/main.0001.tlog"
@@ -150,6 +154,17 @@ def test_a_thousand_who_say_nothing_leave_room_for_a_client(start_hub) -> None:
             assert before.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_uploads_that_take_long_take_no_strangers_place(start_hub) -> None:
+    """A key counts as soon as it is known, not when its request is answered."""
+    hub = start_hub(strangers_per_address_max=3)
+    with silent(hub.port, 3) as slow:
+        for connection in slow:
+            connection.sendall(upload(hub, 1000))
+        until(lambda: "3 with a key" in repr(hub.server.connections))
+        assert 200 == hub.call("GET", "/v1/keys/self").status
+        assert all(map(is_open, slow))
+
+
 def test_strangers_of_one_address_close_their_own_connections_alone(start_hub) -> None:
     """Who comes from elsewhere and has not shown a key yet stays."""
     hub = start_hub(strangers_max=100, strangers_per_address_max=20)
@@ -179,3 +194,31 @@ def test_who_comes_to_a_full_house_of_keys_is_sent_away(start_hub) -> None:
         with connect(hub.port) as late:
             assert b"" == rest_of(late)
         assert all(map(is_open, inside))
+
+
+@pytest.mark.proof
+def test_a_thousand_silent_connections_are_closed_within_ten_seconds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a hub process as it is installed; a good client is served meanwhile, memory stays as it was."""
+    data = tmp_path / "hub"
+    key = KeyFile(data).create("test", role="admin")
+    with HubProcess(data) as hub:
+        hub.drain()
+        with good_client(hub.port, key):
+            pass
+        held, before = descriptors(hub.pid), memory_mib(hub.pid)
+        with good_client(hub.port, key) as client, silent(hub.port, 1000) as connections:
+            began = time.monotonic()
+            until(lambda: not any(map(is_open, connections)))
+            took_s = time.monotonic() - began
+            growth_mib = memory_mib(hub.pid) - before
+        until(lambda: descriptors(hub.pid) <= held)
+    with capsys.disabled():
+        print(
+            f"\n1,000 silent connections closed after {took_s:.1f} s; {len(client.took_s)} requests of "
+            f"a good client, p99 {client.p99_s * 1000:.0f} ms; memory grew by {growth_mib:.1f} MiB"
+        )
+    assert [] == client.refused
+    assert took_s < 10
+    assert growth_mib < 20

@@ -30,6 +30,7 @@ HELD = {
     "log": "main.0001.tlog",
     "path": "media%2Fa.png",
     "id": "0" * 12,
+    "share": "0" * 12,
 }
 
 

@@ -182,21 +182,6 @@ def test_what_lies_in_the_trash_under_other_names_is_left_alone(data: Path) -> N
     assert 3 == len(list((data / ".hub/trash").iterdir()))
 
 
-def test_whoever_keeps_an_index_is_told(data: Path) -> None:
-    """Of each run that went, and of each that came back."""
-    told: list[RunAddress] = []
-
-    async def work(store: Store, _: Deletion) -> None:
-        audit = Audit(data / ".hub", disk=Disk(), clock=Clock())
-        deletion = Deletion(store, audit, clock=Clock(), changed=told.append)
-        await deletion.delete(ADDRESS, CONSOLE)
-        assert [ADDRESS] == told
-        await deletion.restore(ADDRESS, CONSOLE)
-
-    on_store(data, work)
-    assert [ADDRESS, ADDRESS] == told
-
-
 def test_a_link_in_the_place_of_a_run_is_not_followed(data: Path, tmp_path: Path) -> None:
     """Neither to be deleted nor to be restored over."""
     outside = tmp_path / "outside"
