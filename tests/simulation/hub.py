@@ -23,8 +23,14 @@ from tidelog.syncd.agent.target.connections import Answer
 from tidelog.syncd.bodies import decode_batch, decode_missing
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.hub.hub_settings import HubSettings
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.page.runs_from_index import RunsFromIndex
+from tidelog.syncd.hub.pages import PageParts
 from tidelog.syncd.hub.receive.store import Store
+from tidelog.syncd.hub.shares.shares import Shares
+from tidelog.syncd.hub.signin.cookies import Cookies
+from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.web.address import file_of, log_of, run_of
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, UPLOAD_OFFSET
 
@@ -146,8 +152,21 @@ class SimulatedHub:
         self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
         store = Store(DATA, disk=self.disk, limits=LIMITS)
         keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
-        self._routes = Routes(make_app(store, UNREAD, keys, clock=self._clock, limits=LIMITS))
+        page = self._page_parts(keys)
+        self._routes = Routes(make_app(store, UNREAD, keys, page, clock=self._clock, limits=LIMITS))
         self.is_up = True
+
+    def _page_parts(self, keys: KeyFile) -> PageParts:
+        """A page that nobody looks at, on a disk that never fails."""
+        seams: dict[str, Any] = {"disk": SimulatedDisk(self.medium, Faults()), "clock": self._clock}
+        return PageParts(
+            RunsFromIndex(UNREAD),
+            Sessions(f"{DATA}/.hub", limits=LIMITS, **seams),
+            Cookies(is_secure=False),
+            Shares(DATA, keys, limits=LIMITS, **seams),
+            HubSettings(),
+            lambda: "http://hub.example",
+        )
 
     def kill(self) -> None:
         """Die now: what is under way goes no further, nobody gets an answer."""
