@@ -1,5 +1,6 @@
 """An address to listen on, as a person writes it. A value; no I/O."""
 
+import ipaddress
 from typing import NamedTuple
 
 from tidelog.syncd.errors import CannotStartError
@@ -23,6 +24,16 @@ class Listen(NamedTuple):
                 f"{text!r} is no address to listen on; write HOST:PORT, like 127.0.0.1:7070"
             )
         return cls(host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether nobody but this machine can connect to it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -101,6 +101,12 @@ def restore_path(project: str, run: str) -> str:
     return f"{run_path(project, run)}/restore"
 
 
+def shares_path(project: str, run: str, share: str | None = None) -> str:
+    """Return the address of the share links of a run, or of the end of one."""
+    end = "" if share is None else f"/{encode_segment(share)}/revoke"
+    return f"{run_path(project, run)}/shares{end}"
+
+
 def log_path(project: str, run: str, log: str) -> str:
     """Return the address of one log."""
     return f"{run_path(project, run)}/logs/{encode_segment(log)}"

@@ -40,10 +40,10 @@ class RunSpec:
         self.step += 1
         return self.flush()
 
-    def media(self, name: str, size: int = 500) -> "RunSpec":
-        path, data = f"media/images/{name}", self.random.randbytes(size)
+    def media(self, name: str, size: int = 500, *, data: bytes | None = None) -> "RunSpec":
+        path, data = f"media/images/{name}", data or self.random.randbytes(size)
         self._put(path, data)
-        media = Media("image", path, hashlib.sha256(data).hexdigest(), size, {})
+        media = Media("image", path, hashlib.sha256(data).hexdigest(), len(data), {})
         self.log.row({"sample": media}, step=self.step)
         return self.flush()
 

@@ -44,6 +44,7 @@ class LazyGroup(click.Group):
         "key": "Create, list, rotate and revoke the API keys of a hub.",
         "account": "Say who may do what at a hub: people and services.",
         "audit": "Show what was done about keys, accounts and runs of a hub.",
+        "share": "Make, list and revoke links by which others read a run.",
         "delete": "Delete runs at a hub.",
         "restore": "Take back that runs were deleted.",
         "completion": "Let a shell complete commands, options and paths.",

@@ -17,6 +17,7 @@ from tidelog.syncd.hub.guard.key_file import KeyFile
 EPILOG = """\b
 Examples:
   syncd account create ada --data hub/ --grant 'write:team-a*' --grant 'read:*'
+  syncd account create bob --data hub/ --email bob@example.org --grant 'read:*'
   syncd account create ci --service --data hub/ --grant 'write:team-a*'
   syncd key create ci-2026 --account ci --data hub/
   syncd account grant ada 'admin:team-b*' --data hub/
@@ -43,11 +44,18 @@ def command() -> None:
 @data_option
 @click.option("--service", "is_service", is_flag=True, help="It is no person: a machine or a pipeline.")
 @click.option("--grant", "grants", multiple=True, metavar="GRANT", help="Like write:mnist*; repeat it.")
-def create(name: str, data: str, grants: tuple[str, ...], *, is_service: bool) -> None:
+@click.option("--email", metavar="ADDRESS", help="Whoever proves at single sign-on to have it is in.")
+def create(
+    name: str, data: str, grants: tuple[str, ...], email: str | None, *, is_service: bool
+) -> None:
     """Create an account. It has no keys yet: `syncd key create KEY --account NAME`."""
+    if email is not None and (is_service or "@" not in email):
+        raise KeyNameError(f"{email!r} is no address of a person")
     kind = SERVICE if is_service else PERSON
     with in_words(f"the accounts of {data} cannot be written"):
-        made = KeyFile(data).create_account(name, kind, _parsed(grants), by=at_console())
+        made = KeyFile(data).create_account(
+            name, kind, _parsed(grants), email=email or "", by=at_console()
+        )
     say(f"created {made.kind} {made.name}: {_may(made)}")
 
 
@@ -154,4 +162,5 @@ def _document(account: Account, keys: int) -> dict[str, object]:
         "disabled": account.disabled,
         "issuer": account.issuer,
         "subject": account.subject,
+        "email": account.email,
     }

@@ -9,6 +9,7 @@ from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_calls import KeyCalls
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.pages import PageParts, Pages
 from tidelog.syncd.hub.read.event_calls import EventCalls
 from tidelog.syncd.hub.read.hub_calls import HubCalls
 from tidelog.syncd.hub.read.reading import Reading
@@ -27,11 +28,19 @@ from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
 
 
 def make_app(
-    store: Store, reading: Reading, keys: KeyFile, *, clock: Clock, limits: HubLimits
+    store: Store,
+    reading: Reading,
+    keys: KeyFile,
+    page: PageParts,
+    *,
+    clock: Clock,
+    limits: HubLimits,
 ) -> web.Application:
-    """Return the application that serves a data folder to those who hold one of `keys`."""
+    """Return the application that serves a data folder to those who hold one of `keys` or signed in."""
     memory = BodyMemory(limits)
-    guard = Guard(keys, clock=clock, limits=limits)
+    guard = Guard(keys, clock=clock, limits=limits, sessions=page.sessions, cookies=page.cookies)
+    rows = RowCalls(reading, limits)
+    pages = Pages(page, store, keys, guard, history=rows.history_of, clock=clock, limits=limits)
     tally = Tally()
 
     def arrived(run: RunAddress, size_bytes: int, *, is_file: bool) -> None:
@@ -44,6 +53,7 @@ def make_app(
             tally.middleware(),
             sign_answers,
             refuse_in_words,
+            pages.middleware(),
             check_requests,
             guard.middleware(),
         ],
@@ -53,12 +63,14 @@ def make_app(
     reads = (
         HubCalls(reading, tally),
         RunCalls(store, reading, limits),
-        RowCalls(reading, limits),
+        rows,
         EventCalls(reading.changes, limits),
     )
+    deletion = Deletion(store, keys.audit, clock=clock, ended=page.shares.end_of)
     administration = (
         KeyCalls(keys, clock=clock, limits=limits),
-        DeleteCalls(Deletion(store, keys.audit, clock=clock)),
+        DeleteCalls(deletion),
+        pages,
     )
     for calls in (*reads, logs, files, *administration):
         app.add_routes(calls.routes())

@@ -66,6 +66,49 @@ class HubLimits:
     """For how long a deleted run can be restored."""
     sweep_interval_s: float = 3600.0
     """How often the trash is looked through."""
+    # The page and its sign-in
+    form_bytes_max: int = 16 * 1024
+    """The body of a form."""
+    key_session_s: float = 7 * 86400.0
+    """For how long a browser stays signed in by a key."""
+    sso_session_s: float = 12 * 3600.0
+    """For how long by single sign-on: only then is the provider asked again."""
+    sessions_max: int = 10_000
+    """Browsers that are signed in; who comes then ends the oldest."""
+    sessions_per_account_max: int = 100
+    shown_runs_max: int = 100
+    """Runs in one list of the page."""
+    shown_media_max: int = 100
+    """Media in one list of the page."""
+    shown_facts_max: int = 500
+    """Lines of a run's summary, config or facts on the page."""
+    # Single sign-on
+    sso_flow_s: float = 600.0
+    """For how long somebody may be away at the provider."""
+    sso_timeout_s: float = 10.0
+    """How long the provider may take for one answer."""
+    sso_answer_bytes_max: int = 256 * 1024
+    """One answer of the provider."""
+    sso_asking_max: int = 4
+    """Sign-ins for which the provider is asked at one time."""
+    sso_waiting_max: int = 32
+    """Sign-ins that wait for that; who comes then hears 429."""
+    sso_known_s: float = 3600.0
+    """For how long the provider's description and keys are good."""
+    sso_refresh_s: float = 60.0
+    """How often an unknown key lets them be fetched again, at most."""
+    sso_skew_s: float = 60.0
+    """How far the provider's clock may be off."""
+    # Share links
+    share_life_s: float = 7 * 86400.0
+    """For how long a share link is good, unless told otherwise."""
+    share_life_s_max: float = 366 * 86400.0
+    shares_max: int = 10_000
+    """Share links of one hub that are good."""
+    shares_per_run_max: int = 100
+    # TLS
+    tls_look_s: float = 10.0
+    """How often the certificate's files are looked at."""
     # The index of runs, and what is read by it.
     refresh_interval_s: float = 1.0
     """How long the index may be behind what arrived, while the hub is not busy."""

@@ -8,7 +8,9 @@ import fcntl
 import logging
 import math
 import os
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 import lmdb
 from aiohttp import web
@@ -20,11 +22,19 @@ from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.door import Door, within_descriptors
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.hub_settings import HubSettings, read_hub_settings
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.page.runs_from_index import RunsFromIndex
+from tidelog.syncd.hub.pages import PageParts
 from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.deletion import Deletion
+from tidelog.syncd.hub.shares.shares import Shares
+from tidelog.syncd.hub.signin.cookies import Cookies
+from tidelog.syncd.hub.signin.sessions import Sessions
+from tidelog.syncd.hub.tls import Tls, TlsFiles
 from tidelog.syncd.hub.web.connections import Connections
+from tidelog.syncd.hub.web.proxy import behind_proxy
 from tidelog.syncd.listen import Listen
 
 LOCK_FILE = "hub.lock"
@@ -47,12 +57,20 @@ class HubServer:
         disk: Disk | None = None,
         clock: Clock | None = None,
         limits: HubLimits | None = None,
+        tls: TlsFiles | None = None,
+        is_behind_proxy: bool = False,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.data = os.path.abspath(data)
         self.listen = listen
         self._disk = disk or Disk()
         self._clock = clock or Clock()
         self._limits = limits or HubLimits()
+        self._environ = environ
+        self._is_behind_proxy = is_behind_proxy
+        self._tls_files = tls
+        self._tls: Tls | None = None
+        self._settings = HubSettings()
         self.keys = KeyFile(data, disk=self._disk, clock=self._clock, limits=self._limits)
         self._lock: int | None = None
         self._store: Store | None = None
@@ -60,7 +78,7 @@ class HubServer:
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
         self.connections: Connections | None = None
-        self._chores: asyncio.Task[None] | None = None
+        self._chores: asyncio.Future[Any] | None = None
 
     def __repr__(self) -> str:
         state = "stopped" if self._runner is None else f"on {self.listen}"
@@ -69,18 +87,26 @@ class HubServer:
     @property
     def url(self) -> str:
         """The address under which the hub is reached."""
-        return f"http://{self.listen}"
+        return f"{'http' if self._tls_files is None else 'https'}://{self.listen}"
+
+    @property
+    def public_url(self) -> str:
+        """The address by which browsers reach it."""
+        return self._settings.public_url or self.url
 
     async def start(self) -> None:
         """Accept requests. Raises CannotStartError, and holds nothing, where that cannot be."""
         try:
             self._take_folder()
             self.keys.keys()
+            directory = os.path.join(self.data, HUB_DIRECTORY)
+            self._settings = read_hub_settings(directory, self._environ, disk=self._disk)
+            self._tls = None if self._tls_files is None else Tls(self._tls_files, disk=self._disk)
             self._store = Store(self.data, disk=self._disk, limits=self._limits)
             self._reading = self._open_reading()
             await self._reading.start()
             await self._accept(self._store, self._reading)
-            self._chores = asyncio.create_task(self._do_chores(self._store))
+            self._chores = asyncio.gather(self._do_chores(self._store), self._look_at_certificate())
         except BaseException:
             await self.stop()
             raise
@@ -134,6 +160,30 @@ class HubServer:
             await asyncio.to_thread(self._write_last_use)
             await asyncio.sleep(self._limits.last_use_interval_s)
 
+    async def _look_at_certificate(self) -> None:
+        """Take up another certificate when its files have changed."""
+        while self._tls is not None:
+            await asyncio.sleep(self._limits.tls_look_s)
+            if await asyncio.to_thread(self._tls.look):
+                logger.warning("took up a new certificate")
+
+    def _page_parts(self, reading: Reading) -> PageParts:
+        directory = os.path.join(self.data, HUB_DIRECTORY)
+        seams: dict[str, Any] = {"disk": self._disk, "clock": self._clock}
+        sessions = Sessions(directory, limits=self._limits, **seams)
+        shares = Shares(self.data, self.keys, limits=self._limits, **seams)
+        # A file that cannot be read is told at the start, not to the first who comes.
+        sessions.file.entries()
+        shares.file.entries()
+        return PageParts(
+            RunsFromIndex(reading),
+            sessions,
+            Cookies(is_secure=self._tls is not None or self._is_behind_proxy),
+            shares,
+            self._settings,
+            lambda: self.public_url,
+        )
+
     def _write_last_use(self) -> None:
         try:
             self.keys.last_use.write({key.id for key in self.keys.book().keys})
@@ -169,10 +219,13 @@ class HubServer:
     async def _accept(self, store: Store, reading: Reading) -> None:
         limits = within_descriptors(self._limits)
         self.connections = connections = Connections(limits)
-        app = make_app(store, reading, self.keys, clock=self._clock, limits=limits)
+        page = self._page_parts(reading)
+        app = make_app(store, reading, self.keys, page, clock=self._clock, limits=limits)
         # The outermost: a request counts as being answered until its answer is signed.
         app.middlewares.insert(0, connections.counting())
         app.middlewares.append(connections.proving())
+        if self._is_behind_proxy:
+            app.middlewares.insert(0, behind_proxy)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -186,8 +239,9 @@ class HubServer:
         await self._runner.setup()
         assert self._runner.server is not None  # noqa: S101 - it was set up just now
         self._door = Door(connections, limits=limits)
+        context = None if self._tls is None else self._tls.context
         try:
-            port = await self._door.open(self._runner.server, self.listen)
+            port = await self._door.open(self._runner.server, self.listen, ssl_context=context)
         except OSError as error:
             raise CannotStartError(
                 f"the hub cannot listen on {self.listen}: {error.strerror or error}; choose another "

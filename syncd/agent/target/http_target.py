@@ -75,6 +75,7 @@ from tidelog.syncd.protocol import (
     missing_path,
     restore_path,
     run_path,
+    shares_path,
 )
 
 LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
@@ -216,6 +217,22 @@ class HttpTarget:
         answer = await self._ask("POST", restore_path(project, run))
         return None if answer is None else _document(answer).get("restored") is True
 
+    async def share_run(self, project: str, run: str, life_s: float | None) -> dict[str, Any] | None:
+        """Make a share link there and return what the hub says of it, None where there is no run."""
+        wanted = {} if life_s is None else {"expires_in_s": life_s}
+        body = json.dumps(wanted).encode()
+        answer = await self._ask("POST", shares_path(project, run), body=body)
+        return None if answer is None else _document(answer)
+
+    async def shares(self, project: str, run: str) -> list[dict[str, Any]] | None:
+        """Return the share links of a run there, None where there is nothing to see."""
+        answer = await self._ask("GET", shares_path(project, run))
+        return None if answer is None else list(_document(answer).get("shares", []))
+
+    async def end_share(self, project: str, run: str, share: str) -> bool:
+        """Revoke a share link there; tell whether there was one."""
+        return await self._ask("POST", shares_path(project, run, share)) is not None
+
     async def check(self) -> None:
         """Return where the hub answers and takes the key; else raise SetbackError."""
         _document(await self._call("GET", RUNS_PATH))
@@ -241,10 +258,10 @@ class HttpTarget:
     async def _seal(self, data: bytes) -> Sealed:
         return await asyncio.to_thread(seal, data, is_squeezed=self._is_far)
 
-    async def _ask(self, method: str, address: str) -> Answer | None:
+    async def _ask(self, method: str, address: str, *, body: bytes | None = None) -> Answer | None:
         """Call, with None for what is not held."""
         try:
-            return await self._request(method, address)
+            return await self._request(method, address, body=body)
         except _NotHeldError:
             return None
 

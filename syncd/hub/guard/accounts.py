@@ -17,6 +17,7 @@ class Account:
     """A person, or a service (a machine, a pipeline) that several may use. Times in seconds.
 
     `issuer` and `subject` are how a provider of single sign-on knows a person; both empty without one.
+    Whoever proves there to have the address `email` becomes that person, the first time.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Account:
     disabled: float | None = None
     issuer: str = ""
     subject: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ RUN_DELETED: Final = "run.deleted"
 RUN_RESTORED: Final = "run.restored"
 RUN_SWEPT: Final = "run.swept"
 REFUSED: Final = "key.refused"
+SIGNED_IN: Final = "signin"
+SIGN_IN_REFUSED: Final = "signin.refused"
+SIGNED_OUT: Final = "signout"
+SHARE_MADE: Final = "share.created"
+SHARE_REVOKED: Final = "share.revoked"
+ACCOUNT_LINKED: Final = "account.linked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ class Book:
             return None
         return next((a for a in self.accounts if (a.issuer, a.subject) == (issuer, subject)), None)
 
+    def person_with_email(self, email: str) -> Account | None:
+        """Return the account that whoever has this address may take."""
+        wanted = email.casefold()
+        return next((a for a in self.accounts if a.email and a.email.casefold() == wanted), None)
+
     def key_with(self, sha256: str) -> Key | None:
         """Return the key with this digest: one look, however many there are."""
         return self._by_digest.get(sha256)
@@ -71,6 +76,8 @@ def with_account(book: Book, account: Account, limits: BookLimits) -> Book:
         raise KeyNameError(f"the kind {account.kind!r} of an account is none of: {', '.join(KINDS)}")
     for grant in account.grants:
         check_grant(grant)
+    if account.email and book.person_with_email(account.email) is not None:
+        raise KeyNameError(f"there is an account with the address {account.email!r} already")
     if book.account(account.name) is not None:
         raise KeyNameError(f"there is an account {account.name!r} already; choose another name")
     if len(book.accounts) >= limits.accounts_max:
@@ -84,6 +91,14 @@ def with_grants(book: Book, name: str, grants: Iterable[Grant]) -> Book:
     """Let an account have these grants and no others."""
     kept = tuple(dict.fromkeys(check_grant(grant) for grant in grants))
     return _with_changed(book, replace(known_account(book, name), grants=kept))
+
+
+def linked(book: Book, name: str, issuer: str, subject: str) -> Book:
+    """Let an account be the one of a person at a provider; it must not be another person's yet."""
+    account = known_account(book, name)
+    if account.subject and (account.issuer, account.subject) != (issuer, subject):
+        raise KeyNameError(f"the account {name!r} is another person's at {account.issuer}")
+    return _with_changed(book, replace(account, issuer=issuer, subject=subject))
 
 
 def disabled_at(book: Book, name: str, now: float | None) -> Book:

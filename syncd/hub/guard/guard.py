@@ -23,8 +23,11 @@ from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.guard.keys import digest, secret_in
 from tidelog.syncd.hub.guard.refusals import Refusals
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.signin.cookies import SESSION, Cookies
+from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.web.address import PREFIX, project_of
 from tidelog.syncd.hub.web.answers import nothing_at
+from tidelog.syncd.hub.web.own_door import has_own_door
 from tidelog.syncd.hub.web.standing import STANDING
 from tidelog.syncd.protocol import AUTHORIZATION, BEARER, HEALTH_PATH, RETRY_AFTER
 
@@ -34,11 +37,25 @@ _READING = ("GET", "HEAD")
 
 
 class Guard:
-    """Knows who asks, by the key that came; refuses in the same words whatever another team has."""
+    """Knows who asks, by the key that came; refuses in the same words whatever another team has.
 
-    def __init__(self, keys: KeyFile, *, clock: Clock, limits: HubLimits | None = None) -> None:
+    A browser that signed in may read with its cookie. It may not write: of a request that another site
+    made in somebody's name, the cookie says nothing.
+    """
+
+    def __init__(
+        self,
+        keys: KeyFile,
+        *,
+        clock: Clock,
+        limits: HubLimits | None = None,
+        sessions: Sessions | None = None,
+        cookies: Cookies | None = None,
+    ) -> None:
         table = limits or HubLimits()
         self._keys = keys
+        self._sessions = sessions
+        self._cookies = cookies or Cookies(is_secure=False)
         self._clock = clock
         # One more allowance, for lines of the audit log: addresses are cheap.
         self._lines = Refusals(burst=table.refusals_burst, per_s=LINES_PER_S, addresses_max=1)
@@ -60,9 +77,9 @@ class Guard:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             path = request.rel_url.raw_path
-            if path == HEALTH_PATH:
+            if path == HEALTH_PATH or has_own_door(request):
                 return await handler(request)
-            caller = await self.identify(request)
+            caller = self._reader_by_cookie(request) or await self.identify(request)
             # Routes match the decoded path, names come from the raw one: both must be about a project.
             project = project_of(path)
             if project is None and "project" in request.match_info:
@@ -74,7 +91,7 @@ class Guard:
             request[CALLER] = caller
 
             def stand() -> None:
-                now = self._as_now(caller)
+                now = self.as_now(caller)
                 authorize(now, role, project, request)
                 request[CALLER] = now  # With the grants that he has by now.
 
@@ -91,11 +108,34 @@ class Guard:
         try:
             sha256 = digest(secret_in(shown))
         except ProtocolError as error:
-            await self._count_refusal(request)
+            await self.count_refusal(request)
             raise _unauthorized(str(error)) from error
+        return await self._by_digest(sha256, request)
+
+    async def by_secret(self, secret: str, request: web.Request) -> Caller:
+        """Return whose key this is. Raises the problem with it, as for a key that came in a header."""
+        return await self._by_digest(digest(secret.strip()), request)
+
+    def by_session(self, request: web.Request) -> Caller | None:
+        """Return who signed in with this browser, None where nobody did or may any longer."""
+        secret = self._cookies.read(request, SESSION)
+        session = None if secret is None or self._sessions is None else self._sessions.of(secret)
+        if session is None:
+            return None
+        try:
+            return self._caller(session.account, session.key)
+        except ProblemError:
+            return None
+
+    def _reader_by_cookie(self, request: web.Request) -> Caller | None:
+        if request.method not in _READING or AUTHORIZATION in request.headers:
+            return None
+        return self.by_session(request)
+
+    async def _by_digest(self, sha256: str, request: web.Request) -> Caller:
         caller = self._with_digest(sha256)
         if caller is None:
-            await self._count_refusal(request)
+            await self.count_refusal(request)
             raise _unauthorized("the key is none of this hub's; ask for one, or run `syncd login`")
         self._check_alive(caller)
         if caller.key is not None:
@@ -111,16 +151,19 @@ class Guard:
         account = book.account(key.account)
         return None if account is None else Caller(account, key)
 
-    def _as_now(self, caller: Caller) -> Caller:
+    def as_now(self, caller: Caller) -> Caller:
         """Return the same caller by what the book says now. Raises where it is let in no more."""
+        return self._caller(caller.account.name, None if caller.key is None else caller.key.sha256)
+
+    def _caller(self, name: str, key_sha256: str | None) -> Caller:
         book = self._keys.book()
-        account = book.account(caller.account.name)
-        key = None if caller.key is None else book.key_with(caller.key.sha256)
-        if account is None or (caller.key is not None and key is None):
+        account = book.account(name)
+        key = None if key_sha256 is None else book.key_with(key_sha256)
+        if account is None or (key_sha256 is not None and key is None):
             raise _unauthorized("the key is none of this hub's any more")
-        now = Caller(account, key)
-        self._check_alive(now)
-        return now
+        caller = Caller(account, key)
+        self._check_alive(caller)
+        return caller
 
     def _check_alive(self, caller: Caller) -> None:
         key, now = caller.key, self._clock.now()
@@ -133,7 +176,7 @@ class Guard:
                 f"the account {caller.account.name!r} is disabled; ask who runs this hub"
             )
 
-    async def _count_refusal(self, request: web.Request) -> None:
+    async def count_refusal(self, request: web.Request) -> None:
         """Raise 429 where this address has come with too many keys that are none."""
         address = request.remote or ""
         in_words, is_last = self._refusals.refuse(address, self._clock.monotonic())

@@ -19,6 +19,7 @@ from tidelog.syncd.hub.guard.audit import (
     ACCOUNT_DISABLED,
     ACCOUNT_ENABLED,
     ACCOUNT_GRANTS,
+    ACCOUNT_LINKED,
     CONSOLE,
     KEY_CREATED,
     KEY_REVOKED,
@@ -32,6 +33,7 @@ from tidelog.syncd.hub.guard.book import (
     disabled_at,
     implied_account,
     known_account,
+    linked,
     revoked,
     rotated,
     successor,
@@ -217,10 +219,12 @@ class KeyFile:
         *,
         issuer: str = "",
         subject: str = "",
+        email: str = "",
         by: Actor = CONSOLE,
     ) -> Account:
         """Add an account without keys."""
-        account = Account(name, kind, tuple(grants), self._clock.now(), issuer=issuer, subject=subject)
+        now = self._clock.now()
+        account = Account(name, kind, tuple(grants), now, None, issuer, subject, email)
         with self._changing() as book:
             changed = with_account(book, account, self._limits)
             self.audit.record(
@@ -228,6 +232,14 @@ class KeyFile:
             )
             self._write(changed)
         return account
+
+    def link(self, name: str, issuer: str, subject: str, *, by: Actor) -> Account:
+        """Let an account be the one of a person at a provider of single sign-on, from now on."""
+        with self._changing() as book:
+            changed = linked(book, name, issuer, subject)
+            self.audit.record(ACCOUNT_LINKED, name, by=by, issuer=issuer, subject=subject)
+            self._write(changed)
+        return known_account(changed, name)
 
     def set_grants(
         self, name: str, change: Callable[[tuple[Grant, ...]], Iterable[Grant]], *, by: Actor = CONSOLE

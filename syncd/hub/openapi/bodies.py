@@ -171,6 +171,42 @@ class Restored(Struct, frozen=True):
     restored: bool
 
 
+class ShareWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long a share link is to be good; the hub has a limit."""
+
+    expires_in_s: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Share(Struct, frozen=True):
+    """A share link that is good, without the link itself."""
+
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
+    project: str
+    run: str
+    account: str
+    created: Seconds
+    expires: Seconds
+
+
+class Shares(Struct, frozen=True):
+    """The share links of a run."""
+
+    shares: list[Share]
+
+
+class NewShare(Share, frozen=True, kw_only=True):
+    """A share link, told this one time."""
+
+    url: str
+
+
+class EndedShare(Struct, frozen=True):
+    """A share link that opens nothing any more."""
+
+    id: str
+    revoked: bool
+
+
 class Problem(Struct, frozen=True):
     """A refusal (RFC 9457); some have members of their own."""
 

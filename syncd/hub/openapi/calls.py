@@ -56,6 +56,8 @@ from tidelog.syncd.hub.web.address import (
     OVERVIEW_ROUTE,
     RESTORE_ROUTE,
     RUN_ROUTE,
+    SHARE_END_ROUTE,
+    SHARES_ROUTE,
 )
 from tidelog.syncd.protocol import (
     EVENTS_PATH,
@@ -140,6 +142,33 @@ CALLS = (
         ADMIN,
         answers=bodies.Restored,
         problems=(NOT_FOUND, PATH_CONFLICT),
+    ),
+    Call(
+        "GET",
+        SHARES_ROUTE,
+        "the share links of a run that are good",
+        WRITE,
+        answers=bodies.Shares,
+        problems=(NOT_FOUND,),
+    ),
+    Call(
+        "POST",
+        SHARES_ROUTE,
+        "make a link by which anybody reads this run, told this one time",
+        WRITE,
+        sends=bodies.ShareWanted,
+        answers=bodies.NewShare,
+        problems=CONTROL,
+        status=201,
+        has_digest=False,
+    ),
+    Call(
+        "POST",
+        SHARE_END_ROUTE,
+        "let a share link open nothing from now on",
+        WRITE,
+        answers=bodies.EndedShare,
+        problems=(NOT_FOUND,),
     ),
     Call(
         "GET",

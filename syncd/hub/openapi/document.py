@@ -36,6 +36,7 @@ _NAMES = {
     "run": "The run's id, percent-encoded.",
     "log": "The log's name, such as main.0001.tlog.",
     "id": "The key's id, 12 hexadecimal digits.",
+    "share": "The share link's id, 12 hexadecimal digits.",
     "path": "The file's path below the run, each part percent-encoded and a slash between them.",
 }
 _HEADERS = {

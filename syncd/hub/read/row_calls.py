@@ -12,7 +12,7 @@ from tidelog.syncd.hub.read.media import Place
 from tidelog.syncd.hub.read.question import Question, reach_of
 from tidelog.syncd.hub.read.reading import Reading
 from tidelog.syncd.hub.read.reply import document, etag_of, is_known, unchanged
-from tidelog.syncd.hub.web.address import HISTORY_ROUTE, MEDIA_ROUTE, run_of
+from tidelog.syncd.hub.web.address import HISTORY_ROUTE, MEDIA_ROUTE, RunAddress, run_of
 from tidelog.syncd.hub.web.answers import nothing_at
 
 POINTS_MIN = 4
@@ -33,26 +33,36 @@ class RowCalls:
     async def history(self, request: web.Request) -> web.Response:
         """Send series, each sampled to so many points."""
         run = run_of(request.rel_url.raw_path)
+        return await self.history_of(request, run, reach_of(request).who)
+
+    async def history_of(self, request: web.Request, run: RunAddress, who: str) -> web.Response:
+        """Send the series of a run that `who` may read."""
         wanted = self._wanted(Question(request, "keys", "stream", "points", "x"))
-        return await self._answer(request, wanted, lambda: self._reading.history(run, wanted))
+        return await self._answer(request, run, who, wanted, lambda: self._reading.history(run, wanted))
 
     async def media(self, request: web.Request) -> web.Response:
         """List media in the order of logging."""
         run = run_of(request.rel_url.raw_path)
         question = Question(request, "key", "limit", "after")
-        key, after = question.text("key"), _place(question.text("after"))
+        key, after = question.text("key"), place_of(question.text("after"))
         limit = question.number("limit", MEDIA_PAGE, least=1, most=self._limits.media_page_max)
         return await self._answer(
             request,
+            run,
+            reach_of(request).who,
             (key, after, limit),
             lambda: self._reading.media(run, key=key, after=after, limit=limit),
         )
 
     async def _answer(
-        self, request: web.Request, wanted: object, read: Callable[[], History | MediaList | None]
+        self,
+        request: web.Request,
+        run: RunAddress,
+        who: str,
+        wanted: object,
+        read: Callable[[], History | MediaList | None],
     ) -> web.Response:
         """Read in a thread, unless whoever asks has the answer for logs of these sizes already."""
-        run, who = run_of(request.rel_url.raw_path), reach_of(request).who
         sizes = await self._reading.index_desk.do(who, lambda: self._reading.sizes(run))
         if not sizes:
             raise nothing_at(request)
@@ -85,7 +95,8 @@ class RowCalls:
         )
 
 
-def _place(text: str | None) -> Place | None:
+def place_of(text: str | None) -> Place | None:
+    """Return where a page of media begins. Raises ProtocolError where the text is no `next`."""
     if text is None:
         return None
     log, _, number = text.partition("/")

@@ -23,13 +23,13 @@ class Deletion:
         audit: Audit,
         *,
         clock: Clock,
-        changed: Callable[[RunAddress], None] | None = None,
+        ended: Callable[[RunAddress, Actor], None] | None = None,
     ) -> None:
-        """`changed` is told of each run that went or came back."""
+        """`ended` is told of each run that is deleted, before it is."""
         self._store = store
         self._audit = audit
         self._clock = clock
-        self._changed = changed or _tell_nobody
+        self._ended = ended
         self._stones = store.tombstones
         self._trash = store.trash
 
@@ -38,24 +38,19 @@ class Deletion:
 
     async def delete(self, run: RunAddress, by: Actor) -> Tombstone | None:
         """Move a run to the trash and return its tombstone; None where there is no such run."""
-        stone = await self._store.alone(run, lambda: self._delete(run, by))
-        self._changed(run)
-        return stone
+        return await self._store.alone(run, lambda: self._delete(run, by))
 
     async def restore(self, run: RunAddress, by: Actor) -> bool | None:
         """Lift the tombstone; tell whether the run was still in the trash and is back in its place.
 
         None where the run was not deleted.
         """
-        is_back = await self._store.alone(run, lambda: self._restore(run, by))
-        self._changed(run)
-        return is_back
+        return await self._store.alone(run, lambda: self._restore(run, by))
 
     async def tidy(self, kept_s: float) -> None:
         """Finish deletions that a crash cut short, and delete for good what lay there long enough."""
         for run in await self._store.blocking(self._unfinished):
             await self._store.alone(run, partial(self._finish, run))
-            self._changed(run)
         await self._store.blocking(lambda: self._sweep(self._clock.now() - kept_s))
 
     def _delete(self, run: RunAddress, by: Actor) -> Tombstone | None:
@@ -64,6 +59,8 @@ class Deletion:
         now = self._clock.now()
         stone = Tombstone(now, self._trash.new_name(now))
         self._audit.record(RUN_DELETED, "/".join(run), by=by, trash=stone.trash)
+        if self._ended is not None:
+            self._ended(run, by)
         self._stones.put(run, stone)
         self._trash.take(run, stone.trash)
         return stone
@@ -90,7 +87,3 @@ class Deletion:
             for run in self._trash.runs_in(name):
                 self._audit.record(RUN_SWEPT, "/".join(run), by=HUB, trash=name)
             self._trash.sweep(name)
-
-
-def _tell_nobody(run: RunAddress) -> None:
-    del run

@@ -21,6 +21,8 @@ MEDIA_ROUTE = RUN_ROUTE + "/media"
 MISSING_ROUTE = RUN_ROUTE + "/files:missing"
 BATCH_ROUTE = RUN_ROUTE + "/files:batch"
 RESTORE_ROUTE = RUN_ROUTE + "/restore"
+SHARES_ROUTE = RUN_ROUTE + "/shares"
+SHARE_END_ROUTE = SHARES_ROUTE + "/{share:[0-9a-f]{12}}/revoke"
 FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1

@@ -16,12 +16,13 @@ async def send(
     *,
     size: int,
     headers: Mapping[str, str] | None = None,
+    content_type: str = OCTETS,
 ) -> web.StreamResponse:
-    """Send `size` bytes as an attachment that no browser opens by itself."""
+    """Send `size` bytes as an attachment that no browser opens by itself, unless told otherwise."""
     response = web.StreamResponse(
         headers={**INERT, "Content-Disposition": "attachment", **(headers or {})}
     )
-    response.content_type = OCTETS
+    response.headers["Content-Type"] = content_type
     response.content_length = size
     await response.prepare(request)
     try:

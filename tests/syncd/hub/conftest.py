@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from log_spec import LOG_ID
+from waiting import until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.read.entry import Known
 from tidelog.syncd.hub.server import HubServer, Listen
+from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.protocol import WireLimits, digest_header, encode_damage, log_path
 
 ANSWER_S = 20
@@ -49,13 +52,13 @@ class Answer:
 class RunningHub:
     """A hub between `start` and `stop`, and a key that opens everything."""
 
-    def __init__(self, data: Path, limits: HubLimits, disk: Disk, clock: Clock) -> None:
+    def __init__(self, data: Path, limits: HubLimits, disk: Disk, clock: Clock, **settings: Any) -> None:
         self.data = data
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.server = HubServer(
-            data, listen=Listen("127.0.0.1", 0), limits=limits, disk=disk, clock=clock
+            data, listen=Listen("127.0.0.1", 0), limits=limits, disk=disk, clock=clock, **settings
         )
         try:
             self._do(self.server.start())
@@ -119,6 +122,20 @@ class RunningHub:
             fields["Tidelog-Damage"] = encode_damage(damage)
         return self.call("PATCH", log_path(*name), data, fields | (headers or {}), key=key)
 
+    def index(self) -> None:
+        """Let the index hold the runs that lie in the data folder, though they came past the hub."""
+        reading = self.server._reading
+        assert reading is not None
+        for log in self.data.glob("*/*/*.tlog"):
+            run = RunAddress(*log.parent.relative_to(self.data).parts)
+            self._loop.call_soon_threadsafe(lambda run=run: reading.upkeep.arrived(run, is_file=True))
+            until(
+                lambda log=log, run=run: (
+                    (known := reading.index.known(run))
+                    and (log.name, log.stat().st_size) in sizes_of(known)
+                )
+            )
+
     def raw(self, data: bytes) -> bytes:
         """Send bytes as they are and return all that comes until the hub closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_S) as connection:
@@ -137,6 +154,10 @@ class RunningHub:
         self._loop.close()
 
 
+def sizes_of(known: Known) -> list[tuple[str, int]]:
+    return [(log.name, log.size) for log in known.entry.logs]
+
+
 StartHub = Callable[..., RunningHub]
 
 
@@ -151,10 +172,12 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
             disk: Disk | None = None,
             clock: Clock | None = None,
             wire: dict[str, int] | None = None,
+            settings: dict[str, Any] | None = None,
             **limits: Any,
         ) -> RunningHub:
+            limits = {"refresh_interval_s": 0.02, **limits}
             table = replace(HubLimits(), wire=replace(WireLimits(), **(wire or {})), **limits)
-            hub = RunningHub(data, table, disk or Disk(), clock or Clock())
+            hub = RunningHub(data, table, disk or Disk(), clock or Clock(), **(settings or {}))
             stack.callback(hub.stop)
             return hub
 

@@ -62,6 +62,7 @@ def test_a_key_is_256_bits_and_only_its_digest_is_kept(tmp_path: Path) -> None:
                 "disabled": None,
                 "issuer": "",
                 "subject": "",
+                "email": "",
             }
         ],
         "keys": [

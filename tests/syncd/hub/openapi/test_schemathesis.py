@@ -30,6 +30,7 @@ HELD = {
     "log": "main.0001.tlog",
     "path": "media%2Fa.png",
     "id": "0" * 12,
+    "share": "0" * 12,
 }
 
 
@@ -50,7 +51,7 @@ def hub(tmp_path_factory):
     from tidelog.datastore.disk import Disk
     from tidelog.syncd.hub.limits import HubLimits
 
-    hub = RunningHub(tmp_path_factory.mktemp("hub"), HubLimits(body_deadline_s=2.0), Disk(), Clock())
+    hub = RunningHub(tmp_path_factory.mktemp("hub"), HubLimits(stall_s=2.0), Disk(), Clock())
     hub.append(0, log_of_every_kind().data)
     yield hub
     hub.stop()

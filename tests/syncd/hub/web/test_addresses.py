@@ -90,7 +90,6 @@ def test_a_plain_name_of_any_script_is_taken(hub) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("GET", "/", b"404"),
         ("GET", "/v1/projects/p", b"404"),
         ("GET", "/v1/projects/p/runs/r/logs/", b"404"),
         ("GET", "/v1/projects//runs/r", b"400"),

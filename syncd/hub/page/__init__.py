@@ -1,0 +1,1 @@
+"""The plain page: HTML that the hub renders, without scripts, for people who signed in."""

@@ -1,0 +1,104 @@
+"""Renders the page's templates, and its refusals as pages; jinja2 escapes whatever runs say."""
+
+import logging
+import math
+import pkgutil
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tidelog.datastore.text import size_text
+from tidelog.syncd.errors import INTERNAL, ProblemError
+from tidelog.syncd.hub.page.headers import HTML_HEADERS
+from tidelog.syncd.hub.web.answers import problem_of
+from tidelog.syncd.hub.web.own_door import has_own_door
+
+logger = logging.getLogger("tidelog.hub")
+
+VALUE_CHARS_MAX = 300
+
+
+class Rendering:
+    """The page's templates, compiled once."""
+
+    def __init__(self) -> None:
+        # What lies in the package is code, not data: its loaders find it, zipped or not.
+        self.style = pkgutil.get_data(__package__, "page.css") or b""
+        self._environment = Environment(
+            loader=PackageLoader(__package__),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {"value": value_text, "moment": moment, "size": size_text}
+
+    def __repr__(self) -> str:
+        return f"<Rendering of {self._environment.list_templates()}>"
+
+    def answer(self, template: str, *, status: int = 200, **facts: Any) -> web.Response:
+        """Return a page; `facts` are what the template may name."""
+        text = self._environment.get_template(template).render(**facts)
+        # Names that are not UTF-8 came in as surrogates.
+        body = text.encode(errors="replace")
+        return web.Response(
+            status=status, body=body, content_type="text/html", charset="utf-8", headers=HTML_HEADERS
+        )
+
+    def problem(self, problem: ProblemError) -> web.Response:
+        """Return a refusal as a page."""
+        answer = self.answer(
+            "problem.html",
+            status=problem.problem.status,
+            title=problem.problem.title,
+            detail=problem.detail,
+            visitor=None,
+        )
+        answer.headers.update(problem.headers)
+        return answer
+
+
+def refuse_in_pages(rendering: Rendering) -> Middleware:
+    """Return the middleware that answers whatever a call of the page raises with a page."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not has_own_door(request):
+            return await handler(request)
+        try:
+            return await handler(request)
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.problem is INTERNAL:
+                logger.exception("%s %s failed", request.method, request.match_info.route.name)
+            return rendering.problem(problem)
+
+    return answer
+
+
+def see_other(address: str) -> web.Response:
+    """Send the browser to another page of this hub, with a GET."""
+    return web.Response(status=303, headers={**HTML_HEADERS, "Location": address})
+
+
+def value_text(value: object) -> str:
+    """Return a value of a run as a short text."""
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else str(value)
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= VALUE_CHARS_MAX else f"{text[: VALUE_CHARS_MAX - 1]}…"
+
+
+def moment(time: float | None) -> str:
+    """Return a time as people read it, in UTC; "" where there is none or none that a calendar has."""
+    if time is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return ""

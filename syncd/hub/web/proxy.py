@@ -1,0 +1,40 @@
+"""A hub behind a proxy: who asks is whom the proxy names, where the proxy is on this machine.
+
+Anybody can write these headers; only from the loopback address, where the proxy is, do they count.
+"""
+
+import ipaddress
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+FORWARDED_FOR: Final = "X-Forwarded-For"
+
+
+@web.middleware
+async def behind_proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the request be of the one whom the proxy names."""
+    client = forwarded_for(request.remote, request.headers.get(FORWARDED_FOR))
+    return await handler(request if client is None else request.clone(remote=client))
+
+
+def forwarded_for(peer: str | None, header: str | None) -> str | None:
+    """Return the address that a proxy on this machine added last; None where nobody trustworthy did.
+
+    Those before it came from outside and may say anything.
+    """
+    if peer is None or header is None or not _is_loopback(peer):
+        return None
+    last = header.rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(last))
+    except ValueError:
+        return None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
