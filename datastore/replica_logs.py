@@ -8,8 +8,9 @@ import contextlib
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from tidelog.datastore.append import Append, Held, judge_append, log_id_of
@@ -21,7 +22,7 @@ from tidelog.datastore.scan import Scanner, identify
 from tidelog.datastore.walk import find_sound_end
 
 COPY_BYTES = 1024 * 1024
-REMEMBERED_LOGS_MAX = 1024
+REMEMBERED_LOGS_MAX = 16_384
 
 
 class HeldLog(NamedTuple):
@@ -105,17 +106,35 @@ class ReplicaLogs:
         written, where the bytes do not continue the log; OSError, and nothing is held that was not
         before, where the disk fails.
         """
+        return self.write(project, run, log, offset=offset, data=data, log_id=log_id, damage=damage)()
+
+    def write(
+        self,
+        project: str,
+        run: str,
+        log: str,
+        *,
+        offset: int,
+        data: bytes,
+        log_id: bytes,
+        damage: Iterable[tuple[int, int]] = (),
+    ) -> Callable[[], int]:
+        """Do the part of `append` that takes processor time; return the rest, which waits for a disk.
+
+        Nothing is held before the rest was called, once: in any thread, but before anything else is
+        asked of the log. Many of them at one time cost little more than one.
+        """
         path = self._places.log(project, run, log)
         offered = Append(log, log_id, offset, data, frozenset((at, size) for at, size in damage))
         known = self._recall(path)
         differs_at = self._first_difference(path, known.held, offered) if known else None
         accepted = judge_append(known.held if known else None, offered, differs_at=differs_at)
         if known is None:
-            known = self._create(path, accepted.held, data)
-            self._remember(path, known)
-        elif accepted.known < len(data):
-            self._extend(path, known, accepted.held, memoryview(data)[accepted.known :])
-        return known.held.offset
+            return partial(self._create, path, accepted.held, data)
+        if accepted.known == len(data):
+            return partial(int, known.held.offset)
+        fd = self._extend(path, known, memoryview(data)[accepted.known :])
+        return partial(self._vouch, path, known, accepted.held, fd)
 
     def read(self, project: str, run: str, log: str, *, end: int) -> Iterator[bytes]:
         """Yield the first `end` bytes of a log in blocks; `end` is what `held` said."""
@@ -170,35 +189,52 @@ class ReplicaLogs:
         self._places.sync_above(path)
         return _Remembered(Held(log_id, identity.tag, scanner.offset, scanner.seq), size)
 
-    def _create(self, path: str, held: Held, data: bytes) -> _Remembered:
+    def _create(self, path: str, held: Held, data: bytes) -> int:
         self._places.make_parent(path)
         with self._failing_disk(), taken(path):
             self._disk.replace(path, data)
-        return _Remembered(held, len(data))
+        self._remember(path, _Remembered(held, len(data)))
+        return held.offset
 
-    def _extend(self, path: str, known: _Remembered, held: Held, rest: memoryview) -> None:
+    def _extend(self, path: str, known: _Remembered, rest: memoryview) -> int:
+        """Write behind what is held and return the descriptor that is to be synced."""
         fd = self._disk.open_update(path)
         try:
             if known.size != known.held.offset:
                 # What a crash left behind the last whole chunk; nobody was told of it.
                 self._truncate(fd, known)
             known.is_rest_suspect = True
-            with self._failing_disk():
-                try:
-                    self._write(fd, rest, known.held.offset)
-                    self._disk.fdatasync(fd)
-                except BaseException:
-                    known.left = None
-                    with contextlib.suppress(OSError):
-                        known.left = self._mark(path)
-                    with contextlib.suppress(OSError):
-                        self._truncate(fd, known)
-                    raise
+            with self._failing_disk(), self._undoing(path, known, fd):
+                self._write(fd, rest, known.held.offset)
+        except BaseException:
+            self._disk.close(fd)
+            raise
+        return fd
+
+    def _vouch(self, path: str, known: _Remembered, held: Held, fd: int) -> int:
+        """Sync what was written: from now on it is held."""
+        try:
+            with self._failing_disk(), self._undoing(path, known, fd):
+                self._disk.fdatasync(fd)
             known.held = held
             known.size = held.offset
             known.is_rest_suspect = False
+            return held.offset
         finally:
             self._disk.close(fd)
+
+    @contextlib.contextmanager
+    def _undoing(self, path: str, known: _Remembered, fd: int) -> Iterator[None]:
+        """Cut off what is not held where the disk fails at it."""
+        try:
+            yield
+        except BaseException:
+            known.left = None
+            with contextlib.suppress(OSError):
+                known.left = self._mark(path)
+            with contextlib.suppress(OSError):
+                self._truncate(fd, known)
+            raise
 
     def _write(self, fd: int, data: memoryview, offset: int) -> None:
         while data:

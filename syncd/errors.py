@@ -56,6 +56,7 @@ TOO_MANY_REQUESTS    = Problem("too-many-requests", 429, "Too many requests at o
 INTERNAL             = Problem("internal", 500, "The hub failed")
 UNAVAILABLE          = Problem("unavailable", 503, "The hub cannot take this now")
 DISK_FULL            = Problem("disk-full", 507, "The hub's disk is full")
+QUOTA_EXCEEDED       = Problem("quota-exceeded", 507, "The account's quota at the hub is used up")
 # fmt: on
 
 PROBLEMS = {value.slug: value for value in tuple(globals().values()) if isinstance(value, Problem)}

@@ -26,3 +26,9 @@ def parse_amount(text: str) -> int:
         raise ValueError(f"{text!r} is no amount of bytes; write it like 500K, 10M or 1.5GiB")
     units = BINARY_BYTES if match[3] else BYTES
     return round(float(match[1]) * units[match[2].upper()])
+
+
+def shown_amount(size: int) -> str:
+    """Return an amount of bytes as people write it, such as `1.5GB`; `parse_amount` reads it again."""
+    unit = next((unit for unit in ("T", "G", "M", "K") if size >= BYTES[unit]), "")
+    return f"{size / BYTES[unit]:.3f}".rstrip("0").rstrip(".") + f"{unit}B"

@@ -70,7 +70,7 @@ def waiting(*command: str | Path, port: int, home: Path) -> Iterator[Costs]:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_variables(home), cwd=CHECKOUT)
     try:
         deadline = time.monotonic() + DEADLINE_S
-        while not _is_answering(port):
+        while not is_answering(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise UploadError(_last_line(talk.read_text()))
             time.sleep(POLL_S)
@@ -108,7 +108,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
-def _is_answering(port: int) -> bool:
+def is_answering(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1.0):
             return True

@@ -13,6 +13,7 @@ from tidelog.syncd.errors import KeyNameError
 from tidelog.syncd.hub.guard.accounts import PERSON, SERVICE, Account
 from tidelog.syncd.hub.guard.grants import Grant, parse_grant
 from tidelog.syncd.hub.guard.key_file import KeyFile
+from tidelog.syncd.quantities import parse_amount, shown_amount
 
 EPILOG = """\b
 Examples:
@@ -22,6 +23,7 @@ Examples:
   syncd key create ci-2026 --account ci --data hub/
   syncd account grant ada 'admin:team-b*' --data hub/
   syncd account ungrant ada 'read:*' --data hub/
+  syncd account quota ada 100G --data hub/           her runs take no more than that
   syncd account disable ada --data hub/              all her keys open nothing from now on
 \b
 A grant is a role (read, write, admin), a colon, and a pattern of projects.
@@ -81,12 +83,13 @@ def list_accounts(data: str, *, is_json: bool) -> None:
             account.kind,
             _may(account),
             str(good[account.name]),
+            _amount(account.quota_bytes),
             "active" if account.disabled is None else "disabled",
             moment(account.created),
         )
         for account in book.accounts
     ]
-    print_table([("NAME", "KIND", "MAY", "KEYS", "STATE", "CREATED"), *rows])
+    print_table([("NAME", "KIND", "MAY", "KEYS", "QUOTA", "STATE", "CREATED"), *rows])
 
 
 @command.command("grant", epilog=EPILOG, short_help="Let an account do more.")
@@ -116,6 +119,24 @@ def ungrant(name: str, grants: tuple[str, ...], data: str) -> None:
         return [one for one in have if one not in less]
 
     _set(data, name, without)
+
+
+@command.command("quota", epilog=EPILOG, short_help="Say how much the runs of an account may take.")
+@click.argument("name")
+@click.argument("amount", metavar="AMOUNT|none")
+@data_option
+def quota(name: str, amount: str, data: str) -> None:
+    """Let the runs of an account take so much of the disk, like 100G; `none` takes the limit away.
+
+    A run is of the account that wrote to it first. Agents wait for room, and go on by themselves.
+    """
+    try:
+        quota_bytes = None if amount == "none" else parse_amount(amount)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, or `none`") from error
+    with in_words(f"the accounts of {data} cannot be written"):
+        KeyFile(data).set_quota(name, quota_bytes, by=at_console())
+    say(f"the runs of {name} may take {_amount(quota_bytes)}")
 
 
 @command.command("disable")
@@ -152,6 +173,10 @@ def _may(account: Account) -> str:
     return " ".join(map(str, account.grants)) or "nothing"
 
 
+def _amount(quota_bytes: int | None) -> str:
+    return "any amount" if quota_bytes is None else shown_amount(quota_bytes)
+
+
 def _document(account: Account, keys: int) -> dict[str, object]:
     return {
         "name": account.name,
@@ -160,6 +185,7 @@ def _document(account: Account, keys: int) -> dict[str, object]:
         "keys": keys,
         "created": account.created,
         "disabled": account.disabled,
+        "quota_bytes": account.quota_bytes,
         "issuer": account.issuer,
         "subject": account.subject,
         "email": account.email,

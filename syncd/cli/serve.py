@@ -9,7 +9,7 @@ import click
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
-from tidelog.syncd.cli.options import log_options
+from tidelog.syncd.cli.options import Amount, log_options
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.listen import Listen
 from tidelog.syncd.logging_setup import set_up_logging
@@ -20,6 +20,7 @@ EPILOG = """\b
 Examples:
   syncd serve --data hub/
   syncd key create laptop --data hub/      a key for an agent
+  syncd serve --data hub/ --keep-free 10G  agents wait when less is left
   syncd serve --data hub/ --listen 0.0.0.0:443 --tls-cert fullchain.pem --tls-key privkey.pem
   syncd serve --data hub/ --behind-proxy   a proxy on this machine speaks TLS
 \b
@@ -40,6 +41,14 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
     help=f"Where to accept requests, by default {DEFAULT_LISTEN}; port 0 takes any free one.",
 )
 @click.option(
+    "--keep-free",
+    "keep_free_bytes",
+    type=Amount(),
+    metavar="AMOUNT",
+    help="Room on the disk that no upload may take, like 10G; by default a hundredth of it, at most 1G. "
+    "Agents wait until there is more.",
+)
+@click.option(
     "--tls-cert",
     metavar="FILE",
     type=click.Path(dir_okay=False),
@@ -57,6 +66,7 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 cannot start.
 def command(
     data: str,
     listen: str | None,
+    keep_free_bytes: int | None,
     tls_cert: str | None,
     tls_key: str | None,
     log_format: str,
@@ -77,13 +87,19 @@ def command(
     if (tls_cert is None) != (tls_key is None):
         raise CannotStartError("TLS needs both --tls-cert and --tls-key")
     tls = None if tls_cert is None or tls_key is None else (tls_cert, tls_key)
-    asyncio.run(_serve(data, Listen.parse(listen), tls, is_behind_proxy=behind_proxy))
+    asyncio.run(_serve(data, Listen.parse(listen), tls, keep_free_bytes, is_behind_proxy=behind_proxy))
 
 
 async def _serve(
-    data: str, listen: Listen, tls: tuple[str, str] | None, *, is_behind_proxy: bool
+    data: str,
+    listen: Listen,
+    tls: tuple[str, str] | None,
+    keep_free_bytes: int | None,
+    *,
+    is_behind_proxy: bool,
 ) -> None:
     # The other subcommands need no web server: they must not wait for its import.
+    from tidelog.syncd.hub.limits import HubLimits
     from tidelog.syncd.hub.server import HubServer
     from tidelog.syncd.hub.tls import TlsFiles
 
@@ -97,6 +113,7 @@ async def _serve(
         listen=listen,
         tls=None if tls is None else TlsFiles(*tls),
         is_behind_proxy=is_behind_proxy,
+        limits=HubLimits(keep_free_bytes=keep_free_bytes),
     ) as hub:
         click.echo(f"hub listening on {hub.url}", err=True)
         if tls is None and not listen.is_loopback:

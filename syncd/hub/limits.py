@@ -12,12 +12,18 @@ class HubLimits:
     """Every bound of a hub's memory, time and queues."""
 
     wire: WireLimits = field(default_factory=WireLimits)
-    bodies_bytes_max: int = 16 * MIB
-    """Bodies in memory at one time, as they came; a single larger one is taken alone."""
+    bodies_bytes_max: int = 24 * MIB
+    """Bodies in memory at one time, as they came."""
+    bodies_per_account_bytes_max: int = 16 * MIB
+    """Those of one account; a single larger one is its only one. The rest is for others."""
+    waiting_max: int = 2048
+    """Requests that wait for one thing, such as memory; who comes behind them is sent away with 429."""
+    waiting_per_account_max: int = 512
+    """Those of one account."""
     control_bytes_max: int = 64 * 1024
     """A body of JSON that asks for something, such as a key."""
     body_wait_s: float = 20.0
-    """How long a request waits for memory before it is sent away with 503."""
+    """How long a request waits for its turn, such as for memory, before it is sent away with 503."""
     headers_s: float = 8.0
     """How long the headers of a request may take to arrive, and a TLS handshake."""
     stall_s: float = 8.0
@@ -41,7 +47,15 @@ class HubLimits:
     header_bytes_max: int = 16 * 1024
     """One header line."""
     writers_max: int = 2
-    """Bodies that are decoded, judged and written at one time."""
+    """Appends that are decoded, judged and written at one time."""
+    syncs_max: int = 16
+    """Appends that wait for the disk at one time: its file system commits them together."""
+    synced_aside_bytes_max: int = 1 * MIB
+    """A longer append is synced by the thread that wrote it, so that few are in memory."""
+    filers_max: int = 2
+    """Files, or batches of small ones, that are written and synced at one time."""
+    keep_free_bytes: int | None = None
+    """Room on the disk that no upload may take; None for a hundredth of it, at most 1 GB."""
     readers_max: int = 2
     """Listings and downloads that read from the disk at one time."""
     runs_listed_max: int = 100_000

@@ -102,7 +102,13 @@ class HubServer:
             directory = os.path.join(self.data, HUB_DIRECTORY)
             self._settings = read_hub_settings(directory, self._environ, disk=self._disk)
             self._tls = None if self._tls_files is None else Tls(self._tls_files, disk=self._disk)
-            self._store = Store(self.data, disk=self._disk, limits=self._limits)
+            self._store = Store(
+                self.data,
+                disk=self._disk,
+                clock=self._clock,
+                limits=self._limits,
+                quota_of=self.keys.quota_of,
+            )
             self._reading = self._open_reading()
             await self._reading.start()
             await self._accept(self._store, self._reading)

@@ -28,6 +28,7 @@ from faults.recording_disk import (
     Promise,
     Synced,
     SyncFailed,
+    Truncated,
     Written,
 )
 from log_spec import LogSpec
@@ -68,6 +69,9 @@ def build(changes: Iterable[Change]) -> State:
             content = contents.setdefault(change.file, bytearray())
             content.extend(bytes(max(0, change.offset - len(content))))
             content[change.offset : change.offset + len(change.data)] = change.data
+        elif isinstance(change, Truncated):
+            content = contents.setdefault(change.file, bytearray())
+            content[change.size :] = bytes(max(0, change.size - len(content)))
         else:
             entries = names.setdefault(change.directory, {})
             for name, file in change.names:
@@ -88,7 +92,7 @@ def build(changes: Iterable[Change]) -> State:
 
 def leftovers(change: Change) -> list[Change | None]:
     """Return what may be left of a change: nothing, all, and then what is odd."""
-    if isinstance(change, Named):
+    if not isinstance(change, Written):
         return [None, change]
     data, end = change.data, change.offset + len(change.data)
     first_sector = change.offset // SECTOR_BYTES + 1
@@ -170,7 +174,11 @@ def _may_be(picked: Sequence[Change | None], loose: Sequence[tuple[int, Change]]
 
 
 def _writes(calls: Sequence[Call], file: int) -> set[int]:
-    return {at for at, call in enumerate(calls) if isinstance(call, Written) and call.file == file}
+    return {
+        at
+        for at, call in enumerate(calls)
+        if isinstance(call, Written | Truncated) and call.file == file
+    }
 
 
 def _namings(calls: Sequence[Call], directory: str) -> set[int]:

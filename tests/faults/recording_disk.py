@@ -40,6 +40,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncated:
+    """A file has another length."""
+
+    file: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
     """What was written to a file in the calls up to number `before` is on the disk."""
 
@@ -80,14 +88,23 @@ class FilePromised:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPromised:
+    """The log begins with these bytes, whatever comes."""
+
+    level: Level
+    path: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EndPromised:
     """The run reads as finished."""
 
     level: Level
 
 
-Change = Named | Written
-Promise = RowsPromised | FilePromised | EndPromised
+Change = Named | Written | Truncated
+Promise = RowsPromised | FilePromised | LogPromised | EndPromised
 Call = Change | Synced | SyncFailed | DirectorySynced | Promise
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from simulation.loop import Killed
 from simulation.medium import Directory, File, Medium, Node
 
-from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.datastore.disk import Disk, Entry, Room, StrPath
 from tidelog.datastore.layout import TEMPORARY_SUFFIX
 
 
@@ -245,6 +245,11 @@ class SimulatedDisk(Disk):
             st_ino=node.inode,
             st_dev=1,
         )
+
+    def room(self, path: StrPath) -> Room:
+        """Return a disk that is large; when it is full, writing says so."""
+        del path
+        return Room(1 << 40, 1 << 39, 0, 0)
 
     def real_path(self, path: StrPath) -> str:
         """Return the path: there are no links."""

@@ -6,7 +6,7 @@ Only aiohttp's server is left out: what it hands to a handler, `Asked` stands in
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -73,14 +73,14 @@ class Asked(dict[Any, Any]):
         self.content_length = len(request.body)
         self.content = self
         self._request = request
+        self._rest = request.body[: request.cut_at]
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        """Yield the body, or as much as comes before the connection breaks."""
+    async def readany(self) -> bytes:
+        """Return the body at once, then nothing; or as much as comes before the connection breaks."""
         request = self._request
-        if request.cut_at is None:
-            yield request.body
-            return
-        yield request.body[: request.cut_at]
+        body, self._rest = self._rest, b""
+        if body or request.cut_at is None:
+            return body
         await asyncio.sleep(0)
         raise ConnectionResetError("the other end went away")
 

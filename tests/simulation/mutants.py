@@ -20,8 +20,8 @@ MUTANTS = [
     Mutant(
         "the hub acknowledges an append before its fsync",
         "datastore/replica_logs.py",
-        "                    self._disk.fdatasync(fd)\n                except",
-        "                    pass\n                except",
+        "                self._disk.fdatasync(fd)\n            known.held = held",
+        "                pass\n            known.held = held",
     ),
     Mutant(
         "a rename is not followed by an fsync of the folder",

@@ -14,6 +14,7 @@ from tidelog.syncd.errors import (
     DIFFERENT_LOG,
     DISK_FULL,
     OFFSET_MISMATCH,
+    QUOTA_EXCEEDED,
     STRANGER,
     UNAUTHORIZED,
     ProblemError,
@@ -113,6 +114,9 @@ def judge_problem(
         return Setback(Course.ASK, reason)
     if kind == DISK_FULL:
         return Setback(Course.OUTAGE, f"{reason}; free space there, then uploading goes on", wait_s)
+    if kind == QUOTA_EXCEEDED:
+        remedy = "delete runs there or have it raised (`syncd account quota`), then uploading goes on"
+        return Setback(Course.OUTAGE, f"{reason}; {remedy}", wait_s)
     if kind.status in (429, 503):
         return Setback(Course.OUTAGE, reason, wait_s)
     if kind.is_retried:

@@ -16,6 +16,7 @@ KINDS: Final = (PERSON, SERVICE)
 class Account:
     """A person, or a service (a machine, a pipeline) that several may use. Times in seconds.
 
+    `quota_bytes` is how much its runs may take, None for any amount.
     `issuer` and `subject` are how a provider of single sign-on knows a person; both empty without one.
     Whoever proves there to have the address `email` becomes that person, the first time.
     """
@@ -28,6 +29,7 @@ class Account:
     issuer: str = ""
     subject: str = ""
     email: str = ""
+    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,11 @@ def with_grants(book: Book, name: str, grants: Iterable[Grant]) -> Book:
     return _with_changed(book, replace(known_account(book, name), grants=kept))
 
 
+def with_quota(book: Book, name: str, quota_bytes: int | None) -> Book:
+    """Let the runs of an account take so much, None for any amount."""
+    return _with_changed(book, replace(known_account(book, name), quota_bytes=quota_bytes))
+
+
 def linked(book: Book, name: str, issuer: str, subject: str) -> Book:
     """Let an account be the one of a person at a provider; it must not be another person's yet."""
     account = known_account(book, name)

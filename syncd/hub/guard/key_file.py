@@ -20,6 +20,7 @@ from tidelog.syncd.hub.guard.audit import (
     ACCOUNT_ENABLED,
     ACCOUNT_GRANTS,
     ACCOUNT_LINKED,
+    ACCOUNT_QUOTA,
     CONSOLE,
     KEY_CREATED,
     KEY_REVOKED,
@@ -40,6 +41,7 @@ from tidelog.syncd.hub.guard.book import (
     with_account,
     with_grants,
     with_key,
+    with_quota,
 )
 from tidelog.syncd.hub.guard.book_text import decode_book, encode_book
 from tidelog.syncd.hub.guard.grants import EVERY_PROJECT, WRITE, Grant, check_grant
@@ -254,6 +256,18 @@ class KeyFile:
             )
             self._write(changed)
         return account
+
+    def set_quota(self, name: str, quota_bytes: int | None, *, by: Actor = CONSOLE) -> None:
+        """Let the runs of an account take so much from now on, None for any amount."""
+        with self._changing() as book:
+            changed = with_quota(book, name, quota_bytes)
+            self.audit.record(ACCOUNT_QUOTA, name, by=by, quota_bytes=quota_bytes)
+            self._write(changed)
+
+    def quota_of(self, name: str) -> int | None:
+        """Return an account's quota in bytes; None for any amount, and for an unknown account."""
+        account = self.book().account(name)
+        return None if account is None else account.quota_bytes
 
     def disable(self, name: str, *, is_disabled: bool = True, by: Actor = CONSOLE) -> None:
         """Let an account, with all its keys, open nothing from now on; or let it again."""

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from tidelog.datastore.replica_logs import HeldLog
+from tidelog.syncd.hub.guard.guard import CALLER
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.web.address import LOG_ROUTE, log_of
@@ -62,7 +63,9 @@ class LogCalls:
         return await send(request, blocks, size=held.offset, headers=_headers(held))
 
     async def _held(self, request: web.Request) -> HeldLog:
-        held = await self._store.held_log(log_of(request.rel_url.raw_path))
+        held = await self._store.held_log(
+            log_of(request.rel_url.raw_path), by=request[CALLER].account.name
+        )
         if held is None:
             raise nothing_at(request)
         return held

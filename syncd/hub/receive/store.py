@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.replica import Replica, RunListing, RunName
 from tidelog.datastore.replica_files import HeldFile
@@ -20,11 +21,14 @@ from tidelog.syncd.bodies import decode_batch, decode_missing
 from tidelog.syncd.errors import BAD_REQUEST, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.locks import Locks
+from tidelog.syncd.hub.receive.quotas import QuotaOf, Quotas
+from tidelog.syncd.hub.receive.reserve import Reserve
 from tidelog.syncd.hub.receive.run_gate import RunGate
 from tidelog.syncd.hub.remove.tombstones import Tombstones
 from tidelog.syncd.hub.remove.trash import Trash
 from tidelog.syncd.hub.web.address import FileAddress, LogAddress, RunAddress
 from tidelog.syncd.hub.web.body import Body
+from tidelog.syncd.hub.web.turns import Turns
 from tidelog.syncd.protocol import UPLOAD_COMPLETE, Range, encode_boolean
 
 T = TypeVar("T")
@@ -54,14 +58,30 @@ class FilePart:
 class Store:
     """One data folder. What a call did is on the disk when it returns."""
 
-    def __init__(self, data: StrPath, *, disk: Disk | None = None, limits: HubLimits) -> None:
+    def __init__(
+        self,
+        data: StrPath,
+        *,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+        limits: HubLimits,
+        quota_of: QuotaOf = lambda _account: None,
+    ) -> None:
+        disk, clock = disk or Disk(), clock or Clock()
         self._replica = Replica(data, disk=disk)
+        self._reserve = Reserve(data, disk=disk, clock=clock, keep_free_bytes=limits.keep_free_bytes)
+        self._quotas = Quotas(data, disk=disk, clock=clock, quota_of=quota_of)
         self._limits = limits
         self._locks = Locks()
         self._gate = RunGate()
-        self.tombstones = Tombstones(data, disk=disk or Disk())
-        self.trash = Trash(data, disk=disk or Disk())
+        self.tombstones = Tombstones(data, disk=disk)
+        self.trash = Trash(data, disk=disk)
+        # Rows wait behind nobody's files, and processor time not for the disk.
+        self._appends = Turns(limits.syncs_max, limits, of="turns to append")
         self._writers = ThreadPoolExecutor(limits.writers_max, thread_name_prefix="hub-write")
+        self._syncers = ThreadPoolExecutor(limits.syncs_max, thread_name_prefix="hub-sync")
+        self._filings = Turns(limits.filers_max, limits, of="turns to put files")
+        self._filers = ThreadPoolExecutor(limits.filers_max, thread_name_prefix="hub-file")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
         self.arrived: OnArrival = nobody
 
@@ -70,15 +90,15 @@ class Store:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        for threads in (self._writers, self._syncers, self._filers, self._readers):
+            threads.shutdown()
 
     # -- logs ------------------------------------------------------------------------------------
 
-    async def held_log(self, address: LogAddress) -> HeldLog | None:
-        """Return how far a log is held."""
-        async with self._gate.use(_run_of(address)), self._locks.hold(address):
-            return await self._write(lambda: self._replica.logs.held(*address))
+    async def held_log(self, address: LogAddress, *, by: str = "") -> HeldLog | None:
+        """Return how far a log is held; `by` is the account that asks."""
+        async with self._gate.use(_run_of(address)), self._locks.hold(address), self._appends.take(by):
+            return await _in(self._writers, lambda: self._replica.logs.held(*address))
 
     async def append(
         self,
@@ -91,14 +111,21 @@ class Store:
     ) -> int:
         """Append the chunks of a body and return how far the log is held then."""
 
-        def append() -> int:
-            data = body.decode(self._limits.wire)
-            return self._replica.logs.append(
+        def write() -> Callable[[], int]:
+            data = self._admit(address, body)
+            sync = self._replica.logs.write(
                 *address, offset=offset, data=data, log_id=log_id, damage=damage
             )
+            return partial(int, sync()) if len(data) > self._limits.synced_aside_bytes_max else sync
 
-        async with self._writing_to(address), self._locks.hold(address):
-            held = await self._write(append)
+        async with (
+            self._writing_to(address),
+            self._locks.hold(address),
+            self._appends.take(body.account),
+        ):
+            # Many wait in the second line at one time: the file system commits their bytes together.
+            sync = await _in(self._writers, write)
+            held = await _in(self._syncers, sync)
         if held > offset:
             self.arrived(_run_of(address), held - offset, is_file=False)
         return held
@@ -125,12 +152,12 @@ class Store:
 
         def put() -> list[str]:
             limits = self._limits.wire
-            files = decode_batch(body.decode(limits), files_max=limits.batch_files_max)
+            files = decode_batch(self._admit(address, body), files_max=limits.batch_files_max)
             self._replica.files.put(*address, files)
             return [file.path for file in files]
 
-        async with self._writing_to(address):
-            paths = await self._write(put)
+        async with self._writing_to(address), self._filings.take(body.account):
+            paths = await _in(self._filers, put)
         self.arrived(address, len(body.sent), is_file=True)
         return paths
 
@@ -141,8 +168,12 @@ class Store:
 
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
-        async with self._writing_to(address), self._locks.hold(address):
-            held = await self._write(lambda: self._put_part(address, body, part))
+        async with (
+            self._writing_to(address),
+            self._locks.hold(address),
+            self._filings.take(body.account),
+        ):
+            held = await _in(self._filers, lambda: self._put_part(address, body, part))
         self.arrived(_run_of(address), len(body.sent), is_file=True)
         return held
 
@@ -156,7 +187,7 @@ class Store:
 
     def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         # Its digest first: of a body that was cut on the way nothing else is worth saying.
-        data = body.decode(self._limits.wire)
+        data = self._admit(address, body)
         _check_part(part, len(data))
         files = self._replica.files
         held = files.held(*address, sha256=part.sha256)
@@ -166,6 +197,13 @@ class Store:
         if part.is_last:
             files.complete(*address, sha256=part.sha256, size=part.length)
         return HeldFile(offset, part.is_last)
+
+    def _admit(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> bytes:
+        """Return the bytes of a body that there is room for. Slow. Raises 507 where there is none."""
+        data = body.decode(self._limits.wire)
+        self._reserve.take(len(data))
+        self._quotas.charge(_run_of(address), len(data), by=body.account)
+        return data
 
     # -- what is there ---------------------------------------------------------------------------
 
@@ -201,7 +239,7 @@ class Store:
     async def alone(self, run: RunAddress, work: Callable[[], T]) -> T:
         """Do blocking work on a run while nobody else uses it."""
         async with self._gate.alone(run):
-            done = await self._write(work)
+            done = await self._read(work)
         # It may have come or gone: whoever keeps an index looks.
         self.arrived(run, 0, is_file=True)
         return done
@@ -220,15 +258,16 @@ class Store:
 
     # -- threads ---------------------------------------------------------------------------------
 
-    async def _write(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
-
     async def _read(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await _in(self._readers, work)
 
     async def _each(self, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while block := await self._read(lambda: next(blocks, b"")):
             yield block
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def _run_of(address: RunAddress | LogAddress | FileAddress) -> RunAddress:

@@ -38,6 +38,7 @@ from tidelog.syncd.errors import (
     PROBLEM_CONTENT_TYPE,
     RETRY_AFTER_S,
     TOO_LARGE,
+    UNAVAILABLE,
     KeyNameError,
     Problem,
     ProblemError,
@@ -101,7 +102,7 @@ async def refuse_in_words(request: web.Request, handler: Handler) -> web.StreamR
         problem = problem_of(error)
         if problem.problem is INTERNAL:
             logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        elif problem.problem is DISK_FULL:
+        elif isinstance(error, OSError):
             logger.warning("%s %s: %s", request.method, request.rel_url.raw_path, error)
     return problem_answer(problem)
 
@@ -125,6 +126,8 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError(problem, str(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ProblemError(DISK_FULL, "the hub's disk is full; what was held is still held")
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return ProblemError(UNAVAILABLE, "the hub's disk takes no writes: it is mounted read-only")
     # What went wrong inside is for the hub's log, not for the other end.
     return ProblemError(INTERNAL, "the hub failed at this request; its log says why")
 

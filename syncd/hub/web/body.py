@@ -1,10 +1,8 @@
 """Reading the body of a request: bounded in memory and in time, checked against its digest."""
 
 import asyncio
-import contextlib
 import hashlib
 import io
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,13 +14,14 @@ from tidelog.syncd.errors import (
     BODY_TIMEOUT,
     DIGEST_MISMATCH,
     TOO_LARGE,
-    UNAVAILABLE,
     UNSUPPORTED_ENCODING,
     ProblemError,
 )
+from tidelog.syncd.hub.guard.guard import CALLER
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.web.pace import Pace
 from tidelog.syncd.hub.web.standing import check_standing
+from tidelog.syncd.hub.web.turns import Turns
 from tidelog.syncd.protocol import (
     CONTENT_DIGEST,
     CONTENT_ENCODING,
@@ -35,12 +34,16 @@ from tidelog.syncd.protocol import (
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as it came, and what was said about it; `found` is its SHA-256, where that is known."""
+    """A body as it came, and what was said about it; `found` is its SHA-256, where that is known.
+
+    `account` is who sent it.
+    """
 
     sent: bytes
     digest: bytes
     is_compressed: bool
     found: bytes | None = None
+    account: str = ""
 
     def decode(self, limits: WireLimits) -> bytes:
         """Return the bytes that are meant. Slow: call it where nobody waits for the event loop."""
@@ -58,58 +61,12 @@ class Body:
         )
 
 
-class BodyMemory:
-    """The memory that bodies may take together; who comes when it is full waits in line."""
+class BodyMemory(Turns):
+    """The memory that bodies may take together; who comes when it is full waits for his turn."""
 
     def __init__(self, limits: HubLimits) -> None:
-        self._limits = limits
-        self._free = limits.bodies_bytes_max
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    def __repr__(self) -> str:
-        return f"<BodyMemory, {self._free} bytes free, {len(self._waiting)} waiting>"
-
-    @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes, or all of the memory where it is more; 503 where that takes too long."""
-        size = min(size, self._limits.bodies_bytes_max)
-        if self._waiting or size > self._free:
-            await self._wait_for(size)
-        else:
-            self._free -= size
-        try:
-            yield
-        finally:
-            self._free += size
-            self._serve()
-
-    async def _wait_for(self, size: int) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
-        try:
-            async with asyncio.timeout(self._limits.body_wait_s):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                # The turn came in the same moment; it goes to the next in line.
-                self._free += size
-            with contextlib.suppress(ValueError):
-                self._waiting.remove((size, turn))
-            self._serve()
-            if not isinstance(error, TimeoutError):
-                raise
-            raise ProblemError(
-                UNAVAILABLE,
-                f"other bodies fill the {self._limits.bodies_bytes_max} bytes that this hub has for "
-                "them: try again",
-            ) from error
-
-    def _serve(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
-            size, turn = self._waiting.popleft()
-            if not turn.done():
-                self._free -= size
-                turn.set_result(None)
+        share = limits.bodies_per_account_bytes_max
+        super().__init__(limits.bodies_bytes_max, limits, of="bytes for bodies", share=share)
 
 
 @asynccontextmanager
@@ -127,10 +84,11 @@ async def receive(request: web.Request, memory: BodyMemory, limits: HubLimits) -
     length = request.content_length
     if length is not None and length > bytes_max:
         raise _too_large(bytes_max, f"{CONTENT_ENCODING} aside, it has {length} bytes")
-    async with memory.hold(bytes_max if length is None else length):
+    account = request[CALLER].account.name
+    async with memory.take(account, bytes_max if length is None else length):
         sent, found = await _read(request, limits)
         check_standing(request)
-        yield Body(sent, digest, encoding == ZSTD, found)
+        yield Body(sent, digest, encoding == ZSTD, found, account)
 
 
 async def receive_json(request: web.Request, limits: HubLimits) -> bytes:

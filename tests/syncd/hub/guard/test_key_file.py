@@ -63,6 +63,7 @@ def test_a_key_is_256_bits_and_only_its_digest_is_kept(tmp_path: Path) -> None:
                 "issuer": "",
                 "subject": "",
                 "email": "",
+                "quota_bytes": None,
             }
         ],
         "keys": [

@@ -26,16 +26,16 @@ def test_bodies_share_the_memory_and_wait_in_line() -> None:
         memory, order = memory_of(100), []
 
         async def take(name: str, size: int) -> None:
-            async with memory.hold(size):
+            async with memory.take("ada", size):
                 order.append(name)
 
-        async with asyncio.TaskGroup() as tasks, memory.hold(60):
+        async with asyncio.TaskGroup() as tasks, memory.take("ada", 60):
             tasks.create_task(take("large", 90))
             await until_waiting(memory, 1)
             tasks.create_task(take("small", 10))
             await until_waiting(memory, 2)
             order.append("first")
-        assert "100 bytes free, 0 waiting" in repr(memory)
+        assert "100 bytes for bodies free, 0 waiting" in repr(memory)
         return order
 
     assert ["first", "large", "small"] == asyncio.run(scenario())
@@ -46,9 +46,9 @@ def test_a_body_larger_than_the_memory_is_taken_alone() -> None:
 
     async def scenario() -> None:
         memory = memory_of(100)
-        async with memory.hold(1000):
-            assert "0 bytes free" in repr(memory)
-        assert "100 bytes free" in repr(memory)
+        async with memory.take("ada", 1000):
+            assert "0 bytes for bodies free" in repr(memory)
+        assert "100 bytes for bodies free" in repr(memory)
 
     asyncio.run(scenario())
 
@@ -58,12 +58,12 @@ def test_who_waits_too_long_is_sent_away_with_503() -> None:
 
     async def scenario() -> None:
         memory = memory_of(100, wait_s=0.01)
-        async with memory.hold(100):
+        async with memory.take("ada", 100):
             with pytest.raises(ProblemError, match="try again") as e:
-                async with memory.hold(1):
+                async with memory.take("ada", 1):
                     raise AssertionError
             assert 503 == e.value.problem.status
-        assert "100 bytes free, 0 waiting" in repr(memory)
+        assert "100 bytes for bodies free, 0 waiting" in repr(memory)
 
     asyncio.run(scenario())
 
@@ -75,16 +75,16 @@ def test_who_goes_away_while_waiting_leaves_the_line() -> None:
         memory = memory_of(100)
 
         async def take() -> None:
-            async with memory.hold(100):
+            async with memory.take("ada", 100):
                 pass
 
-        async with memory.hold(100):
+        async with memory.take("ada", 100):
             leaving, staying = asyncio.create_task(take()), asyncio.create_task(take())
             await until_waiting(memory, 2)
             leaving.cancel()
             await asyncio.wait([leaving])
         await staying
-        assert "100 bytes free, 0 waiting" in repr(memory)
+        assert "100 bytes for bodies free, 0 waiting" in repr(memory)
 
     asyncio.run(scenario())
 
@@ -96,15 +96,15 @@ def test_who_goes_away_as_the_turn_comes_gives_it_back() -> None:
         memory = memory_of(100)
 
         async def take() -> None:
-            async with memory.hold(100):
+            async with memory.take("ada", 100):
                 pass
 
-        async with memory.hold(100):
+        async with memory.take("ada", 100):
             leaving = asyncio.create_task(take())
             await until_waiting(memory, 1)
         leaving.cancel()
         await asyncio.wait([leaving])
-        assert "100 bytes free, 0 waiting" in repr(memory)
+        assert "100 bytes for bodies free, 0 waiting" in repr(memory)
 
     asyncio.run(scenario())
 
