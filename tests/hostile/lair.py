@@ -7,9 +7,11 @@ from pathlib import Path
 from log_spec import LogSpec
 
 from tidelog.datastore.errors import InvalidNameError
+from tidelog.datastore.format import FILE_HEADER_BYTES
 from tidelog.datastore.names import check_name
 
 SECRET = b"7f3a-the-secret-of-somebody-else"
+LOG = LogSpec().row({"loss": 1.0}, step=0).data
 PLANTED = {
     "linkproject": "../outside",
     "p/linkrun": "../../outside",
@@ -27,14 +29,13 @@ class Lair:
         self.place = place
         self.data, self.outside = place / "hub", place / "outside"
         (self.outside / "r").mkdir(parents=True)
-        log = LogSpec().row({"loss": 1.0}, step=0).data
         for path in ("secret.txt", "r/secret.txt", "x"):
             (self.outside / path).write_bytes(SECRET)
         for path in ("main.0001.tlog", "r/main.0001.tlog"):
-            (self.outside / path).write_bytes(log + SECRET)
+            (self.outside / path).write_bytes(LOG + SECRET)
         for folder in ("p/r/media", "p/r/files"):
             (self.data / folder).mkdir(parents=True)
-        (self.data / "p/r/main.0001.tlog").write_bytes(log)
+        (self.data / "p/r/main.0001.tlog").write_bytes(LOG)
         for path, goal in PLANTED.items():
             (self.data / path).symlink_to(goal)
         self._before = self._digest_outside()
@@ -42,6 +43,7 @@ class Lair:
     def check(self) -> None:
         """Nothing outside has changed, and nothing inside is there that the grammar of names refuses."""
         assert self._before == self._digest_outside()
+        assert [] == self._uploaded_into_the_hubs_own()
         links = set()
         for folder, folders, files in os.walk(self.data):
             inside = os.path.relpath(folder, self.data)
@@ -53,6 +55,15 @@ class Lair:
                 if os.path.islink(os.path.join(folder, name)):
                     links.add(path)
         assert links <= set(PLANTED)
+
+    def _uploaded_into_the_hubs_own(self) -> list[Path]:
+        """Return what of the attack lies in the hub's own folder, but for runs that were deleted."""
+        own = self.data / ".hub"
+        return [
+            path
+            for path in own.rglob("*")
+            if path.is_file() and own / "trash" not in path.parents and is_upload(path)
+        ]
 
     def _digest_outside(self) -> dict[str, tuple[int, str]]:
         """Return everything beside the data folder: mode and content or target."""
@@ -76,3 +87,7 @@ def is_name(name: str) -> bool:
     except InvalidNameError:
         return False
     return True
+
+
+def is_upload(path: Path) -> bool:
+    return path.suffix == ".tlog" or path.read_bytes().startswith(LOG[:FILE_HEADER_BYTES])

@@ -86,6 +86,23 @@ ENDINGS = (
     "%2f",
 )
 
+TRAPS = (
+    b"linkproject",
+    b"linkrun",
+    b"link",
+    b"secret.txt",
+    b"link/secret.txt",
+    b"link/x",
+    b"media/link/secret.txt",
+    b"media/link/new",
+    b"files/secret.txt",
+    b"media/dangling",
+    b"main.0002.tlog",
+    b".hub",
+    b"-rf",
+)
+"""Names behind which something lies that nobody may reach: planted links, the hub's own folder."""
+
 SINGLE = (
     b"",
     b"%",
@@ -94,7 +111,6 @@ SINGLE = (
     b"%%32%65",
     b"~",
     b"~root",
-    b"-rf",
     b"--",
     b"a:b",
     b"c:",
@@ -118,13 +134,6 @@ SINGLE = (
     b"main.00001.tlog",
     b"main.0001.tlog/x",
     b"MAIN.0001.TLOG",
-    b"linkproject",
-    b"linkrun",
-    b"link",
-    b"link/secret.txt",
-    b"media/link/secret.txt",
-    b"files/secret.txt",
-    b"media/dangling",
     b"media",
     b"files",
     b"media/",
@@ -178,6 +187,7 @@ def value_of(spelling: bytes) -> str:
 
 
 def _all() -> Iterator[bytes]:
+    yield from TRAPS
     yield from SINGLE
     yield from (quote(name).encode() for name in DEVICES)
     yield from (f"a{quote(chr(code))}b".encode() for code in BIDI)

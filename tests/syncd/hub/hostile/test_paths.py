@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hostile.fields import fields
 from hostile.lair import SECRET, Lair
-from hostile.path_spellings import spellings
+from hostile.path_spellings import TRAPS, spellings
 from hostile.raw_http import RawConnection, request
 from syncd_process import HubProcess
 
@@ -29,7 +29,7 @@ def attack(place: Path, *, every: int) -> Counter[int]:
         answer = connection.exchange(request("GET", b"/v1/openapi.json", key=key))
         document = json.loads(answer.body) if answer.status == 200 else None
         for number, (name, make) in enumerate(fields(key, document).items()):
-            for spelling in spellings()[number % every :: every]:
+            for spelling in dict.fromkeys([*TRAPS, *spellings()[number % every :: every]]):
                 if any(byte in spelling for byte in SKIPPED) and not name.startswith(("files:", "key")):
                     continue
                 answer = connection.exchange(make(spelling), has_body=not name.startswith("HEAD"))
