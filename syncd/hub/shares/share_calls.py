@@ -83,6 +83,7 @@ class ShareCalls:
         if life_s is not None and life_s > life_s_max:
             days, days_max = life_s / DAY_S, life_s_max / DAY_S
             raise ProtocolError(
-                f"a link for {days:.6g} days was asked for; the limit is {days_max:g} ({life_s_max:.0f} s)"
+                f"a link for {days:.6g} days was asked for; "
+                f"the limit is {days_max:g} ({life_s_max:.0f} s)"
             )
         return self._limits.share_life_s if life_s is None else life_s

@@ -101,9 +101,10 @@ class Turns:
 
     def _give_back(self, account: str, size: int) -> None:
         self._free += size
-        self._taken[account] -= size
-        if not self._taken[account]:
-            del self._taken[account]
+        # Who took nothing, as an empty body does, may come last: then there is no entry any more.
+        left = self._taken.pop(account, 0) - size
+        if left:
+            self._taken[account] = left
         self._serve()
 
     def _serve(self) -> None:

@@ -79,3 +79,16 @@ def test_who_comes_behind_a_full_line_is_told_to_come_again(limits: HubLimits, s
 
     asyncio.run(scenario())
     assert ["ada", "ada"] == done
+
+
+@pytest.mark.parametrize("other", [0, 5])
+def test_who_takes_nothing_gives_nothing_back(other: int) -> None:
+    """An empty body takes no byte; whatever the account has beside it begins and ends as it likes."""
+
+    async def scenario() -> None:
+        turns = Turns(8, HubLimits(), of="bytes")
+        async with turns.take("ada", 0), turns.take("ada", other):
+            pass
+        assert "8 bytes free, 0 waiting" in repr(turns)
+
+    asyncio.run(scenario())
