@@ -39,7 +39,8 @@ class Turns:
 
         Raises ProblemError: 429 where too many wait already, 503 where the turn does not come.
         """
-        size = min(size, self._share)
+        # Who takes none is in the book as well: an empty body is a body.
+        size = max(1, min(size, self._share))
         await self._wait_for(account, size)
         try:
             yield

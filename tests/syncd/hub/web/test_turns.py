@@ -79,3 +79,17 @@ def test_who_comes_behind_a_full_line_is_told_to_come_again(limits: HubLimits, s
 
     asyncio.run(scenario())
     assert ["ada", "ada"] == done
+
+
+def test_an_empty_body_is_one_as_well() -> None:
+    """Who takes nothing beside another of his account gives back nothing that is the other's."""
+
+    async def scenario() -> None:
+        turns = Turns(24, HubLimits(), of="bytes")
+        async with turns.take("ada", 0):
+            async with turns.take("ada", 5):
+                assert "18 bytes free" in repr(turns)
+            assert "23 bytes free" in repr(turns)
+        assert "24 bytes free, 0 waiting" in repr(turns)
+
+    asyncio.run(scenario())
