@@ -62,8 +62,25 @@ class Book:
         return next((key for key in self.keys if key.id == key_id), None)
 
     def newest_key(self, name: str, now: float) -> Key | None:
-        """Return the active key of this name that was made last."""
-        return next((k for k in reversed(self.keys) if k.name == name and k.is_active(now)), None)
+        """Return the active key of this name that was made last. Raises as `keys_meant` does."""
+        return next((k for k in reversed(self.keys_meant(name)) if k.is_active(now)), None)
+
+    def keys_meant(self, name: str) -> list[Key]:
+        """Return the keys with this id or name that are not revoked; an id goes before a name.
+
+        A team's admin names keys as he likes: a name that keys of several accounts have is nobody's, and
+        raises KeyNameError.
+        """
+        known = self.key_by_id(name)
+        found = [k for k in self.keys if k.name == name] if known is None else [known]
+        found = [key for key in found if key.revoked is None]
+        accounts = sorted({key.account for key in found})
+        if len(accounts) > 1:
+            raise KeyNameError(
+                f"keys of several accounts are named {name!r} ({', '.join(accounts)}): say the id "
+                "instead, as `syncd key list` shows it"
+            )
+        return found
 
 
 # -- accounts ------------------------------------------------------------------------------------

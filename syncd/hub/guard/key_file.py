@@ -174,8 +174,7 @@ class KeyFile:
     def revoke(self, name: str, *, by: Actor = CONSOLE) -> None:
         """Let every key of this name, or the one with this id, open nothing any more, from now on."""
         with self._changing() as book:
-            found = [k for k in book.keys if name in (k.name, k.id) and k.revoked is None]
-            self._revoke(book, found, name, by)
+            self._revoke(book, book.keys_meant(name), name, by)
 
     def revoke_id(self, key_id: str, *, by: Actor) -> None:
         """Let the key with this id open nothing any more."""

@@ -1,8 +1,9 @@
 """Renders the page's templates, and its refusals as pages; jinja2 escapes whatever runs say."""
 
+import json
 import logging
-import math
 import pkgutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from tidelog.syncd.hub.web.own_door import has_own_door
 logger = logging.getLogger("tidelog.hub")
 
 VALUE_CHARS_MAX = 300
+SHORT_BELOW = 1e6
 
 
 class Rendering:
@@ -87,10 +89,13 @@ def see_other(address: str) -> web.Response:
 
 
 def value_text(value: object) -> str:
-    """Return a value of a run as a short text."""
+    """Return a value of a run as a short text: six digits of a number, none lost before the point."""
     if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else str(value)
-    text = value if isinstance(value, str) else str(value)
+        return f"{value:.{6 if abs(value) < SHORT_BELOW else 15}g}"
+    if isinstance(value, Mapping) and value.get("_type") == "media":
+        value = str(value.get("path"))
+    # As people wrote it, or else as JSON: how Python writes a value is no reader's concern.
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= VALUE_CHARS_MAX else f"{text[: VALUE_CHARS_MAX - 1]}…"
 
 

@@ -18,6 +18,8 @@ from tidelog.syncd.hub.web.address import SHARE_END_ROUTE, SHARES_ROUTE, run_of
 from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.hub.web.body import receive_json
 
+DAY_S = 86400.0
+
 
 class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
     expires_in_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
@@ -79,5 +81,9 @@ class ShareCalls:
             raise ProtocolError(f"the body is not what makes a share link: {error}") from error
         life_s, life_s_max = wanted.expires_in_s, self._limits.share_life_s_max
         if life_s is not None and life_s > life_s_max:
-            raise ProtocolError(f"expires_in_s is {life_s:g}; the limit is {life_s_max:g}")
+            days, days_max = life_s / DAY_S, life_s_max / DAY_S
+            raise ProtocolError(
+                f"a link for {days:.6g} days was asked for; "
+                f"the limit is {days_max:g} ({life_s_max:.0f} s)"
+            )
         return self._limits.share_life_s if life_s is None else life_s

@@ -375,3 +375,19 @@ def test_the_time_of_last_use_is_written_now_and_then(tmp_path: Path) -> None:
     (tmp_path / ".hub/last-use.json").write_text("[")
     uses.write({"a" * 12})
     assert {"a" * 12: 7.0} == KeyFile(tmp_path).last_use.times()
+
+
+def test_names_of_several_accounts_mean_none(tmp_path: Path) -> None:
+    """A key that a team's admin named like another's, or by its id, is never taken for that one."""
+    keys = KeyFile(tmp_path, clock=(clock := SetClock()))
+    keys.create("boss")
+    boss = newest(keys)
+    keys.create_account("team", "service", [Grant("write", "team*")])
+    for name in ("boss", boss.id):
+        keys.create_for(name, account="team", grants=None, seen=lambda *_: False, by=CONSOLE)
+    for call in (lambda: keys.revoke("boss"), lambda: keys.book().newest_key("boss", clock.time)):
+        with pytest.raises(KeyNameError, match=r"several accounts .*boss, team.* say the id"):
+            call()
+    assert boss == keys.book().newest_key(boss.id, clock.time)
+    keys.revoke(boss.id)
+    assert [boss.id] == [key.id for key in keys.book().keys if key.revoked is not None]

@@ -87,6 +87,23 @@ def test_what_runs_say_is_text(hub, browser: Browser) -> None:
         assert '<script>alert("1")</script>' in page.text
 
 
+def test_values_are_read_by_people(hub, browser: Browser) -> None:
+    """Media is named by its path, nested values are JSON, and no digit before the point is lost."""
+    run = RunSpec(hub.data).media("a.png", data=png())
+    run.log.row(
+        {"nested": {"on": True, "names": ["a"]}, "samples": 1234567890.5, "loss": 0.123456789}, step=4
+    )
+    run.flush()
+    hub.index()
+    for address in ("/", "/runs/mnist/r1"):
+        text = browser.get(address).page.text
+        assert "_type" not in text
+        assert "media/images/a.png" in text
+        assert '{"on": true, "names": ["a"]}' in text
+        assert "1234567890.5" in text
+        assert "0.123457" in text
+
+
 @pytest.mark.parametrize(
     "address", ["/", "/signin", "/runs/mnist/r1", "/runs/mnist/none", "/share/" + 43 * "a"]
 )

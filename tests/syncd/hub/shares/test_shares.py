@@ -48,7 +48,7 @@ def test_link_opens_one_run(hub, run: RunSpec) -> None:
     assert (200, "image/png") == (picture.status, picture.headers["Content-Type"])
     assert "" == policy(picture.headers)["sandbox"]
     assert {} == browser.cookies
-    history = browser.get(page.links["All points as JSON"])
+    history = browser.get(page.links["Points as JSON"])
     assert ["loss", "n"] == [series["key"] for series in json.loads(history.body)["series"]]
     assert "nosniff" == history.headers["X-Content-Type-Options"]
     for other in ("/", "/runs/mnist/r1", "/runs/mnist/r2"):
@@ -140,6 +140,14 @@ def test_who_may_share(hub, run: RunSpec) -> None:
 def test_bad_wishes(hub, run: RunSpec, body: str) -> None:
     """What is no wish for a link, or for one without end, is a 400."""
     assert "bad-request" == hub.call("POST", SHARES, body.encode()).slug
+
+
+def test_too_long_a_life(hub, run: RunSpec) -> None:
+    """Who asks for too long a life of a link reads the limit in days, as he wrote it."""
+    known = {"TIDELOG_HUB": hub.server.url, "TIDELOG_API_KEY": hub.key}
+    result = run_syncd("share", "mnist/r1", "--expires", "1000d", **known)
+    assert 1 == result.returncode
+    assert "1000 days was asked for; the limit is 366" in result.stderr
 
 
 def test_links_are_bounded(start_hub) -> None:
