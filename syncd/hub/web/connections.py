@@ -134,6 +134,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._proven) + len(self._strangers)
 
+    def all(self) -> list[Connection]:
+        """Return them all, strangers first."""
+        return [*self._strangers, *self._proven]
+
     def protocol_of(self, make_inner: Callable[[], asyncio.Protocol]) -> Callable[[], Connection]:
         """Return what makes the protocol of a new connection."""
         return lambda: Connection(make_inner(), self)
@@ -184,7 +188,7 @@ class Connections:
         while True:
             await asyncio.sleep(self._limits.connections_look_s)
             now = self._loop.time()
-            for connection in [*self._strangers, *self._proven]:
+            for connection in self.all():
                 if connection.is_late(now):
                     connection.abort()
 

@@ -39,7 +39,8 @@ class Turns:
 
         Raises ProblemError: 429 where too many wait already, 503 where the turn does not come.
         """
-        size = min(size, self._share)
+        # Who takes none is in the book as well: an empty body is a body.
+        size = max(1, min(size, self._share))
         await self._wait_for(account, size)
         try:
             yield
@@ -101,10 +102,9 @@ class Turns:
 
     def _give_back(self, account: str, size: int) -> None:
         self._free += size
-        # Who took nothing, as an empty body does, may come last: then there is no entry any more.
-        left = self._taken.pop(account, 0) - size
-        if left:
-            self._taken[account] = left
+        self._taken[account] -= size
+        if not self._taken[account]:
+            del self._taken[account]
         self._serve()
 
     def _serve(self) -> None:

@@ -148,7 +148,15 @@ class RunningHub:
     def _do(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
 
+    async def _settle(self) -> None:
+        """Let connections that came in the last moment, or are being closed, come to their end."""
+        for connection in self.server.connections.all() if self.server.connections else []:
+            connection.abort()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
     def _end(self) -> None:
+        self._do(self._settle())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

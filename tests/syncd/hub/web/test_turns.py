@@ -81,14 +81,15 @@ def test_who_comes_behind_a_full_line_is_told_to_come_again(limits: HubLimits, s
     assert ["ada", "ada"] == done
 
 
-@pytest.mark.parametrize("other", [0, 5])
-def test_who_takes_nothing_gives_nothing_back(other: int) -> None:
-    """An empty body takes no byte; whatever the account has beside it begins and ends as it likes."""
+def test_an_empty_body_is_one_as_well() -> None:
+    """Who takes nothing beside another of his account gives back nothing that is the other's."""
 
     async def scenario() -> None:
-        turns = Turns(8, HubLimits(), of="bytes")
-        async with turns.take("ada", 0), turns.take("ada", other):
-            pass
-        assert "8 bytes free, 0 waiting" in repr(turns)
+        turns = Turns(24, HubLimits(), of="bytes")
+        async with turns.take("ada", 0):
+            async with turns.take("ada", 5):
+                assert "18 bytes free" in repr(turns)
+            assert "23 bytes free" in repr(turns)
+        assert "24 bytes free, 0 waiting" in repr(turns)
 
     asyncio.run(scenario())
