@@ -46,6 +46,7 @@ coverage: setup
 
 proof: setup
 	$(BIN)/python -m pytest -m proof
+	$(BIN)/python -m benchmarks.hub_load --seconds 60
 	cd tests && ../$(BIN)/python -m simulation $(FIRST_SEED) --count $(SEEDS) --jobs 0
 
 fuzz: setup

@@ -59,6 +59,15 @@ def test_link_opens_one_run(hub, run: RunSpec) -> None:
         assert 401 == browser.send(method, path, b"").status
 
 
+def test_a_guest_does_not_see_the_machine(hub, run: RunSpec) -> None:
+    """Host, paths and command line are facts for colleagues."""
+    guest = Browser(hub.server.url).get(made(hub)).page.text
+    assert "About the run" not in guest
+    colleague = Browser(hub.server.url)
+    colleague.sign_in(hub.key)
+    assert "About the run" in colleague.get("/runs/mnist/r1").page.text
+
+
 def test_only_digests_are_kept(hub, run: RunSpec) -> None:
     """The hub's files hold no link, and are for the hub's user alone; the token has 256 bits."""
     secret = made(hub).removeprefix("/share/")
