@@ -22,7 +22,11 @@ class ReadOnlyDisk(Disk):
         raise io.UnsupportedOperation(f"{self!r} is only read: copy what is on it, to change the copy")
 
     create = open_update = open_append = write = pwrite = truncate = fdatasync = _refuse
-    try_lock = place = sync_file = _refuse
-    replace = copy = temporary_beside = rename = move = remove = point_link = symlink = _refuse
+    try_lock = lock = place = sync_file = sync_all = start_writing = _refuse
+    replace = replace_all = link = copy = temporary_beside = rename = move = remove = point_link = (
+        symlink
+    ) = _refuse
     mkdir = make_directory = sync_directory = remove_tree = _refuse
-    links = identity = glob = open_text = _refuse  # Questions that file systems elsewhere do not answer.
+    links = identity = glob = open_text = link_target = room = (
+        _refuse  # Questions that file systems elsewhere do not answer.
+    )

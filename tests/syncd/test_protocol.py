@@ -282,4 +282,5 @@ def test_what_is_retried_is_what_may_pass() -> None:
         "internal",
         "unavailable",
         "disk-full",
+        "quota-exceeded",
     } == retried
