@@ -20,10 +20,8 @@ from tidelog.syncd.hub.shares.share_calls import ShareCalls
 from tidelog.syncd.hub.shares.shares import Shares
 from tidelog.syncd.hub.signin.cookies import Cookies
 from tidelog.syncd.hub.signin.door import Door
-from tidelog.syncd.hub.signin.provider import Provider
 from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.signin.sign_in_calls import SignIn, SignInCalls
-from tidelog.syncd.hub.signin.sso_calls import SsoCalls
 
 
 class PageParts(NamedTuple):
@@ -77,6 +75,10 @@ class Pages:
         ]
         public_url = parts.settings.public_url
         if oidc is not None and public_url is not None:
+            # Cryptography takes 10 MB, and most hubs have no provider.
+            from tidelog.syncd.hub.signin.provider import Provider
+            from tidelog.syncd.hub.signin.sso_calls import SsoCalls
+
             provider = Provider(oidc, clock=clock, limits=limits)
             sso = SsoCalls(
                 provider,

@@ -49,10 +49,10 @@ def test_top_shows_targets_and_live_runs_and_obeys_keys(daemon: SyncdProcess) ->
 
 
 def test_another_size_is_filled_at_once(daemon: SyncdProcess) -> None:
-    """At once, or with the next look where a look and the signal come together."""
-    with Terminal("top", "--interval", "5") as top:
+    """Without a wait for the next look."""
+    with Terminal("top", "--interval", "600") as top:
         top.until("q quit")
-        for width, height in ((60, 10), (70, 9)):
+        for width, height in ((60, 10), (120, 30)):
             top.resize(width, height)
             top.until_line(height - 1, "q quit")
         top.press("q")
