@@ -29,7 +29,9 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._set_size(width, height)
         self.attributes = termios.tcgetattr(self._slave)
-        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environ}
+        # These two go before the size that the terminal has; who runs tests side by side sets them.
+        inherited = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")}
+        environment = {**inherited, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environ}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tidelog.syncd", *map(str, arguments)],
             stdin=self._slave,

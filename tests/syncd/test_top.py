@@ -52,7 +52,7 @@ def test_another_size_is_filled_at_once(daemon: SyncdProcess) -> None:
     """Without a wait for the next look."""
     with Terminal("top", "--interval", "600") as top:
         top.until("q quit")
-        for width, height in ((60, 10), (120, 30)):
+        for width, height in ((120, 30), (60, 40)):
             top.resize(width, height)
             top.until_line(height - 1, "q quit")
         top.press("q")
