@@ -6,11 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-# How long a machine takes to make up examples says nothing of what is tested.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
 
 # PyTorch is in `training` of pyproject.toml for Python 3.11 alone, as a CPU build: for later ones pip
 # would fetch gigabytes of CUDA. Files that import it are not collected there, and the header says so.
