@@ -20,6 +20,9 @@ from tidelog.syncd.cli.console import BAD_USAGE
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.log_file import LOG_NAME
 
+DEFAULT_ROOT = "tidelog"
+ROOT_VARIABLE = "TIDELOG_DIR"
+"""Tells a daemon, which runs in no folder, what the root of the caller's is."""
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
 
@@ -48,6 +51,12 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
             break  # With exit code 2 another daemon was faster: it will answer.
         time.sleep(START_POLL_S)
     raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why: `syncd logs`")
+
+
+def default_root(disk: Disk) -> str:
+    """Return the root that is meant where nobody names one: a setting, else `./tidelog`."""
+    setting = read_settings(os.environ, disk=disk).get("dir")
+    return os.path.realpath(setting.value if setting else DEFAULT_ROOT)
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -96,6 +105,7 @@ def _detach(
             stderr=log,
             start_new_session=True,
             cwd="/",
+            env={**os.environ, ROOT_VARIABLE: default_root(disk)},
         )
     finally:
         disk.close(log)

@@ -14,7 +14,6 @@ import click
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.settings import read_settings
 from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.daemon.control import socket_path
 from tidelog.syncd.agent.daemon.last_resort import end_at_the_latest
@@ -27,7 +26,7 @@ from tidelog.syncd.agent.target.credentials import FILE, find_addresses
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.agent.watch.selection import run_above
-from tidelog.syncd.cli.background import no_state, start_in_background
+from tidelog.syncd.cli.background import default_root, no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
 from tidelog.syncd.log_file import LOG_NAME
@@ -38,7 +37,6 @@ from tidelog.syncd.notify import Notifier
 if TYPE_CHECKING:
     from tidelog.syncd.agent.daemon.service import Service
 
-DEFAULT_ROOT = "tidelog"
 GRACE_S = 2.0
 """Beyond the time in which requests under way may end."""
 
@@ -174,7 +172,7 @@ async def _serve(
         )
         # Those of the state and of the configuration are known; what is added here is kept.
         is_new = not (state.roots() or service.config.roots)
-        for root in roots or ([_default_root(disk)] if is_new else []):
+        for root in roots or ([default_root(disk)] if is_new else []):
             service.add_root(root)
         has_terminal = log_file is None and sys.stderr.isatty()
 
@@ -230,8 +228,3 @@ def _take(directory: Path, disk: Disk) -> Lock:
         say(f"syncd: {who} is the daemon of {directory} already; `syncd status` asks it")
         raise SystemExit(BAD_USAGE)
     return lock
-
-
-def _default_root(disk: Disk) -> str:
-    setting = read_settings(os.environ, disk=disk).get("dir")
-    return os.path.realpath(setting.value if setting else DEFAULT_ROOT)

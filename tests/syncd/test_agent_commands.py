@@ -238,6 +238,21 @@ def test_a_daemon_uploads_live_rows_and_new_runs_and_drains_on_sigterm(
     assert {"type": "status", "running": False} == status()
 
 
+def test_in_the_background_the_root_is_that_of_the_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon itself runs in no folder; what `./tidelog` means is said where a person says it."""
+    monkeypatch.chdir(tmp_path)
+    try:
+        done = run_syncd("start", "--background", "--to", f"file://{tmp_path}/usb")
+        assert 0 == done.returncode, done.stderr
+        assert [str(tmp_path / "tidelog")] == status()["roots"]
+    finally:
+        answer = status()
+        if answer["running"]:
+            os.kill(int(str(answer["pid"])), 15)
+
+
 def test_background_starts_one_daemon_and_hands_roots_to_it(
     hub: HubProcess, key: str, tmp_path: Path
 ) -> None:
