@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from tidelog.syncd.errors import ProblemError
+from tidelog.syncd.errors import CannotStartError, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.changes import Change, Changes, Listener
 from tidelog.syncd.hub.read.question import Question, reach_of
@@ -87,7 +87,7 @@ def _stands(request: web.Request) -> bool:
     """Tell whether who listens still may; one who comes back is told why not."""
     try:
         check_standing(request)
-    except ProblemError:
+    except (ProblemError, CannotStartError):
         return False
     return True
 
