@@ -56,6 +56,8 @@ INERT = {
     "Cache-Control": "no-store",
 }
 
+SERVER = "tidelog"
+
 _PLAIN: dict[type[Exception], Problem] = {
     InvalidNameError: INVALID_NAME,
     DifferentBytesError: DIFFERENT_BYTES,
@@ -73,6 +75,12 @@ def json_answer(
 ) -> web.Response:
     """Return a JSON document, with 200 unless told otherwise."""
     return web.json_response(document, status=status, headers={**INERT, **(headers or {})})
+
+
+async def hide_versions(request: web.Request, answer: web.StreamResponse) -> None:
+    """Name no more than this program, before an answer is sent: a version tells what it is weak to."""
+    del request
+    answer.headers["Server"] = SERVER
 
 
 def problem_answer(problem: ProblemError) -> web.Response:
