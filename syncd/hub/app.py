@@ -22,7 +22,7 @@ from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.delete_calls import DeleteCalls
 from tidelog.syncd.hub.remove.deletion import Deletion
 from tidelog.syncd.hub.web.address import RunAddress
-from tidelog.syncd.hub.web.answers import refuse_in_words
+from tidelog.syncd.hub.web.answers import hide_versions, refuse_in_words
 from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.checksums import check_requests, sign_answers
 
@@ -74,6 +74,7 @@ def make_app(
     )
     for calls in (*reads, logs, files, *administration):
         app.add_routes(calls.routes())
+    app.on_response_prepare.append(hide_versions)
     app.on_shutdown.append(_end_streams(reading))
     return app
 

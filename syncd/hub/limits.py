@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tidelog.syncd.protocol import WireLimits
 
 MIB = 1024 * 1024
+DAY_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,14 @@ class HubLimits:
     """Addresses that are remembered for that."""
     last_use_interval_s: float = 60.0
     """How often the times of last use are written down: a crash loses as much of them."""
-    trash_kept_s: float = 7 * 86400.0
+    trash_kept_s: float = 7 * DAY_S
     """For how long a deleted run can be restored."""
     sweep_interval_s: float = 3600.0
     """How often the trash is looked through."""
     # The page and its sign-in
     form_bytes_max: int = 16 * 1024
     """The body of a form."""
-    key_session_s: float = 7 * 86400.0
+    key_session_s: float = 7 * DAY_S
     """For how long a browser stays signed in by a key."""
     sso_session_s: float = 12 * 3600.0
     """For how long by single sign-on: only then is the provider asked again."""
@@ -114,9 +115,9 @@ class HubLimits:
     sso_skew_s: float = 60.0
     """How far the provider's clock may be off."""
     # Share links
-    share_life_s: float = 7 * 86400.0
+    share_life_s: float = 7 * DAY_S
     """For how long a share link is good, unless told otherwise."""
-    share_life_s_max: float = 366 * 86400.0
+    share_life_s_max: float = 366 * DAY_S
     shares_max: int = 10_000
     """Share links of one hub that are good."""
     shares_per_run_max: int = 100

@@ -74,11 +74,11 @@ def may_manage(caller: Caller, account: Account, reach: Iterable[Grant]) -> bool
     if caller.account.disabled is not None:
         return False
     if account.name != caller.account.name:
-        return _is_admin_of(caller, account.grants)
-    return caller.key is None or _is_admin_of(caller, reach)
+        return is_admin_of(caller, account.grants)
+    return caller.key is None or is_admin_of(caller, reach)
 
 
-def _is_admin_of(caller: Caller, grants: Iterable[Grant]) -> bool:
+def is_admin_of(caller: Caller, grants: Iterable[Grant]) -> bool:
     """Tell whether the caller is admin of all that these grants reach.
 
     No grants at all reach nothing yet: of these only an admin of every project disposes.

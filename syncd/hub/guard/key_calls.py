@@ -19,13 +19,12 @@ from tidelog.syncd.hub.guard.guard import CALLER, actor_of, demand
 from tidelog.syncd.hub.guard.key_document import caller_document, key_document, reach_of
 from tidelog.syncd.hub.guard.key_file import OVERLAP_S, KeyFile
 from tidelog.syncd.hub.guard.keys import Key, digest
-from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.limits import DAY_S, HubLimits
+from tidelog.syncd.hub.web.address import KEY_ROUTE
 from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.hub.web.body import receive_json
 from tidelog.syncd.protocol import KEYS_PATH, OWN_KEY_PATH
 
-KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
-DAY_S = 86400.0
 LIFE_S_MAX = 3660 * DAY_S
 OVERLAP_S_MAX = 90 * DAY_S
 

@@ -1,13 +1,11 @@
 """The file that keeps a hub's accounts and keys: changed by the command line while a hub reads it.
 
-It appears whole or not at all (0600), under a lock between those who change it. A hub looks at it
-with each request, so that a key counts, and stops counting, at once. What may be changed is decided in
-`book.py`.
+A hub looks at it with each request, so that a key counts, and stops counting, at once. What may be
+changed is decided in `book.py`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
@@ -47,6 +45,7 @@ from tidelog.syncd.hub.guard.book_text import decode_book, encode_book
 from tidelog.syncd.hub.guard.grants import EVERY_PROJECT, WRITE, Grant, check_grant
 from tidelog.syncd.hub.guard.keys import Key, digest, new_secret
 from tidelog.syncd.hub.guard.last_use import LastUse
+from tidelog.syncd.hub.guard.own_file import OwnFile
 from tidelog.syncd.hub.limits import HubLimits
 
 HUB_DIRECTORY = ".hub"
@@ -72,35 +71,26 @@ class KeyFile:
         limits: HubLimits | None = None,
     ) -> None:
         self._directory = os.path.join(os.path.abspath(data), HUB_DIRECTORY)
-        self._path = os.path.join(self._directory, KEYS_FILE)
-        self._disk = disk or Disk()
+        disk = disk or Disk()
         self._clock = clock or Clock()
         self._entropy = entropy
         table = limits or HubLimits()
         self._limits = BookLimits(table.keys_max, table.keys_per_account_max, table.accounts_max)
-        # One value, not two: threads that change the file look at it, too.
-        self._seen: tuple[tuple[int, int, int] | None, Book] = (None, Book())
-        self.audit = Audit(self._directory, disk=self._disk, clock=self._clock)
-        self.last_use = LastUse(self._directory, disk=self._disk)
+        path = os.path.join(self._directory, KEYS_FILE)
+        lock = os.path.join(self._directory, KEYS_LOCK)
+        self._file = OwnFile(path, lambda data: decode_book(data, path), Book(), lock=lock, disk=disk)
+        self.audit = Audit(self._directory, disk=disk, clock=self._clock)
+        self.last_use = LastUse(self._directory, disk=disk)
 
     def __repr__(self) -> str:
-        return f"<KeyFile {self._path}>"
+        return f"<KeyFile {self._file.path}>"
 
     def book(self) -> Book:
         """Return all accounts and keys, revoked ones included; an empty book where there is no file.
 
         Raises CannotStartError where the file is not one that this wrote.
         """
-        try:
-            status = self._disk.stat(self._path)
-        except FileNotFoundError:
-            return Book()
-        version = (status.st_ino, status.st_size, status.st_mtime_ns)
-        known, book = self._seen
-        if version != known:
-            book = decode_book(self._disk.read(self._path), self._path)
-            self._seen = (version, book)
-        return book
+        return self._file.content()
 
     def keys(self) -> tuple[Key, ...]:
         """Return all keys, revoked ones included."""
@@ -129,7 +119,7 @@ class KeyFile:
             pattern = EVERY_PROJECT if project is None else project
             grants = (check_grant(Grant(role or WRITE, pattern)),)
         check_name("key", name)
-        with self._changing() as book:
+        with self._file.changing() as book:
             if account is None:
                 account = name
                 if book.account(name) is None:
@@ -148,7 +138,7 @@ class KeyFile:
         by: Actor,
     ) -> tuple[Key, str]:
         """Add a key on behalf of somebody who sees only some of the keys; return it and its text."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             known = [key for key in book.keys if seen(book, key)]
             secret = self._add_key(book, name, account, grants, expires_in_s, known, by)
         key = self.book().key_with(digest(secret))
@@ -161,24 +151,24 @@ class KeyFile:
         The new one lives as long as the old one was made to, from now on.
         """
         now = self._clock.now()
-        with self._changing() as book:
+        with self._file.changing() as book:
             old = _known_key(book, key_id)
             secret = new_secret(self._entropy)
             new = successor(old, digest(secret), now)
             changed = rotated(book, old, new, now, overlap_s, self._limits)
             more = {"of": old.account, "replaces": old.id, "overlap_s": overlap_s}
             self.audit.record(KEY_ROTATED, f"{new.name} {new.id}", by=by, **more)
-            self._write(changed)
+            self._file.write(encode_book(changed))
         return secret
 
     def revoke(self, name: str, *, by: Actor = CONSOLE) -> None:
         """Let every key of this name, or the one with this id, open nothing any more, from now on."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             self._revoke(book, book.keys_meant(name), name, by)
 
     def revoke_id(self, key_id: str, *, by: Actor) -> None:
         """Let the key with this id open nothing any more."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             found = [k for k in book.keys if k.id == key_id and k.revoked is None]
             self._revoke(book, found, key_id, by)
 
@@ -187,7 +177,7 @@ class KeyFile:
             raise KeyNameError(f"there is no key {name!r}; `syncd key list` shows those there are")
         for key in found:
             self.audit.record(KEY_REVOKED, f"{key.name} {key.id}", by=by, of=key.account)
-        self._write(revoked(book, [key.id for key in found], self._clock.now()))
+        self._file.write(encode_book(revoked(book, [key.id for key in found], self._clock.now())))
 
     def _add_key(
         self,
@@ -207,7 +197,7 @@ class KeyFile:
         self.audit.record(
             KEY_CREATED, f"{name} {key.id}", by=by, of=account, grants=[str(grant) for grant in reach]
         )
-        self._write(changed)
+        self._file.write(encode_book(changed))
         return secret
 
     # -- accounts --------------------------------------------------------------------------------
@@ -226,42 +216,42 @@ class KeyFile:
         """Add an account without keys."""
         now = self._clock.now()
         account = Account(name, kind, tuple(grants), now, None, issuer, subject, email)
-        with self._changing() as book:
+        with self._file.changing() as book:
             changed = with_account(book, account, self._limits)
             self.audit.record(
                 ACCOUNT_CREATED, name, by=by, kind=kind, grants=[str(grant) for grant in account.grants]
             )
-            self._write(changed)
+            self._file.write(encode_book(changed))
         return account
 
     def link(self, name: str, issuer: str, subject: str, *, by: Actor) -> Account:
         """Let an account be the one of a person at a provider of single sign-on, from now on."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             changed = linked(book, name, issuer, subject)
             self.audit.record(ACCOUNT_LINKED, name, by=by, issuer=issuer, subject=subject)
-            self._write(changed)
+            self._file.write(encode_book(changed))
         return known_account(changed, name)
 
     def set_grants(
         self, name: str, change: Callable[[tuple[Grant, ...]], Iterable[Grant]], *, by: Actor = CONSOLE
     ) -> Account:
         """Let an account have what `change` makes of its grants; its keys follow at once."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             wanted = tuple(change(known_account(book, name).grants))
             changed = with_grants(book, name, wanted)
             account = known_account(changed, name)
             self.audit.record(
                 ACCOUNT_GRANTS, name, by=by, grants=[str(grant) for grant in account.grants]
             )
-            self._write(changed)
+            self._file.write(encode_book(changed))
         return account
 
     def set_quota(self, name: str, quota_bytes: int | None, *, by: Actor = CONSOLE) -> None:
         """Let the runs of an account take so much from now on, None for any amount."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             changed = with_quota(book, name, quota_bytes)
             self.audit.record(ACCOUNT_QUOTA, name, by=by, quota_bytes=quota_bytes)
-            self._write(changed)
+            self._file.write(encode_book(changed))
 
     def quota_of(self, name: str) -> int | None:
         """Return an account's quota in bytes; None for any amount, and for an unknown account."""
@@ -270,26 +260,10 @@ class KeyFile:
 
     def disable(self, name: str, *, is_disabled: bool = True, by: Actor = CONSOLE) -> None:
         """Let an account, with all its keys, open nothing from now on; or let it again."""
-        with self._changing() as book:
+        with self._file.changing() as book:
             changed = disabled_at(book, name, self._clock.now() if is_disabled else None)
             self.audit.record(ACCOUNT_DISABLED if is_disabled else ACCOUNT_ENABLED, name, by=by)
-            self._write(changed)
-
-    # -- the file --------------------------------------------------------------------------------
-
-    def _write(self, book: Book) -> None:
-        self._disk.replace(self._path, encode_book(book), mode=0o600)
-
-    @contextmanager
-    def _changing(self) -> Iterator[Book]:
-        """Keep everybody else from changing the file; give the book as it is now."""
-        self._disk.make_directory(self._directory, mode=0o700)
-        fd = self._disk.open_update(os.path.join(self._directory, KEYS_LOCK), mode=0o600)
-        try:
-            self._disk.lock(fd)
-            yield self.book()
-        finally:
-            self._disk.close(fd)
+            self._file.write(encode_book(changed))
 
 
 def _known_key(book: Book, key_id: str) -> Key:

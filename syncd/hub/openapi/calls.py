@@ -50,6 +50,7 @@ from tidelog.syncd.hub.web.address import (
     BATCH_ROUTE,
     FILE_ROUTE,
     HISTORY_ROUTE,
+    KEY_ROUTE,
     LOG_ROUTE,
     MEDIA_ROUTE,
     MISSING_ROUTE,
@@ -72,7 +73,6 @@ from tidelog.syncd.protocol import (
     RUNS_PATH,
 )
 
-KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
 READ, WRITE, ADMIN, NONE = "read", "write", "admin", "none"
 TEXT = "text/plain"
 EVENT_STREAM = "text/event-stream"

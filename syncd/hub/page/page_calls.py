@@ -8,7 +8,7 @@ from aiohttp import web
 from tidelog.syncd.errors import BAD_REQUEST, NOT_FOUND, ProblemError
 from tidelog.syncd.hub.guard.grants import READ, WRITE
 from tidelog.syncd.hub.guard.guard import CALLER, actor_of
-from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.limits import DAY_S, HubLimits
 from tidelog.syncd.hub.page.place import (
     FILES,
     ONE_SHARE,
@@ -35,7 +35,6 @@ from tidelog.syncd.hub.web.own_door import page_route
 from tidelog.syncd.hub.web.standing import STANDING
 from tidelog.syncd.protocol import run_path
 
-DAY_S = 86400.0
 HistoryOf = Callable[[web.Request, RunAddress, str], Awaitable[web.StreamResponse]]
 
 

@@ -1,7 +1,6 @@
 """Renders the page's templates, and its refusals as pages; jinja2 escapes whatever runs say."""
 
 import json
-import logging
 import pkgutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,12 +11,10 @@ from aiohttp.typedefs import Handler, Middleware
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidelog.datastore.text import size_text
-from tidelog.syncd.errors import INTERNAL, ProblemError
+from tidelog.syncd.errors import ProblemError
 from tidelog.syncd.hub.page.headers import HTML_HEADERS
-from tidelog.syncd.hub.web.answers import problem_of
+from tidelog.syncd.hub.web.answers import refusal_of
 from tidelog.syncd.hub.web.own_door import has_own_door
-
-logger = logging.getLogger("tidelog.hub")
 
 VALUE_CHARS_MAX = 300
 SHORT_BELOW = 1e6
@@ -74,11 +71,10 @@ def refuse_in_pages(rendering: Rendering) -> Middleware:
             return await handler(request)
         except (web.HTTPException, ConnectionError):
             raise
-        except Exception as error:
-            problem = problem_of(error)
-            if problem.problem is INTERNAL:
-                logger.exception("%s %s failed", request.method, request.match_info.route.name)
-            return rendering.problem(problem)
+        except Exception as error:  # noqa: BLE001 - it is told, and in the log
+            # By the route's name: an address may hold the secret of a share link.
+            call = f"{request.method} {request.match_info.route.name}"
+            return rendering.problem(refusal_of(error, call))
 
     return answer
 

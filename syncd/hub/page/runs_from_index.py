@@ -1,11 +1,9 @@
 """The runs of a hub as the page shows them: by the same reading that the API answers with."""
 
-import math
 from typing import Any
 
 import msgspec
 
-from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.hub.page.shown import MediaPage, RunDetails, RunList, ShownMedia, ShownRun
 from tidelog.syncd.hub.read.documents import Run, overview_of
 from tidelog.syncd.hub.read.question import Reach
@@ -30,7 +28,7 @@ class RunsFromIndex:
             states=frozenset(),
             order=NEWEST,
             limit=limit,
-            after=None if after is None else _cursor(after),
+            after=None if after is None else cursor_of(after),
             is_whole=True,
         )
         found = await self._reading.index_desk.do(reach.who, lambda: self._reading.runs(listed, reach))
@@ -85,13 +83,3 @@ def _object(facts: Any) -> dict[str, Any]:
         return {}
     found = msgspec.json.decode(facts)
     return found if isinstance(found, dict) else {}
-
-
-def _cursor(after: str) -> tuple[float, str, str]:
-    try:
-        place = cursor_of(after)
-    except ValueError as error:
-        raise ProtocolError("the query's after is no `next` of an answer") from error
-    if not math.isfinite(place[0]):
-        raise ProtocolError("the query's after is no `next` of an answer")
-    return place

@@ -1,6 +1,6 @@
 """What changed lately, and who wants to hear of it: a bounded ring, and a bounded queue for each.
 
-Lives in the event loop alone. Who is too slow is let go: coming back with the number of the last event
+Lives in the event loop alone. Who is too slow is let go: coming back with the id of the last event
 heard, one gets what changed since, or is told that this hub does not remember.
 """
 
@@ -14,11 +14,13 @@ from typing import NamedTuple
 from tidelog.syncd.errors import TOO_MANY_REQUESTS, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 
+ID_BYTES = 8
+
 
 class Change(NamedTuple):
-    """An event: its number, of which project, its kind, and the entry of the run as JSON."""
+    """An event: its id, of which project, its kind, and the entry of the run as JSON."""
 
-    number: int
+    id: str
     project: str
     kind: str
     data: bytes
@@ -62,32 +64,26 @@ class Changes:
 
     def __init__(self, limits: HubLimits) -> None:
         self._limits = limits
-        self._life = os.urandom(4).hex()
-        self._number = 0
-        self._ring: deque[Change] = deque(maxlen=limits.changes_kept_max)
+        # First what was before all changes: the oldest of them, too, came behind something.
+        self._ring = deque([Change(_new_id(), "", "", b"")], maxlen=limits.changes_kept_max + 1)
         self._listeners: dict[Listener, str] = {}
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<Changes, {self._number} so far, {len(self._listeners)} listen>"
+        return f"<Changes, {len(self._ring) - 1} kept, {len(self._listeners)} listen>"
 
     def __len__(self) -> int:
         """Return how many listen."""
         return len(self._listeners)
 
-    def id_of(self, number: int) -> str:
-        """Return a number as the other end gives it back; another life of the hub has others."""
-        return f"{self._life}-{number}"
-
     @property
     def last_id(self) -> str:
-        """The number of the last change."""
-        return self.id_of(self._number)
+        """The id of the last change."""
+        return self._ring[-1].id
 
     def publish(self, project: str, kind: str, data: bytes) -> None:
         """Tell everybody."""
-        self._number += 1
-        change = Change(self._number, project, kind, data)
+        change = Change(_new_id(), project, kind, data)
         self._ring.append(change)
         for listener in list(self._listeners):
             listener.put(change)
@@ -127,11 +123,10 @@ class Changes:
         """Return what came behind a change; None where that is not remembered."""
         if last_id is None:
             return []
-        life, _, number = last_id.rpartition("-")
-        if life != self._life or not (number.isascii() and number.isdigit() and len(number) <= 15):
-            return None
-        heard = int(number)
-        oldest = self._ring[0].number if self._ring else self._number + 1
-        if heard > self._number or heard < oldest - 1:
-            return None
-        return [change for change in self._ring if change.number > heard]
+        ids = [change.id for change in self._ring]
+        return list(self._ring)[ids.index(last_id) + 1 :] if last_id in ids else None
+
+
+def _new_id() -> str:
+    """Return an id that tells nothing: by a number one team would see how much others do."""
+    return os.urandom(ID_BYTES).hex()

@@ -4,9 +4,9 @@ import asyncio
 
 from aiohttp import web
 
-from tidelog.syncd.errors import ProblemError
+from tidelog.syncd.errors import CannotStartError, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
-from tidelog.syncd.hub.read.changes import Change, Changes, Listener
+from tidelog.syncd.hub.read.changes import Changes, Listener
 from tidelog.syncd.hub.read.question import Question, reach_of
 from tidelog.syncd.hub.web.answers import INERT
 from tidelog.syncd.hub.web.standing import check_standing
@@ -77,21 +77,18 @@ class EventCalls:
             if change is None or not _stands(request):
                 return
             if reach_of(request).covers(change.project):
-                await answer.write(self._text(change))
-
-    def _text(self, change: Change) -> bytes:
-        return _event(self._changes.id_of(change.number), change.kind, change.data)
+                await answer.write(_event(change.id, change.kind, change.data))
 
 
 def _stands(request: web.Request) -> bool:
     """Tell whether who listens still may; one who comes back is told why not."""
     try:
         check_standing(request)
-    except ProblemError:
+    except (ProblemError, CannotStartError):
         return False
     return True
 
 
-def _event(number: str, kind: str, data: bytes) -> bytes:
+def _event(event_id: str, kind: str, data: bytes) -> bytes:
     # JSON has no line breaks of its own, so that one line of data is all of it.
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (number.encode(), kind.encode(), data)
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (event_id.encode(), kind.encode(), data)

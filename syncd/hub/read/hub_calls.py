@@ -6,8 +6,8 @@ from importlib.metadata import version
 from aiohttp import web
 
 from tidelog.syncd.errors import FORBIDDEN, ProblemError
-from tidelog.syncd.hub.guard.accounts import Caller
-from tidelog.syncd.hub.guard.grants import ADMIN, EVERY_PROJECT, Grant, gives
+from tidelog.syncd.hub.guard.accounts import is_admin_of
+from tidelog.syncd.hub.guard.grants import ADMIN, EVERY_PROJECT, Grant
 from tidelog.syncd.hub.guard.guard import CALLER
 from tidelog.syncd.hub.openapi.document import openapi_document
 from tidelog.syncd.hub.read.metrics import CONTENT_TYPE_PLAIN_0_0_4, Condition, exposition
@@ -48,7 +48,7 @@ class HubCalls:
     async def metrics(self, request: web.Request) -> web.Response:
         """Send what Prometheus asks for, to an admin of all projects: it sums up all of them."""
         Question(request)
-        if not _is_admin_of_all(request[CALLER]):
+        if not is_admin_of(request[CALLER], [Grant(ADMIN, EVERY_PROJECT)]):
             raise ProblemError(FORBIDDEN, "the metrics of a hub are for admins of every project")
         answers = dict(self._tally.answers)
         text = await self._reading.index_desk.do(reach_of(request).who, lambda: self._text(answers))
@@ -70,10 +70,3 @@ class HubCalls:
                 listeners=len(self._reading.changes),
             )
         )
-
-
-def _is_admin_of_all(caller: Caller) -> bool:
-    """A key that is narrowed may no more than it, whatever its account may."""
-    narrowed = None if caller.key is None else caller.key.grants
-    layers = [caller.account.grants] + ([] if narrowed is None else [narrowed])
-    return all(gives(layer, Grant(ADMIN, EVERY_PROJECT)) for layer in layers)

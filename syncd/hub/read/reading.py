@@ -5,6 +5,7 @@ Never decides who may ask: the calls do, with what the guard found.
 
 import contextlib
 import heapq
+import math
 import os
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.places import Places
+from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.changes import Changes
@@ -33,6 +35,7 @@ REINDEX_REQUEST = "reindex.wanted"
 """A file of this name in the hub's own folder asks a running hub for a new index; it removes it then."""
 
 NEWEST = "newest"
+NO_NEXT = "the query's after is no `next` of an answer"
 
 
 class Listed(NamedTuple):
@@ -192,9 +195,15 @@ def _no_run() -> Iterator[None]:
 
 
 def cursor_of(text: str) -> tuple[float, str, str]:
-    """Return the place behind which a page begins. Raises ValueError where the text names none."""
-    started, project, run = text.split("/")
-    return -float(started or 0), project, run
+    """Return the place behind which a page begins. Raises ProtocolError where the text is no `next`."""
+    try:
+        started, project, run = text.split("/")
+        place = -float(started or 0), project, run
+    except ValueError as error:
+        raise ProtocolError(NO_NEXT) from error
+    if not math.isfinite(place[0]):
+        raise ProtocolError(NO_NEXT)
+    return place
 
 
 def _cursor(entry: Entry, order: str) -> str:

@@ -10,7 +10,7 @@ from tidelog.syncd.hub.read.documents import History, MediaList, encoded
 from tidelog.syncd.hub.read.history import STEP, TIME, Wanted
 from tidelog.syncd.hub.read.media import Place
 from tidelog.syncd.hub.read.question import Question, reach_of
-from tidelog.syncd.hub.read.reading import Reading
+from tidelog.syncd.hub.read.reading import NO_NEXT, Reading
 from tidelog.syncd.hub.read.reply import document, etag_of, is_known, unchanged
 from tidelog.syncd.hub.web.address import HISTORY_ROUTE, MEDIA_ROUTE, RunAddress, run_of
 from tidelog.syncd.hub.web.answers import nothing_at
@@ -101,5 +101,5 @@ def place_of(text: str | None) -> Place | None:
         return None
     log, _, number = text.partition("/")
     if not (number.isascii() and number.isdigit() and len(number) <= 9):
-        raise ProtocolError("the query's after is no `next` of an answer")
+        raise ProtocolError(NO_NEXT)
     return Place(log, int(number))

@@ -1,10 +1,7 @@
 """The calls about runs: which are held, one in short, and what is held of one, byte by byte."""
 
-import math
-
 from aiohttp import web
 
-from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.documents import encoded, overview_of
 from tidelog.syncd.hub.read.question import Question, reach_of
@@ -79,18 +76,12 @@ class RunCalls:
         is_whole = bool(question.choices("include", INCLUDED))
         most = self._limits.page_runs_max if is_whole else self._limits.runs_listed_max
         after = question.text("after")
-        try:
-            place = None if after is None else cursor_of(after)
-        except ValueError as error:
-            raise ProtocolError("the query's after is no `next` of an answer") from error
-        if place is not None and not math.isfinite(place[0]):
-            raise ProtocolError("the query's after is no `next` of an answer")
         return Listed(
             project=question.text("project"),
             states=question.choices("state", STATES),
             order=question.choice("order", ORDERS[0], ORDERS),
             limit=question.number("limit", most, least=1, most=most),
-            after=place,
+            after=None if after is None else cursor_of(after),
             is_whole=is_whole,
         )
 

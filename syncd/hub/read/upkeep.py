@@ -65,7 +65,7 @@ class Upkeep:
         self._dirty: dict[RunAddress, Arrived] = {}
         self._not_before: dict[RunAddress, float] = {}
         self._running: dict[RunAddress, float] = {}
-        """Since when each running run is silent."""
+        """Since when each running run is silent. The thread's alone: none goes while it is judged."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._started = clock.now()
@@ -226,12 +226,11 @@ class Upkeep:
                 )
 
     async def _judge_silence(self) -> None:
-        limit = self._clock.now() - self._limits.silence_s
-        silent = [run for run, since in self._running.items() if since <= limit]
-        if silent:
-            self._tell(await self._work(lambda: self._declare_silent(silent)))
+        self._tell(await self._work(self._declare_silent))
 
-    def _declare_silent(self, runs: list[RunAddress]) -> list[News]:
+    def _declare_silent(self) -> list[News]:
+        limit = self._clock.now() - self._limits.silence_s
+        runs = [run for run, since in self._running.items() if since <= limit]
         changed: list[Entry] = []
         for run in runs:
             since = self._running.pop(run)

@@ -10,15 +10,13 @@ from aiohttp import web
 from tidelog.syncd.errors import ProtocolError
 from tidelog.syncd.hub.guard.grants import WRITE
 from tidelog.syncd.hub.guard.guard import actor_of, demand
-from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.limits import DAY_S, HubLimits
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.shares.share import SHARE_PREFIX, share_document
 from tidelog.syncd.hub.shares.shares import Shares
 from tidelog.syncd.hub.web.address import SHARE_END_ROUTE, SHARES_ROUTE, run_of
 from tidelog.syncd.hub.web.answers import json_answer, nothing_at
 from tidelog.syncd.hub.web.body import receive_json
-
-DAY_S = 86400.0
 
 
 class _Wanted(msgspec.Struct, forbid_unknown_fields=True):

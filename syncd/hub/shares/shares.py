@@ -6,9 +6,9 @@ from typing import Final
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.syncd.hub.entries_file import EntriesFile
 from tidelog.syncd.hub.guard.accounts import Caller
 from tidelog.syncd.hub.guard.audit import SHARE_MADE, SHARE_REVOKED, Actor
+from tidelog.syncd.hub.guard.entries_file import EntriesFile
 from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
 from tidelog.syncd.hub.guard.keys import digest
 from tidelog.syncd.hub.limits import HubLimits

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from tidelog.syncd.errors import UNAUTHORIZED, ProblemError
 from tidelog.syncd.hub.guard.accounts import Caller
-from tidelog.syncd.hub.guard.grants import WRITE
 from tidelog.syncd.hub.guard.guard import CALLER, Guard, authorize
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.rendering import see_other
@@ -84,8 +83,3 @@ def demand_on(request: web.Request, project: str, role: str) -> Caller:
         raise nothing_at(request)
     authorize(caller, role, project, request)
     return caller
-
-
-def may_share(caller: Caller, project: str) -> bool:
-    """Tell whether the caller may make links to runs of a project: who may write there."""
-    return caller.may(WRITE, project)

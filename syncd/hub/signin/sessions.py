@@ -13,7 +13,7 @@ from typing import Final
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.syncd.hub.entries_file import EntriesFile
+from tidelog.syncd.hub.guard.entries_file import EntriesFile
 from tidelog.syncd.hub.guard.keys import digest
 from tidelog.syncd.hub.limits import HubLimits
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tidelog.datastore.names import check_name
 from tidelog.datastore.places import check_log_name, check_upload_path
-from tidelog.syncd.protocol import decode_segment
+from tidelog.syncd.protocol import KEYS_PATH, decode_segment
 
 PREFIX = "/v1/projects/"
 
@@ -23,6 +23,7 @@ BATCH_ROUTE = RUN_ROUTE + "/files:batch"
 RESTORE_ROUTE = RUN_ROUTE + "/restore"
 SHARES_ROUTE = RUN_ROUTE + "/shares"
 SHARE_END_ROUTE = SHARES_ROUTE + "/{share:[0-9a-f]{12}}/revoke"
+KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
 FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1

@@ -39,6 +39,7 @@ from tidelog.syncd.errors import (
     RETRY_AFTER_S,
     TOO_LARGE,
     UNAVAILABLE,
+    CannotStartError,
     KeyNameError,
     Problem,
     ProblemError,
@@ -54,6 +55,8 @@ INERT = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cache-Control": "no-store",
 }
+
+SERVER = "tidelog"
 
 _PLAIN: dict[type[Exception], Problem] = {
     InvalidNameError: INVALID_NAME,
@@ -72,6 +75,12 @@ def json_answer(
 ) -> web.Response:
     """Return a JSON document, with 200 unless told otherwise."""
     return web.json_response(document, status=status, headers={**INERT, **(headers or {})})
+
+
+async def hide_versions(request: web.Request, answer: web.StreamResponse) -> None:
+    """Name no more than this program, before an answer is sent: a version tells what it is weak to."""
+    del request
+    answer.headers["Server"] = SERVER
 
 
 def problem_answer(problem: ProblemError) -> web.Response:
@@ -98,13 +107,19 @@ async def refuse_in_words(request: web.Request, handler: Handler) -> web.StreamR
     except ConnectionError:
         # The other end went away; there is nobody to answer.
         raise
-    except Exception as error:
-        problem = problem_of(error)
-        if problem.problem is INTERNAL:
-            logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        elif isinstance(error, OSError):
-            logger.warning("%s %s: %s", request.method, request.rel_url.raw_path, error)
+    except Exception as error:  # noqa: BLE001 - it is told, and in the log
+        problem = refusal_of(error, f"{request.method} {request.rel_url.raw_path}")
     return problem_answer(problem)
+
+
+def refusal_of(error: Exception, call: str) -> ProblemError:
+    """Return the problem that an error is to the other end; the hub's log has what is not its fault."""
+    problem = problem_of(error)
+    if problem.problem is INTERNAL:
+        logger.error("%s failed", call, exc_info=error)
+    elif isinstance(error, (OSError, CannotStartError)):
+        logger.warning("%s: %s", call, error)
+    return problem
 
 
 def problem_of(error: Exception) -> ProblemError:
@@ -128,6 +143,9 @@ def problem_of(error: Exception) -> ProblemError:
         return ProblemError(DISK_FULL, "the hub's disk is full; what was held is still held")
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return ProblemError(UNAVAILABLE, "the hub's disk takes no writes: it is mounted read-only")
+    if isinstance(error, CannotStartError):
+        # A file of its own, such as that of the keys, is broken while it runs: nobody is let in.
+        return ProblemError(UNAVAILABLE, "the hub cannot read a file of its own; its log says which")
     # What went wrong inside is for the hub's log, not for the other end.
     return ProblemError(INTERNAL, "the hub failed at this request; its log says why")
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from tidelog.syncd.errors import ProblemError
+from tidelog.syncd.errors import CannotStartError, ProblemError
 from tidelog.syncd.hub.web.answers import INERT
 from tidelog.syncd.hub.web.standing import check_standing
 from tidelog.syncd.protocol import OCTETS
@@ -29,8 +29,8 @@ async def send(
         async for block in blocks:
             check_standing(request)
             await response.write(block)
-    except (ProblemError, FileNotFoundError) as error:
-        # Revoked or deleted meanwhile. The answer has begun: all that is left is to break it off.
+    except (ProblemError, CannotStartError, FileNotFoundError) as error:
+        # Revoked or deleted meanwhile, or nobody can tell. The answer has begun: it is broken off.
         raise ConnectionResetError(str(error)) from error
     await response.write_eof()
     return response

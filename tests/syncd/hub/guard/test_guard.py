@@ -11,10 +11,13 @@ import pytest
 from log_spec import LogSpec
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.guard.book import Book
 from tidelog.syncd.hub.guard.grants import Grant
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.guard.keys import Key, digest
+from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.protocol import log_path
 
 CALLS = [
@@ -319,3 +322,20 @@ def test_keys_are_looked_up_not_walked_through(tmp_path: Path) -> None:
 
 def _b64_sha256(data: bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+@pytest.mark.parametrize("path", ["/v1/runs", "/"])
+def test_broken_keys_under_a_running_hub_let_nobody_in(hub, caplog, path: str) -> None:
+    """503 until somebody mends the file, and a line in the log that names it, without a traceback."""
+    file = hub.data / ".hub" / "keys.json"
+    good = file.read_bytes()
+    session = Sessions(file.parent, disk=Disk(), clock=Clock(), limits=HubLimits()).begin(
+        "test", digest(hub.key)
+    )
+    shown = {"Cookie": f"tidelog-session={session}"} if path == "/" else {}
+    file.write_bytes(good[:-20])
+    assert 503 == hub.call("GET", path, headers=shown).status
+    lines = [record for record in caplog.records if record.name == "tidelog.hub"]
+    assert [(1, None)] == [(record.getMessage().count(str(file)), record.exc_info) for record in lines]
+    file.write_bytes(good)
+    assert 200 == hub.call("GET", path, headers=shown).status
