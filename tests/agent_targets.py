@@ -1,4 +1,4 @@
-"""Targets for the agent's tests: a real hub on loopback, and another root."""
+"""Agents for tests, and their targets: a real hub on loopback, and another root."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +12,10 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
+from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.state import MemoryState, State
+from tidelog.syncd.agent.watch.inventory import FoundLog
+from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
 
 SETTINGS = AgentSettings(
@@ -46,6 +50,40 @@ async def open_root(data: Path) -> AsyncIterator[Target]:
     target = RootTarget(f"file://{data}", str(data), disk=Disk())
     yield target
     await target.close()
+
+
+def make_agent(
+    target: Target,
+    state: State | None = None,
+    *,
+    settings: AgentSettings = SETTINGS,
+    told: list[str] | None = None,
+) -> Agent:
+    """An agent that knows nothing yet, and draws no lots; what it tells is added to `told`."""
+    return Agent(
+        target,
+        state or MemoryState(),
+        disk=Disk(),
+        clock=Clock(),
+        settings=settings,
+        chance=lambda: 0.5,
+        tell=(told if told is not None else []).append,
+    )
+
+
+def find_logs(agent: Agent, root: Path) -> None:
+    """Let an agent know of what lies below a root now, as a look of the daemon does."""
+    disk = Disk()
+    agent.found(
+        FoundLog(log.run, log.name, disk.stat(f"{log.run.path}/{log.name}").st_size, is_live=True)
+        for log in select_logs(str(root), disk)
+    )
+
+
+async def catch_up(agent: Agent, root: Path) -> None:
+    """Upload what lies below a root now."""
+    find_logs(agent, root)
+    await agent.run(until_idle=True)
 
 
 def on_target(open_any: OpenTarget, data: Path, work: Callable[[Target], Awaitable[Any]]) -> Any:

@@ -91,3 +91,8 @@ def tree(root: Path) -> dict[str, bytes]:
             with contextlib.suppress(FileNotFoundError):
                 files[str(path.relative_to(root))] = path.read_bytes()
     return files
+
+
+def stored(data: Path) -> dict[str, bytes]:
+    """Return the files of a target, without pieces that a broken request left under a temporary name."""
+    return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}

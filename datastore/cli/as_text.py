@@ -7,10 +7,10 @@ import click
 
 from tidelog.datastore.as_json import dumps
 from tidelog.datastore.records import Histogram, Media
-from tidelog.datastore.text import counted, on_one_line, padded, width_of
+from tidelog.datastore.text import counted, on_one_line, padded, shortened, width_of
 
-VALUE_CHARACTERS_MAX = 60
-KEY_CHARACTERS_MAX = 48
+VALUE_WIDTH_MAX = 60
+KEY_WIDTH_MAX = 48
 
 
 def value_text(value: object) -> str:
@@ -27,17 +27,12 @@ def value_text(value: object) -> str:
         text = value
     else:
         text = dumps(value)
-    return _shortened(text, VALUE_CHARACTERS_MAX)
+    return shortened(on_one_line(text), VALUE_WIDTH_MAX)
 
 
 def key_text(key: object) -> str:
     """Return a key on one line, shortened: one that is long moves the values of all others away."""
-    return _shortened(str(key), KEY_CHARACTERS_MAX)
-
-
-def _shortened(text: str, characters_max: int) -> str:
-    text = on_one_line(text)
-    return text if len(text) <= characters_max else f"{text[: characters_max - 1]}…"
+    return shortened(on_one_line(str(key)), KEY_WIDTH_MAX)
 
 
 def _histogram_text(histogram: Histogram) -> str:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.places import SYNCED_DIRECTORIES_MAX, Places
 
@@ -43,3 +45,11 @@ def test_memory_for_synced_directories_is_bounded(tmp_path: Path) -> None:
     places.sync_above(f"{tmp_path}/new/main.0001.tlog")
     places.sync_above(f"{tmp_path}/0/main.0001.tlog")
     assert [f"{tmp_path}/new", f"{tmp_path}/0", f"{tmp_path}"] == disk.synced[-3:]
+
+
+def test_no_folder_is_made_where_the_root_is_gone(tmp_path: Path) -> None:
+    """Its disk was pulled out: what is written below would be hidden once that is back."""
+    places = Places(tmp_path / "usb", disk=Disk())
+    with pytest.raises(FileNotFoundError, match="usb"):
+        places.make_parent(places.log("mnist", "r1", "main.0001.tlog"))
+    assert [] == list(tmp_path.iterdir())

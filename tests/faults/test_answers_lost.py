@@ -5,18 +5,13 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from agent_targets import SETTINGS
+from agent_targets import SETTINGS, find_logs, make_agent
 from fault_proxy import Call, Fault, FaultProxy, Order
-from run_spec import RunSpec, tree
+from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, make_key
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.target.http_target import HttpTarget
-from tidelog.syncd.agent.upload.agent import Agent
-from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.watch.inventory import FoundLog
-from tidelog.syncd.agent.watch.selection import select_logs
 
 DEATHS = 2
 PATIENCE_S = 60
@@ -37,10 +32,7 @@ def test_a_hub_that_dies_before_it_can_answer(call: Call, tmp_path: Path) -> Non
         async with proxy.listening(), asyncio.timeout(PATIENCE_S):
             target = HttpTarget(proxy.url, read_key=lambda: key, settings=SETTINGS, clock=Clock())
             agent = make_agent(target)
-            disk = Disk()
-            agent.found(
-                FoundLog(log.run, log.name, 10_000, True) for log in select_logs(str(root), disk)
-            )
+            find_logs(agent, root)
             uploading = asyncio.ensure_future(agent.run(until_idle=True))
             for _ in range(DEATHS):
                 before = len(proxy.broken)
@@ -61,17 +53,4 @@ def test_a_hub_that_dies_before_it_can_answer(call: Call, tmp_path: Path) -> Non
             stack.enter_context(hub)
 
     asyncio.run(work())
-    held = {path: data for path, data in tree(data).items() if not path.endswith(".tmp")}
-    assert tree(root) == held
-
-
-def make_agent(target: HttpTarget) -> Agent:
-    return Agent(
-        target,
-        MemoryState(),
-        disk=Disk(),
-        clock=Clock(),
-        settings=SETTINGS,
-        chance=lambda: 0.5,
-        tell=lambda line, **_: None,
-    )
+    assert tree(root) == stored(data)

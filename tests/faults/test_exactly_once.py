@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from agent_targets import SETTINGS
-from run_spec import RunSpec, tree
+from agent_targets import SETTINGS, catch_up, make_agent
+from run_spec import RunSpec, stored, tree
 
 from tidelog.datastore import Reader
 from tidelog.datastore.clock import Clock
@@ -18,8 +18,6 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.state import LmdbState, MemoryState, State
-from tidelog.syncd.agent.watch.inventory import FoundLog
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
 
 STATE_BYTES = 1 << 24
@@ -53,18 +51,10 @@ class Lab:
             self.key = self._hub.keys.create("test")
         target = HttpTarget(self._hub.url, read_key=lambda: self.key, settings=SETTINGS, clock=Clock())
         self._stack.push_async_callback(target.close)
-        return Agent(
-            target,
-            state or MemoryState(),
-            disk=Disk(),
-            clock=Clock(),
-            settings=SETTINGS,
-            chance=lambda: 0.5,
-            tell=(told if told is not None else []).append,
-        )
+        return make_agent(target, state, told=told)
 
     def stored(self) -> dict[str, bytes]:
-        return {path: held for path, held in tree(self.data).items() if not path.endswith(".tmp")}
+        return stored(self.data)
 
 
 def in_lab(data: Path, work: Callable[[Lab], Awaitable[Any]]) -> None:
@@ -75,16 +65,6 @@ def in_lab(data: Path, work: Callable[[Lab], Awaitable[Any]]) -> None:
             await work(lab)
 
     asyncio.run(run())
-
-
-async def catch_up(agent: Agent, root: Path) -> None:
-    """Upload what lies below a root, as a daemon does after a look."""
-    disk = Disk()
-    agent.found(
-        FoundLog(log.run, log.name, disk.stat(f"{log.run.path}/{log.name}").st_size, is_live=True)
-        for log in select_logs(str(root), disk)
-    )
-    await agent.run(until_idle=True)
 
 
 def a_run(root: Path, run: str = "r1", *, seed: int = 1) -> RunSpec:

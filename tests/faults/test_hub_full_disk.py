@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from faults.mounts import needs_root, tmpfs
-from run_spec import RunSpec, tree
+from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, SyncdProcess, make_key
 
 PATIENCE_S = 30.0
@@ -32,7 +32,3 @@ def test_an_agent_waits_for_room_and_goes_on(tmp_path: Path) -> None:
                     time.sleep(0.05)
                 assert tree(root) == stored(small / "data")
                 assert 0 == agent.terminate()
-
-
-def stored(data: Path) -> dict[str, bytes]:
-    return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}

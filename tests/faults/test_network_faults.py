@@ -12,17 +12,12 @@ from random import Random
 from urllib.parse import urlsplit
 
 import pytest
-from agent_targets import SETTINGS
+from agent_targets import SETTINGS, catch_up, make_agent
 from fault_proxy import Action, Break, Call, Fault, FaultProxy, Misquote, Order, Place
-from run_spec import RunSpec, tree
+from run_spec import RunSpec, stored, tree
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.target.http_target import HttpTarget
-from tidelog.syncd.agent.upload.agent import Agent
-from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.watch.inventory import FoundLog
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
 
 # The agent gives a request up long before the delayed answer comes.
@@ -53,15 +48,7 @@ async def break_uploads(orders: Iterable[Order], root: Path, data: Path) -> Faul
         proxy.orders.extend(orders)
         async with proxy.listening(), asyncio.timeout(PATIENCE_S):
             target = HttpTarget(proxy.url, read_key=lambda: key, settings=IMPATIENT, clock=Clock())
-            agent = Agent(
-                target,
-                MemoryState(),
-                disk=Disk(),
-                clock=Clock(),
-                settings=IMPATIENT,
-                chance=lambda: 0.5,
-                tell=lambda line: None,
-            )
+            agent = make_agent(target, settings=IMPATIENT)
             for number in range(10_000):
                 await catch_up(agent, root)
                 if not proxy.orders:
@@ -75,20 +62,6 @@ async def break_uploads(orders: Iterable[Order], root: Path, data: Path) -> Faul
             await target.close()
         assert {} == agent.planner.parked
     return proxy
-
-
-async def catch_up(agent: Agent, root: Path) -> None:
-    disk = Disk()
-    agent.found(
-        FoundLog(log.run, log.name, disk.stat(f"{log.run.path}/{log.name}").st_size, is_live=True)
-        for log in select_logs(str(root), disk)
-    )
-    await agent.run(until_idle=True)
-
-
-def stored(data: Path) -> dict[str, bytes]:
-    """What the hub has, without pieces that a broken request left under a temporary name."""
-    return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}
 
 
 def check(orders: list[Order], tmp_path: Path) -> FaultProxy:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from run_spec import RunSpec, tree
+from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
 
 KILLS = 20
@@ -19,10 +19,6 @@ def make_root(root: Path, random: Random) -> Path:
             run.rows(200).media(f"{index}.png", 20_000)
         run.saved("model.npz", 9_000_000).chunk_of(2_000_000).finish()
     return root
-
-
-def stored(data: Path) -> dict[str, bytes]:
-    return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}
 
 
 def test_twenty_kills_during_one_sync_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from counting_relay import CountingRelay, Passed
-from run_spec import RunSpec, tree
+from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
 from waiting import until
 
@@ -23,10 +23,6 @@ DEADLINE_S = 30.0
 def sync(root: Path, relay: CountingRelay, key: str) -> None:
     done = run_syncd("sync", root, "--to", relay.url, TIDELOG_API_KEY=key)
     assert 0 == done.returncode, done.stdout + done.stderr
-
-
-def stored(data: Path) -> dict[str, bytes]:
-    return {path: held for path, held in tree(data).items() if not path.endswith(".tmp")}
 
 
 @pytest.mark.parametrize("victim", ["agent", "hub"])

@@ -11,17 +11,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from agent_targets import SETTINGS
+from agent_targets import SETTINGS, find_logs, make_agent
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.target.http_target import HttpTarget
-from tidelog.syncd.agent.upload.agent import Agent
-from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.watch.inventory import FoundLog
-from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.errors import DISK_FULL, ProblemError
 from tidelog.syncd.hub.server import HubServer, Listen
 from tidelog.syncd.hub.web.answers import problem_answer
@@ -275,18 +270,8 @@ def test_an_outage_is_told_once_and_ends_by_itself(tmp_path: Path) -> None:
         target = HttpTarget(
             f"http://127.0.0.1:{port}", read_key=lambda: key, settings=SETTINGS, clock=Clock()
         )
-        agent = Agent(
-            target,
-            MemoryState(),
-            disk=Disk(),
-            clock=Clock(),
-            settings=SETTINGS,
-            chance=lambda: 0.5,
-            tell=lambda line, **_: told.append(line),
-        )
-        agent.found(
-            FoundLog(log.run, log.name, 10_000, is_live=True) for log in select_logs(str(root), Disk())
-        )
+        agent = make_agent(target, told=told)
+        find_logs(agent, root)
         uploading = asyncio.ensure_future(agent.run(until_idle=True))
         while agent.outage is None or agent.outage.attempt < 5:  # noqa: ASYNC110 - no event.
             await asyncio.sleep(0.005)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from agent_targets import OpenTarget, on_target
 from log_spec import LOG_ID, LogSpec, log_of_every_kind
-from run_spec import tree
+from run_spec import stored, tree
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.replica_logs import HeldLog
@@ -206,7 +206,7 @@ def test_a_large_file_that_is_not_what_its_digest_says_never_appears(
         assert Course.AGAIN is caught.value.setback.course
 
     on_target(open_any, tmp_path, work)
-    assert {} == {path: data for path, data in tree(tmp_path).items() if not path.endswith(".tmp")}
+    assert {} == stored(tmp_path)
 
 
 def test_a_gap_in_a_large_file_is_asked_about(open_any: OpenTarget, tmp_path: Path) -> None:

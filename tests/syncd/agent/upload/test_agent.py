@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from agent_targets import SETTINGS, OpenTarget, on_target, open_hub
+from agent_targets import SETTINGS, OpenTarget, make_agent, on_target, open_hub
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
@@ -26,18 +26,6 @@ from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.guard.key_file import KeyFile
-
-
-def make_agent(target: Target, state: State | None = None, told: list[str] | None = None) -> Agent:
-    return Agent(
-        target,
-        state or MemoryState(),
-        disk=Disk(),
-        clock=Clock(),
-        settings=SETTINGS,
-        chance=lambda: 0.5,
-        tell=(told if told is not None else []).append,
-    )
 
 
 async def sync(target: Target, root: Path, state: State | None = None) -> tuple[Ending, Agent]:
@@ -437,7 +425,7 @@ def test_a_state_that_cannot_be_written_ends_no_upload(open_any: OpenTarget, tmp
             raise OSError(28, "No space left on device")
 
     async def work(target: Target) -> None:
-        agent = make_agent(target, FullState(), told)
+        agent = make_agent(target, FullState(), told=told)
         agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
         await agent.run(until_idle=True)
         assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
@@ -457,7 +445,7 @@ def test_a_run_is_forgotten_also_where_the_state_cannot_be_written(tmp_path: Pat
             raise OSError(28, "No space left on device")
 
     data = tmp_path / "data"
-    agent = make_agent(RootTarget(f"file://{data}", str(data), disk=Disk()), FullState(), told)
+    agent = make_agent(RootTarget(f"file://{data}", str(data), disk=Disk()), FullState(), told=told)
     agent.found([FoundLog(run, "main.0001.tlog", 500, is_live=True)])
     agent.gone(run)
     assert agent.planner.is_idle
@@ -478,7 +466,7 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
 
     async def work(target: Target) -> None:
         await sync(target, root, state)
-        agent = make_agent(target, state, told)
+        agent = make_agent(target, state, told=told)
         agent.resume()
         assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
         size = (spec.path / spec.name).stat().st_size
@@ -551,15 +539,7 @@ def test_a_file_is_sent_in_its_last_version_in_whatever_order_logs_are_read(
     run.finish().new_log("main.0002.tlog").saved("small", 150).saved("large", 6000).finish()
 
     async def work(target: Target) -> None:
-        agent = Agent(
-            target,
-            MemoryState(),
-            disk=Disk(),
-            clock=Clock(),
-            settings=replace(SETTINGS, tasks_max=1),
-            chance=lambda: 0.5,
-            tell=lambda _: None,
-        )
+        agent = make_agent(target, settings=replace(SETTINGS, tasks_max=1))
         home = Run(str(run.path), run.path.parent.name, run.path.name)
         for name in ("main.0002.tlog", "main.0001.tlog"):
             size = (run.path / name).stat().st_size
