@@ -22,6 +22,8 @@ from tidelog.syncd.log_file import LOG_NAME
 
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
+_FLAGS = {"targets": "to", "roots": "root"}
+"""The others are called as in the settings file."""
 
 
 def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, disk: Disk) -> None:
@@ -48,6 +50,17 @@ def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, d
             break  # With exit code 2 another daemon was faster: it will answer.
         time.sleep(START_POLL_S)
     raise CannotStartError(f"the daemon did not start; {directory / LOG_NAME} says why: `syncd logs`")
+
+
+def flags_of(wishes: Wishes) -> Iterator[str]:
+    """Yield the flags of `syncd start` that mean these wishes, all of them."""
+    for name, value in structs.asdict(wishes).items():
+        flag = _FLAGS.get(name, name.replace("_", "-"))
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif value is not None:
+            for one in value if isinstance(value, list) else [value]:
+                yield from (f"--{flag}", str(one))
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -85,11 +98,11 @@ def _detach(
     path = directory / LOG_NAME
     log = disk.open_append(path, mode=0o600)  # For what goes wrong before the daemon opens it itself.
     try:
-        arguments = [part for root in roots for part in ("--root", root)]
+        flags = flags_of(structs.replace(wishes, roots=list(roots)))
         return subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--log-file", str(path)),
-                *(*_flags(wishes), *arguments),
+                *flags,
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -99,21 +112,3 @@ def _detach(
         )
     finally:
         disk.close(log)
-
-
-def _flags(wishes: Wishes) -> Iterator[str]:
-    """Write wishes as the flags that mean them."""
-    flags = {
-        "--to": wishes.targets,
-        "--limit-rate": wishes.limit_rate,
-        "--concurrency": wishes.concurrency,
-        "--quiet-hours": wishes.quiet_hours,
-        "--only": wishes.only,
-        "--retry-max": wishes.retry_max,
-        "--metrics": wishes.metrics,
-    }
-    for flag, value in flags.items():
-        for one in value if isinstance(value, list) else [] if value is None else [value]:
-            yield from (flag, str(one))
-    if wishes.media is False:
-        yield "--no-media"
