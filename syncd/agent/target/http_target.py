@@ -7,7 +7,7 @@ pass for a hub, and a key must not travel to where nobody sent it.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -44,6 +44,7 @@ from tidelog.syncd.errors import (
     ProblemError,
     ProtocolError,
 )
+from tidelog.syncd.listen import LOOPBACK
 from tidelog.syncd.protocol import (
     AUTHORIZATION,
     BEARER,
@@ -77,8 +78,6 @@ from tidelog.syncd.protocol import (
     run_path,
     shares_path,
 )
-
-LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
 
 
 class HttpTarget:
