@@ -22,6 +22,7 @@ from tidelog.syncd.agent.plan.retry import (
     judge_problem,
     not_a_hub,
     outage,
+    refused,
 )
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
@@ -382,8 +383,3 @@ def _integer(headers: Mapping[str, str], name: str) -> int:
 
 def _not_a_hub(status: int, reason: str) -> SetbackError:
     return outage(f"{not_a_hub(status)}: {reason}; {NOT_A_HUB_REMEDY}")
-
-
-def refused(reason: str) -> SetbackError:
-    """Return the error for a key that is not there."""
-    return SetbackError(Setback(Course.REFUSED, reason))
