@@ -1,11 +1,13 @@
 """An address to listen on, as a person writes it. A value; no I/O."""
 
 import ipaddress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tidelog.syncd.errors import CannotStartError
 
 PORT_MAX = 65_535
+LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
+"""How an address calls this very machine."""
 
 
 class Listen(NamedTuple):
@@ -28,7 +30,7 @@ class Listen(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Tell whether nobody but this machine can connect to it."""
-        if self.host == "localhost":
+        if self.host in LOOPBACK:
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback

@@ -7,10 +7,8 @@ from typing import ClassVar, NoReturn
 import click
 
 from tidelog.datastore.errors import DatastoreError
+from tidelog.syncd.cli.console import BAD_USAGE, INTERRUPTED
 from tidelog.syncd.errors import SyncdError
-
-CANNOT_START = 2
-INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -95,10 +93,10 @@ def main() -> NoReturn:
         group.main(prog_name="syncd")
     except (SyncdError, DatastoreError) as error:
         click.echo(f"syncd: {error}", err=True)
-        raise SystemExit(CANNOT_START) from None
+        raise SystemExit(BAD_USAGE) from None
     except OSError as error:
         click.echo(f"syncd: {': '.join(_words(error))}", err=True)
-        raise SystemExit(CANNOT_START) from None
+        raise SystemExit(BAD_USAGE) from None
     raise SystemExit(0)
 
 

@@ -25,6 +25,8 @@ ROOT_VARIABLE = "TIDELOG_DIR"
 """Tells a daemon, which runs in no folder, what the root of the caller's is."""
 START_TIMEOUT_S = 20.0
 START_POLL_S = 0.05
+_FLAGS = {"targets": "to", "roots": "root"}
+"""The others are called as in the settings file."""
 
 
 def start_in_background(roots: Sequence[str], wishes: Wishes, directory: Path, disk: Disk) -> None:
@@ -57,6 +59,17 @@ def default_root(disk: Disk) -> str:
     """Return the root that is meant where nobody names one: a setting, else `./tidelog`."""
     setting = read_settings(os.environ, disk=disk).get("dir")
     return os.path.realpath(setting.value if setting else DEFAULT_ROOT)
+
+
+def flags_of(wishes: Wishes) -> Iterator[str]:
+    """Yield the flags of `syncd start` that mean these wishes, all of them."""
+    for name, value in structs.asdict(wishes).items():
+        flag = _FLAGS.get(name, name.replace("_", "-"))
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif value is not None:
+            for one in value if isinstance(value, list) else [value]:
+                yield from (f"--{flag}", str(one))
 
 
 def no_state(directory: Path, error: OSError) -> CannotStartError:
@@ -94,11 +107,11 @@ def _detach(
     path = directory / LOG_NAME
     log = disk.open_append(path, mode=0o600)  # For what goes wrong before the daemon opens it itself.
     try:
-        arguments = [part for root in roots for part in ("--root", root)]
+        flags = flags_of(structs.replace(wishes, roots=list(roots)))
         return subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "tidelog.syncd", "start", "--log-file", str(path)),
-                *(*_flags(wishes), *arguments),
+                *flags,
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -109,21 +122,3 @@ def _detach(
         )
     finally:
         disk.close(log)
-
-
-def _flags(wishes: Wishes) -> Iterator[str]:
-    """Write wishes as the flags that mean them."""
-    flags = {
-        "--to": wishes.targets,
-        "--limit-rate": wishes.limit_rate,
-        "--concurrency": wishes.concurrency,
-        "--quiet-hours": wishes.quiet_hours,
-        "--only": wishes.only,
-        "--retry-max": wishes.retry_max,
-        "--metrics": wishes.metrics,
-    }
-    for flag, value in flags.items():
-        for one in value if isinstance(value, list) else [] if value is None else [value]:
-            yield from (flag, str(one))
-    if wishes.media is False:
-        yield "--no-media"

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -14,11 +13,9 @@ from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
-from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.plan.retry import SetbackError
 from tidelog.syncd.agent.proof.clean import ChangedError, Cleaner, Finding
-from tidelog.syncd.agent.proof.receipts import ReceiptWitness, open_receipts
 from tidelog.syncd.agent.proof.verify import logs_by_run
-from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, find_address
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.task import Run
@@ -27,7 +24,7 @@ from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import Span, json_option, paths_argument, receipt_option, to_option
 from tidelog.syncd.cli.selected import Selected
-from tidelog.syncd.cli.witness import open_reading_target
+from tidelog.syncd.cli.witness import open_witness
 from tidelog.syncd.errors import CannotStartError
 
 EPILOG = """\b
@@ -99,7 +96,7 @@ def command(
         )
     except SetbackError as error:
         report.reason = str(error)
-        code = UNREACHABLE if error.setback.course in (Course.OUTAGE, Course.AGAIN) else PARKED
+        code = UNREACHABLE if error.setback.is_passing else PARKED
     report.end()
     raise SystemExit(code or (WHOLE if report.is_well else PARKED))
 
@@ -116,7 +113,11 @@ async def _clean(
     older_than_s: float,
     takes_crashed: bool,
 ) -> None:
-    async with _witness(to, receipt, paths, disk) as witness:
+    if receipt is None:
+        address = find_address(to, os.environ, disk)
+        if address.scheme == FILE:
+            refuse_nested(address.path, paths, disk=disk)
+    async with open_witness(to, receipt, disk) as witness:
         report.target = witness.name
         directory = state_directory(os.environ)
         cleaner = Cleaner(
@@ -173,22 +174,6 @@ def _pending(run: Run, disk: Disk) -> list[str]:
     if not isinstance(items, list):
         return ["the daemon that runs does not say what it has still to send: start it anew"]
     return [f"a daemon has still to send {item}" for item in items]
-
-
-@asynccontextmanager
-async def _witness(
-    to: str | None, receipt: str | None, paths: Sequence[str], disk: Disk
-) -> AsyncIterator[Target | ReceiptWitness]:
-    if receipt is not None and to is not None:
-        raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")
-    if receipt is not None:
-        yield open_receipts(receipt, disk)
-        return
-    address = find_address(to, os.environ, disk)
-    if address.scheme == FILE:
-        refuse_nested(address.path, paths, disk=disk)
-    async with open_reading_target(to, disk) as target:
-        yield target
 
 
 def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run, Sequence[str]]:

@@ -16,7 +16,7 @@ from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.receipt import Attested, ReceiptError
 from tidelog.syncd.agent.proof.receipts import RECEIPT_NAME, add_to_receipt
 from tidelog.syncd.agent.proof.verify import verify_all
-from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.contract import RunContents, Target
 from tidelog.syncd.agent.target.root_lock import is_filled
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import Run
@@ -76,7 +76,9 @@ async def give_receipts(to: str | None, runs: Mapping[Run, Sequence[str]], disk:
                     item, reason, _ = verdict.differences[0]
                     receipts.problems.append(f"{run}{f'/{item}' if item else ''}: {reason}")
                 elif verdict.held is not None:
-                    attested.setdefault(root_of(run), []).append(attest(target, verdict))
+                    attested.setdefault(root_of(run), []).append(
+                        attest(target, run.project, run.name, verdict.held)
+                    )
 
             try:
                 await verify_all(target, runs, disk, on_verdict=take)
@@ -87,12 +89,10 @@ async def give_receipts(to: str | None, runs: Mapping[Run, Sequence[str]], disk:
     return receipts
 
 
-def attest(target: Target, verdict: Verdict) -> Attested:
-    """Return what a target said, as a receipt holds it."""
-    run, held = verdict.home.run, verdict.held
-    assert held is not None  # noqa: S101 - the callers look
+def attest(target: Target, project: str, run: str, held: RunContents) -> Attested:
+    """Return what a target said of a run just now, as a receipt holds it."""
     root_id = target.root_id if isinstance(target, RootTarget) else ""
-    return Attested(target.name, Clock().now(), run.project, run.name, held, root_id)
+    return Attested(target.name, Clock().now(), project, run, held, root_id)
 
 
 def write_receipt(path: str, words: Sequence[Attested], receipts: Receipts, disk: Disk) -> None:

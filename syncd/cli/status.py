@@ -1,5 +1,6 @@
 """`syncd status`: ask the daemon what it does, once or again and again."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from tidelog.syncd.cli.console import print_json
 from tidelog.syncd.cli.daemon_answer import answer_of_daemon
 from tidelog.syncd.cli.options import json_option
 from tidelog.syncd.cli.status_text import Line, status_lines
-from tidelog.syncd.cli.tones import has_colour, paint, terminal_width
+from tidelog.syncd.cli.tones import paint, terminal_width
+from tidelog.syncd.logging_setup import is_coloured
 
 WATCH_S = 2.0
 WATCH_MIN_S = 0.1
@@ -63,9 +65,9 @@ def _show(status: Mapping[str, Any], *, is_json: bool) -> None:
     if is_json:
         print_json(status)
         return
-    is_coloured = has_colour(sys.stdout)
+    has_colour = is_coloured(sys.stdout, os.environ)
     for line in status_lines(status, width=terminal_width()):
-        click.echo(paint(line, is_coloured=is_coloured), color=is_coloured)
+        click.echo(paint(line, is_coloured=has_colour), color=has_colour)
 
 
 def _append_again(interval_s: float, *, is_json: bool) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,11 +18,6 @@ WIDTH = 80
 
 _COLOURS = {GOOD: "green", BAD: "red", WARNING: "yellow"}
 _RICH = {PLAIN: "", TITLE: "bold", GOOD: "green", BAD: "red", WARNING: "yellow", FAINT: "dim"}
-
-
-def has_colour(stream: TextIO) -> bool:
-    """Tell whether colours may be written to a stream."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def terminal_width() -> int:

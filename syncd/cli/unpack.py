@@ -14,8 +14,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.pack.contents import Contents, PackError
 from tidelog.syncd.agent.pack.unpack import Unpacked, Unpacker
-from tidelog.syncd.agent.plan.retry import Course, SetbackError
-from tidelog.syncd.agent.proof.receipt import Attested
+from tidelog.syncd.agent.plan.retry import SetbackError
 from tidelog.syncd.agent.proof.receipts import RECEIPT_NAME
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
@@ -25,7 +24,7 @@ from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import json_option, to_option
-from tidelog.syncd.cli.receipt import Receipts, write_receipt
+from tidelog.syncd.cli.receipt import Receipts, attest, write_receipt
 from tidelog.syncd.cli.witness import open_reading_target
 from tidelog.syncd.errors import CannotStartError
 
@@ -91,9 +90,8 @@ def command(
     try:
         code = asyncio.run(_unpack(to, timeout_s, report, disk))
     except SetbackError as error:
-        is_away = error.setback.course in (Course.OUTAGE, Course.AGAIN)
         report.reason = str(error)
-        code = UNREACHABLE if is_away else PARKED
+        code = UNREACHABLE if error.setback.is_passing else PARKED
     except KeyboardInterrupt:
         say("interrupted; what was taken in stays, run the command again to go on")
         raise SystemExit(INTERRUPTED) from None
@@ -219,12 +217,7 @@ def _patient(target: Target, timeout_s: float) -> Target:
 
 
 def _give_receipt(target: Target, report: _Report, disk: Disk) -> None:
-    root_id = target.root_id if isinstance(target, RootTarget) else ""
-    now = Clock().now()
-    words = [
-        Attested(target.name, now, run.project, run.run, held, root_id)
-        for run, held in report.outcome.held.items()
-    ]
+    words = [attest(target, run.project, run.run, held) for run, held in report.outcome.held.items()]
     if words:
         write_receipt(report.receipt_path, words, report.receipts, disk)
 

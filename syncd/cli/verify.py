@@ -9,7 +9,7 @@ import click
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted, on_one_line, size_text
-from tidelog.syncd.agent.plan.retry import Course, SetbackError
+from tidelog.syncd.agent.plan.retry import SetbackError
 from tidelog.syncd.agent.proof.compare import Verdict, bytes_of
 from tidelog.syncd.agent.proof.verify import logs_by_run, verify_all
 from tidelog.syncd.agent.task import Run
@@ -52,8 +52,7 @@ def command(paths: tuple[str, ...], to: str | None, receipt: str | None, *, is_j
     try:
         asyncio.run(_verify(to, receipt, logs, disk, tally))
     except SetbackError as error:
-        is_away = error.setback.course in (Course.OUTAGE, Course.AGAIN)
-        state, reason = "unreachable" if is_away else "refused", str(error)
+        state, reason = "unreachable" if error.setback.is_passing else "refused", str(error)
         say(f"syncd: {error}")
     if is_json:
         document = _document(tally, state or tally.state, reason)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.proof.receipts import Witness, open_receipts
+from tidelog.syncd.agent.proof.receipts import ReceiptWitness, open_receipts
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.contract import Target
@@ -19,7 +19,9 @@ READING_TIMEOUT_S = 3600.0
 
 
 @asynccontextmanager
-async def open_witness(to: str | None, receipt: str | None, disk: Disk) -> AsyncIterator[Witness]:
+async def open_witness(
+    to: str | None, receipt: str | None, disk: Disk
+) -> AsyncIterator[Target | ReceiptWitness]:
     """Open a receipt where one is named, else the target. Raises CannotStartError, ReceiptError."""
     if receipt is not None and to is not None:
         raise CannotStartError("--to asks a target and --receipt asks none: say one of the two")

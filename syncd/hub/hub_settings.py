@@ -15,13 +15,13 @@ import msgspec
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.errors import CannotStartError, KeyNameError
 from tidelog.syncd.hub.guard.grants import Grant, parse_grant
+from tidelog.syncd.listen import LOOPBACK
 
 SETTINGS_FILE: Final = "hub.toml"
 PUBLIC_URL: Final = "TIDELOG_PUBLIC_URL"
 ISSUER: Final = "TIDELOG_OIDC_ISSUER"
 CLIENT_ID: Final = "TIDELOG_OIDC_CLIENT_ID"
 CLIENT_SECRET_FILE: Final = "TIDELOG_OIDC_CLIENT_SECRET_FILE"  # noqa: S105 - a variable's name
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)

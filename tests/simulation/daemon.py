@@ -21,7 +21,8 @@ from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
-from tidelog.syncd.agent.upload.state import MemoryState, Table
+from tidelog.syncd.agent.upload.state import MemoryState
+from tidelog.syncd.agent.upload.tables import Table
 from tidelog.syncd.agent.watch.hints import Hints
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout

@@ -6,17 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidelog.syncd.agent.doctor.finding import Finding, ok, problem, warning
+from tidelog.syncd.agent.target.plain_words import EXPIRED, NOT_YET_VALID, OTHER_NAME, UNTRUSTED
 
 NAME = "tls"
 DAY_S = 86_400
 DAYS_LEFT_LOW = 14
 NAMES_SHOWN_MAX = 3
-
-# OpenSSL's X509_V_ERR_* codes (x509_vfy.h).
-NOT_YET_VALID = 9
-EXPIRED = 10
-SELF_SIGNED = (18, 19, 20, 21)
-WRONG_NAME = (62, 64)
 
 
 def judge_certificate(certificate: Mapping[str, Any], *, now: float, version: str) -> Finding:
@@ -34,9 +29,9 @@ def judge_distrust(code: int, message: str, *, now: float) -> Finding:
     if code in (NOT_YET_VALID, EXPIRED):
         clock = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC"
         remedy = f"renew it on the hub's machine, unless the clock here ({clock}) is wrong"
-    elif code in WRONG_NAME:
+    elif code in OTHER_NAME:
         remedy = "use the name that the certificate is for, or get one for this name"
-    elif code in SELF_SIGNED:
+    elif code in UNTRUSTED:
         remedy = "set SSL_CERT_FILE to the certificate of the authority that signed it"
     else:
         remedy = "get a certificate that this machine trusts"

@@ -23,8 +23,9 @@ from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import Address, find_key
-from tidelog.syncd.agent.target.http_target import LOOPBACK, HttpTarget
+from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.listen import LOOPBACK
 from tidelog.syncd.protocol import HEALTH_PATH
 
 STEP_TIMEOUT_S = 5.0

@@ -10,11 +10,10 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.datastore.text import size_text
 from tidelog.syncd.agent.doctor.finding import Finding, ok, problem, warning
+from tidelog.syncd.agent.upload.state import STATE_NAME
+from tidelog.syncd.agent.upload.tables import DATA_NAME, open_to_read
 
 NAME = "state"
-STATE_NAME = "state"
-DATA_NAME = "data.mdb"
-TABLES_MAX = 16
 FULL_RATIO = 0.8
 
 
@@ -51,9 +50,7 @@ def _look_inside(path: Path, kind: str, bytes_max: int, disk: Disk) -> Iterator[
         return
     try:
         with (
-            lmdb.open(
-                str(path), readonly=True, create=False, max_dbs=TABLES_MAX, lib_version=0
-            ) as environment,
+            open_to_read(path) as environment,
             environment.begin() as transaction,
             transaction.cursor() as cursor,
         ):

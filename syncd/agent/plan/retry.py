@@ -49,6 +49,11 @@ class Setback:
     reason: str
     retry_after_s: float | None = None
 
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether the same call may work later, though nobody does anything here."""
+        return self.course in (Course.OUTAGE, Course.AGAIN)
+
 
 class SetbackError(SyncdError):
     """A target did not acknowledge; `setback` says what follows."""
@@ -61,6 +66,11 @@ class SetbackError(SyncdError):
 def outage(reason: str) -> SetbackError:
     """Return the error for a target that does not work at all just now."""
     return SetbackError(Setback(Course.OUTAGE, reason))
+
+
+def refused(reason: str) -> SetbackError:
+    """Return the error for a key that is not there, or is not taken."""
+    return SetbackError(Setback(Course.REFUSED, reason))
 
 
 def park(reason: str) -> SetbackError:

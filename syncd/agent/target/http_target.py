@@ -7,7 +7,7 @@ pass for a hub, and a key must not travel to where nobody sent it.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,6 +22,7 @@ from tidelog.syncd.agent.plan.retry import (
     judge_problem,
     not_a_hub,
     outage,
+    refused,
 )
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.connections import Answer, Connections, HttpConnections
@@ -44,6 +45,7 @@ from tidelog.syncd.errors import (
     ProblemError,
     ProtocolError,
 )
+from tidelog.syncd.listen import LOOPBACK
 from tidelog.syncd.protocol import (
     AUTHORIZATION,
     BEARER,
@@ -77,8 +79,6 @@ from tidelog.syncd.protocol import (
     run_path,
     shares_path,
 )
-
-LOOPBACK: Final = frozenset(["127.0.0.1", "::1", "localhost"])
 
 
 class HttpTarget:
@@ -383,8 +383,3 @@ def _integer(headers: Mapping[str, str], name: str) -> int:
 
 def _not_a_hub(status: int, reason: str) -> SetbackError:
     return outage(f"{not_a_hub(status)}: {reason}; {NOT_A_HUB_REMEDY}")
-
-
-def refused(reason: str) -> SetbackError:
-    """Return the error for a key that is not there."""
-    return SetbackError(Setback(Course.REFUSED, reason))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from tidelog.datastore.clock import Clock
-from tidelog.syncd.agent.plan.retry import Course, SetbackError, wait_s
+from tidelog.syncd.agent.plan.retry import SetbackError, wait_s
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import HeldLog, Piece, RunContents, Target
 from tidelog.syncd.agent.task import Run
@@ -85,7 +85,7 @@ class PatientTarget:
             except SetbackError as error:
                 setback = error.setback
                 is_over = self._clock.monotonic() - began >= self._timeout_s
-                if is_over or setback.course not in (Course.OUTAGE, Course.AGAIN):
+                if is_over or not setback.is_passing:
                     raise
             attempt += 1
             if attempt == 1:

@@ -17,9 +17,10 @@ _REMEDIES: Final = {
 _ASK_PROXY: Final = "ask who runs it, or name the hub in NO_PROXY"
 
 # OpenSSL's numbers, `man openssl-verification-options`: Python has no names for them.
-_NOT_YET_VALID, _EXPIRED = 9, 10
-_UNTRUSTED: Final = (18, 19, 20, 21)
-_OTHER_NAME, _OTHER_IP = 62, 64
+NOT_YET_VALID: Final = 9
+EXPIRED: Final = 10
+UNTRUSTED: Final = (18, 19, 20, 21)
+OTHER_NAME: Final = (62, 64)
 
 
 def why_unreachable(error: Exception, host: str) -> str:
@@ -52,16 +53,16 @@ def why_unreachable(error: Exception, host: str) -> str:
 
 def _certificate(error: Exception, host: str) -> str:
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else None
-    if code in (_OTHER_NAME, _OTHER_IP):
+    if code in OTHER_NAME:
         return (
             f"its certificate is for another name; correct the address, or give the hub a certificate "
             f"for {host}"
         )
-    if code == _EXPIRED:
+    if code == EXPIRED:
         return "its certificate has expired; have it renewed, or set the clock of this machine right"
-    if code == _NOT_YET_VALID:
+    if code == NOT_YET_VALID:
         return "its certificate is not valid yet; set the clock of this machine right"
-    if code in _UNTRUSTED:
+    if code in UNTRUSTED:
         return (
             "its certificate is signed by nobody that this machine trusts; set SSL_CERT_FILE to the "
             "certificate of who signed it"

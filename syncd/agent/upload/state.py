@@ -7,11 +7,10 @@ The roots and what is parked are nowhere else, so only a state that is broken fo
 
 import hashlib
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import lmdb
@@ -21,6 +20,16 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.filesystems import filesystem_of, is_network
 from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
+from tidelog.syncd.agent.upload.tables import (
+    BROKEN,
+    FILE_NAMES,
+    DictTable,
+    DictTables,
+    LmdbEnvironment,
+    Table,
+    Tables,
+    values_in,
+)
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
@@ -34,7 +43,9 @@ _CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = (
 _PAUSE = b"pause"
 _TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
 _KEY_BYTES = 20
-_BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
+
+STATE_NAME = "state"
+"""The folder of the tables, below the state directory."""
 
 
 class State(Protocol):
@@ -81,35 +92,10 @@ class State(Protocol):
         """Return what is parked, with the reasons."""
 
 
-Items = Generator[tuple[bytes, bytes], None, None]
-
-
-class Table(Protocol):
-    """A sorted map of bytes to bytes: one of LMDB's, or a dict."""
-
-    def get(self, key: bytes) -> bytes | None: ...
-    def put(self, key: bytes, value: bytes) -> None: ...
-    def delete(self, key: bytes) -> None: ...
-    def items(self, prefix: bytes) -> Items: ...
-    def count(self) -> int: ...
-
-
-class _Tables(Protocol):
-    """All tables inside one transaction: leaving it without an error keeps what was put."""
-
-    def __enter__(self) -> Mapping[bytes, Table]: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
 class _Book:
     """The one implementation of `State`, over tables that a subclass opens."""
 
-    def _tables(self, *, write: bool = False) -> _Tables:
+    def _tables(self, *, write: bool = False) -> Tables:
         raise NotImplementedError
 
     def cursor(self, target: str, task: Task) -> Cursor | None:
@@ -245,10 +231,10 @@ class MemoryState(_Book):
     """A state that nobody needs after the command: everything is asked of the target."""
 
     def __init__(self) -> None:
-        self._dicts: dict[bytes, Table] = {name: _DictTable() for name in _TABLES}
+        self._dicts: dict[bytes, Table] = {name: DictTable() for name in _TABLES}
 
-    def _tables(self, *, write: bool = False) -> _Tables:  # noqa: ARG002 - LMDB needs to know
-        return _DictTables(self._dicts)
+    def _tables(self, *, write: bool = False) -> Tables:  # noqa: ARG002 - LMDB needs to know
+        return DictTables(self._dicts)
 
 
 class LmdbState(_Book):
@@ -262,17 +248,17 @@ class LmdbState(_Book):
                 f"{directory} lies on a network file system ({kind}), where the state would break: "
                 "set XDG_STATE_HOME to a folder on a local disk"
             )
-        path = directory / "state"
+        path = directory / STATE_NAME
         try:
             disk.make_directory(path, mode=0o700)
             try:
-                self._environment = _open(path, bytes_max)
-            except _BROKEN:
+                self._environment = LmdbEnvironment(path, bytes_max=bytes_max)
+            except BROKEN:
                 # The target knows what it holds; the roots must be named again.
-                for name in ("data.mdb", "lock.mdb"):
+                for name in FILE_NAMES:
                     disk.remove(path / name)
-                self._environment = _open(path, bytes_max)
-            self._handles = {name: self._environment.open_db(name, create=True) for name in _TABLES}
+                self._environment = LmdbEnvironment(path, bytes_max=bytes_max)
+            self._environment.open_tables(_TABLES)
         except (OSError, lmdb.Error) as error:
             raise CannotStartError(
                 f"the state cannot be kept in {directory}: {error}; set XDG_STATE_HOME to a folder "
@@ -289,112 +275,13 @@ class LmdbState(_Book):
         """Close the environment; every advance was kept when it returned."""
         self._environment.close()
 
-    def _tables(self, *, write: bool = False) -> _Tables:
-        return _LmdbTables(self._environment, self._handles, write=write)
+    def _tables(self, *, write: bool = False) -> Tables:
+        return self._environment.begin(write=write)
 
 
 def roots_in(directory: Path) -> list[str]:
     """Return the roots that a state names, also beside a daemon that has it; none without a state."""
-    try:
-        with (
-            lmdb.open(
-                str(directory / "state"),
-                readonly=True,
-                create=False,
-                max_dbs=len(_TABLES),
-                lib_version=0,
-            ) as environment,
-            environment.begin() as transaction,
-        ):
-            table = environment.open_db(_ROOTS, transaction, create=False)
-            return [os.fsdecode(value) for _, value in _LmdbTable(transaction, table).items(b"")]
-    except (OSError, lmdb.Error):
-        return []
-
-
-class _LmdbTables:
-    def __init__(self, environment: Any, handles: Mapping[bytes, Any], *, write: bool) -> None:
-        self._transaction = environment.begin(write=write)
-        self._handles = handles
-
-    def __enter__(self) -> Mapping[bytes, Table]:
-        return {name: _LmdbTable(self._transaction, db) for name, db in self._handles.items()}
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._transaction.commit()
-        else:
-            self._transaction.abort()
-
-
-class _LmdbTable:
-    def __init__(self, transaction: Any, db: Any) -> None:
-        self._transaction = transaction
-        self._db = db
-
-    def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._transaction.get(key, db=self._db)
-        return value
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self._transaction.put(key, value, db=self._db)
-
-    def delete(self, key: bytes) -> None:
-        self._transaction.delete(key, db=self._db)
-
-    def items(self, prefix: bytes) -> Items:
-        with self._transaction.cursor(db=self._db) as cursor:
-            if cursor.set_range(prefix) if prefix else cursor.first():
-                for key, value in cursor:
-                    if not key.startswith(prefix):
-                        break
-                    yield key, value
-
-    def count(self) -> int:
-        return int(self._transaction.stat(self._db)["entries"])
-
-
-class _DictTables:
-    def __init__(self, tables: Mapping[bytes, Table]) -> None:
-        self._mapping = tables
-
-    def __enter__(self) -> Mapping[bytes, Table]:
-        return self._mapping
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class _DictTable:
-    def __init__(self) -> None:
-        self._values: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._values.get(key)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self._values[key] = value
-
-    def delete(self, key: bytes) -> None:
-        self._values.pop(key, None)
-
-    def items(self, prefix: bytes) -> Items:
-        yield from sorted(item for item in self._values.items() if item[0].startswith(prefix))
-
-    def count(self) -> int:
-        return len(self._values)
-
-
-def _open(path: Path, bytes_max: int) -> Any:
-    # metasync=False: a power cut may take back the last advance, which the target then corrects.
-    return lmdb.open(
-        str(path),
-        map_size=bytes_max,
-        max_dbs=len(_TABLES),
-        mode=0o600,
-        metasync=False,
-        lib_version=0,
-    )
+    return [os.fsdecode(value) for value in values_in(directory / STATE_NAME, _ROOTS)]
 
 
 def _key(*parts: str) -> bytes:

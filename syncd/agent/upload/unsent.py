@@ -3,7 +3,8 @@
 Reads a bounded stretch, and says where it did not reach the end. Damage is passed over, as readers do.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import RecordError
@@ -57,7 +58,7 @@ def _count(data: bytes, start: int, seq: int, tag: int, length: int) -> Unsent:
 
     scanner = Scanner(read_at, tag, log="", offset=start, seq=seq)
     times = [time for chunk in scanner for time in _times_of_rows(chunk)]
-    first_time = times[0] if times else None
+    first_time = times[0] if times and _is_time(times[0]) else None
     if len(data) >= length:
         return Unsent(len(times), is_exact=True, first_time=first_time)
     read_bytes = scanner.offset - start
@@ -65,7 +66,12 @@ def _count(data: bytes, start: int, seq: int, tag: int, length: int) -> Unsent:
     return Unsent(rows, is_exact=False, first_time=first_time)
 
 
-def _times_of_rows(chunk: Chunk) -> list[float]:
+def _is_time(value: object) -> bool:
+    """Tell whether what stands for a row's time is one: a sound chunk may still hold anything."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _times_of_rows(chunk: Chunk) -> list[Any]:
     if chunk.type != RECORDS:
         return []
     try:

@@ -17,10 +17,11 @@ import aiohttp
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.errors import TOO_MANY_REQUESTS, UNAVAILABLE, ProblemError
-from tidelog.syncd.hub.hub_settings import LOOPBACK, OidcSettings
+from tidelog.syncd.hub.hub_settings import OidcSettings
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.signin.flow import Flow, refused
 from tidelog.syncd.hub.signin.id_token import Expected, checked_claims, key_id_of, keys_with
+from tidelog.syncd.listen import LOOPBACK
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 logger = logging.getLogger("tidelog.hub")

@@ -1,12 +1,15 @@
 """Rows behind a cursor: counted where they can be, estimated where not."""
 
+import math
 import os
 from pathlib import Path
 
+import pytest
 from log_spec import TIME
 from run_spec import RunSpec
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.records import ROW
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.unsent import NOT_LOOKED_AT, Unsent, count_unsent
 
@@ -49,6 +52,14 @@ def test_damage_costs_its_own_rows_alone(tmp_path: Path) -> None:
     """The rest is counted, as a reader would."""
     run = RunSpec(tmp_path).rows(20).damage(9)
     assert Unsent(19, is_exact=True, first_time=TIME) == count(run)[0]
+
+
+@pytest.mark.parametrize("time", ["noon", None, math.nan])
+def test_a_row_without_a_time_is_counted_all_the_same(tmp_path: Path, time: object) -> None:
+    """A sound chunk of another writer may hold anything; a status is written with its other rows."""
+    run = RunSpec(tmp_path)
+    run.log.record(ROW, 0, 0, time)
+    assert Unsent(1, is_exact=True, first_time=None) == count(run.flush())[0]
 
 
 def test_what_cannot_be_read_is_not_looked_at(tmp_path: Path) -> None:
