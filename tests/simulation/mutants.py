@@ -105,8 +105,8 @@ MUTANTS = [
     Mutant(
         "the files queued before a restart are forgotten",
         "syncd/agent/upload/agent.py",
-        "        for run in self._state.runs_with_files(self.target.name):\n            self._want",
-        "        for run in ():\n            self._want",
+        "        self._left = {run: {} for run in self._state.runs_with_files(self.target.name)}\n",
+        "        self._left = {}\n",
     ),
     Mutant(
         "what failed in an outage is not taken up again",

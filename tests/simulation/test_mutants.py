@@ -15,6 +15,13 @@ QUICK = MUTANTS[0]
 PROOF_SEEDS = 6_000
 
 
+def planted(mutant: Mutant) -> str:
+    """The text of the file that the bug is in, with it."""
+    text = (TESTS.parent / mutant.path).read_text()
+    assert text.count(mutant.sound) == 1, f"{mutant.path} has changed: plant this bug anew"
+    return text.replace(mutant.sound, mutant.broken)
+
+
 def plant(mutant: Mutant, folder: Path) -> None:
     """Copy the packages, with one bug in them."""
     for package in ("datastore", "sdk", "syncd"):
@@ -23,10 +30,7 @@ def plant(mutant: Mutant, folder: Path) -> None:
             folder / "tidelog" / package,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    file = folder / "tidelog" / mutant.path
-    text = file.read_text()
-    assert text.count(mutant.sound) == 1, f"{mutant.path} has changed: plant this bug anew"
-    file.write_text(text.replace(mutant.sound, mutant.broken))
+    (folder / "tidelog" / mutant.path).write_text(planted(mutant))
 
 
 def first_failure(folder: Path, seeds: int) -> str:
@@ -48,6 +52,12 @@ def test_a_planted_bug_is_found(tmp_path: Path) -> None:
     """And so the seeds that pass say something."""
     plant(QUICK, tmp_path)
     assert "acknowledged" in first_failure(tmp_path, SEEDS)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
+def test_every_bug_can_still_be_planted(mutant: Mutant) -> None:
+    """The code that it breaks is still written so."""
+    compile(planted(mutant), mutant.path, "exec")
 
 
 @pytest.mark.proof

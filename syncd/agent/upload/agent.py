@@ -117,6 +117,8 @@ class Agent:
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
         )
+        self._left: dict[Run, dict[Task, str]] = {}
+        """What is parked of each run that has something left from before and was not found yet."""
         self._gone: set[Run] = set()
         self._acknowledged: OrderedDict[Task, None] = OrderedDict()
         self._has_told_loss = False
@@ -132,16 +134,20 @@ class Agent:
         return self.planner.outage
 
     def resume(self) -> None:
-        """Take up what the state says is left from before."""
+        """Take up what the state says is left from before, of each run as soon as it is found.
+
+        One that was deleted meanwhile would else be tried, or stay parked, for ever.
+        """
+        self._left = {run: {} for run in self._state.runs_with_files(self.target.name)}
         for task, reason in self._state.parked(self.target.name).items():
-            self.planner.park(task, reason)
-        for run in self._state.runs_with_files(self.target.name):
-            self._want_files(run, self._state.files(self.target.name, run))
+            self._left.setdefault(task.run, {})[task] = reason
 
     def found(self, logs: Iterable[FoundLog]) -> None:
         """Note logs on the disk, and want what the target was not seen to hold of them."""
         for log in logs:
             self._gone.discard(log.run)
+            if log.run in self._left:
+                self._take_up(log.run)
             task = Task(log.run, LOG, log.name)
             cursor = self._state.cursor(self.target.name, task)
             self.progress.found_log(task, log.size)
@@ -156,6 +162,11 @@ class Agent:
             else:
                 self.planner.want(task, Stage.LIVE_LOG if log.is_live else Stage.LOG)
         self._wake.set()
+
+    def _take_up(self, run: Run) -> None:
+        for task, reason in self._left.pop(run).items():
+            self.planner.park(task, reason)
+        self._want_files(run, self._state.files(self.target.name, run))
 
     def gone(self, run: Run) -> None:
         """Forget a run that is no longer on the disk; tell what of it the target will never have."""

@@ -3,6 +3,7 @@
 Never decides what goes next and never waits before another try: the rooms of `plan` do.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk
@@ -15,6 +16,8 @@ from tidelog.syncd.agent.upload.done import Done
 from tidelog.syncd.agent.upload.file_uploads import FileUploads
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
+
+DELETED = "{task} was deleted here before all of it was sent: put it back, then `syncd retry`"
 
 
 class Uploader:
@@ -29,6 +32,7 @@ class Uploader:
         settings: AgentSettings,
         is_set_aside: Callable[[Task], bool],
     ) -> None:
+        self._disk = disk
         self._logs = LogUploads(target, state, disk=disk, settings=settings)
         self._files = FileUploads(target, state, disk=disk, settings=settings, is_set_aside=is_set_aside)
 
@@ -48,6 +52,8 @@ class Uploader:
             raise park(str(error)) from error
         except OSError as error:
             self._forget(task)
+            if task.kind == LOG and await asyncio.to_thread(self._is_deleted, task):
+                raise park(DELETED.format(task=task)) from error
             raise SetbackError(
                 Setback(Course.AGAIN, f"{task} cannot be read: {error.strerror or error}")
             ) from error
@@ -61,6 +67,14 @@ class Uploader:
         if task.kind == LARGE_FILE:
             return await self._files.upload_large(task)
         return await self._files.upload_small(task)
+
+    def _is_deleted(self, task: Task) -> bool:
+        """Tell whether a log is not there, though its run can be looked into."""
+        try:
+            names = [entry.name for entry in self._disk.list(task.run.path)]
+        except OSError:
+            return False
+        return task.name not in names
 
     def _forget(self, task: Task) -> None:
         """After an error the target is asked again."""

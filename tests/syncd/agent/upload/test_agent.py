@@ -6,12 +6,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from agent_targets import SETTINGS, OpenTarget, make_agent, on_target, open_hub
+import pytest
+from agent_targets import SETTINGS, OpenTarget, catch_up, find_logs, make_agent, on_target, open_hub
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.syncd.agent.plan.retry import outage
+from tidelog.syncd.agent.plan.retry import Course, SetbackError, outage
 from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
@@ -321,6 +322,7 @@ def test_parked_items_are_remembered_until_a_retry(open_any: OpenTarget, tmp_pat
         image.write_bytes(good)
         agent = make_agent(target, state)
         agent.resume()
+        find_logs(agent, root)
         assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
         await agent.run(until_idle=True)
         assert "mnist/r1/media/images/a.png" not in tree(data)
@@ -468,6 +470,7 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
         await sync(target, root, state)
         agent = make_agent(target, state, told=told)
         agent.resume()
+        find_logs(agent, root)
         assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
         size = (spec.path / spec.name).stat().st_size
         agent.found([FoundLog(run, spec.name, size + 500, is_live=True)])
@@ -483,6 +486,73 @@ def test_a_run_that_is_gone_is_forgotten_and_its_loss_told(open_any: OpenTarget,
 
         kept.rename(root)
         assert Ending.WHOLE is (await sync(target, root, state))[0]
+
+    on_target(open_any, tmp_path / "data", work)
+    assert tree(root) == tree(tmp_path / "data")
+
+
+def test_what_was_left_of_a_run_that_was_deleted_meanwhile_is_not_tried(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Nobody was there to see it go; where it comes back, it goes on as it was left."""
+    root, kept, state = tmp_path / "root", tmp_path / "kept", MemoryState()
+    run = RunSpec(root).rows(5).media("a.png").media("b.png").finish()
+    image = run.path / "media/images/a.png"
+    good = image.read_bytes()
+
+    async def work(target: Target) -> None:
+        image.write_bytes(b"changed")
+        before = make_agent(target, state)
+        find_logs(before, root)
+        while not state.runs_with_files(target.name):
+            await before._uploader.upload(Task(Run(str(run.path), "mnist", "r1"), LOG, run.name))
+        root.rename(kept)
+
+        agent = make_agent(target, state)
+        agent.resume()
+        await agent.run(until_idle=True)
+        assert (0, {}) == (agent.planner.wanted, agent.planner.parked)
+
+        kept.rename(root)
+        await catch_up(agent, root)
+        assert ["media/images/a.png"] == [task.name for task in agent.planner.parked]
+        assert "mnist/r1/media/images/b.png" in tree(data)
+        image.write_bytes(good)
+        agent.retry(parked=True)
+        await agent.run(until_idle=True)
+
+    data = tmp_path / "data"
+    on_target(open_any, data, work)
+    assert tree(root) == tree(data)
+
+
+def test_a_log_that_was_deleted_from_a_run_is_parked_until_it_is_back(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """Trying again cannot help; a run that is out of reach as a whole is tried again."""
+    root, kept = tmp_path / "root", tmp_path / "kept"
+    run = RunSpec(root).rows(5).finish()
+    log, task = run.path / run.name, Task(Run(str(run.path), "mnist", "r1"), LOG, run.name)
+
+    async def work(target: Target) -> None:
+        agent = make_agent(target)
+        find_logs(agent, root)
+        root.rename(kept)
+        with pytest.raises(SetbackError) as away:
+            await agent._uploader.upload(task)
+        assert Course.AGAIN is away.value.setback.course
+
+        kept.rename(root)
+        log.rename(kept)
+        await agent.run(until_idle=True)
+        assert {
+            task: f"{task} was deleted here before all of it was sent: put it back, then `syncd retry`"
+        } == (agent.planner.parked)
+
+        kept.rename(log)
+        assert 1 == agent.retry(parked=True)
+        await agent.run(until_idle=True)
+        assert {} == agent.planner.parked
 
     on_target(open_any, tmp_path / "data", work)
     assert tree(root) == tree(tmp_path / "data")
