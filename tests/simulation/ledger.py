@@ -4,6 +4,7 @@ Kept by the scenario at the moment when a call returned; no code under test is a
 """
 
 import hashlib
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 
@@ -16,16 +17,17 @@ class LogHistory:
     written: bytearray = field(default_factory=bytearray)
     damaged: list[bytes] = field(default_factory=list)
 
-    def may_hold(self, data: bytes, *, is_hurt: bool) -> bool:
+    def may_hold(self, data: bytes, *, is_hurt: bool, unproven: Container[int] = ()) -> bool:
         """Tell whether these bytes are the beginning of a version that there was.
 
-        Of a log that was damaged while it was uploaded (`is_hurt`) each byte may be of another version.
+        Of a log that was damaged while it was uploaded (`is_hurt`) each byte may be of another version,
+        and those at the offsets `unproven` may be anything.
         """
         versions = [bytes(self.written), *self.damaged]
         if any(version.startswith(data) for version in versions):
             return True
         return is_hurt and all(
-            any(at < len(version) and version[at] == byte for version in versions)
+            at in unproven or any(at < len(version) and version[at] == byte for version in versions)
             for at, byte in enumerate(data)
         )
 
@@ -46,9 +48,12 @@ class Ledger:
         lives = [life for life in self.logs.values() if (life.run, life.name) == (run, name)]
         return lives if named is None or named in lives else [named, *lives]
 
-    def may_hold(self, run: str, name: str, data: bytes, *, is_hurt: bool) -> bool:
+    def may_hold(
+        self, run: str, name: str, data: bytes, *, is_hurt: bool, unproven: Container[int] = ()
+    ) -> bool:
         """Tell whether these bytes were once in a log of this name, or in the header's."""
-        return any(life.may_hold(data, is_hurt=is_hurt) for life in self.lives(run, name, data))
+        lives = self.lives(run, name, data)
+        return any(life.may_hold(data, is_hurt=is_hurt, unproven=unproven) for life in lives)
 
     def next_row(self, run: str) -> int:
         """Return the number of a new row; it is in no other."""

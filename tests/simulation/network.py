@@ -52,6 +52,8 @@ class Network:
     ) -> None:
         self.requests = 0
         self.is_traced = False
+        self.has_spoilt = False
+        """Whether bad memory ever changed a body before its checksums were made."""
         self._note = note
         self._hub = hub
         self._weather = weather
@@ -82,6 +84,7 @@ class Network:
             request.body = self._garbled(body)
         elif body and method == "PATCH" and self._has_luck(weather.bad_memory):
             # Before the checksums were made: neither end can tell, and what is stored must be sound.
+            self.has_spoilt = True
             request.body = self._garbled(body)
             request.headers[CONTENT_DIGEST] = digest_header(request.body)
             request.headers[CHECKSUM] = request_checksum(method, request.path, request.headers)

@@ -5,6 +5,7 @@ what happens when the disk fails, is driven here as its threads drive it.
 """
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -32,11 +33,17 @@ LIMITS = WriterLimits(
 
 
 class WritersDisk(SimulatedDisk):
-    """Notes every byte that a log was given, under the id in its header."""
+    """Notes every byte that a log was given, under the id in its header.
 
-    def __init__(self, medium: Medium, faults: Faults, ledger: Ledger) -> None:
+    `on_dropped` is told when a sync failed: what it dropped may be gone from the file as well.
+    """
+
+    def __init__(
+        self, medium: Medium, faults: Faults, ledger: Ledger, *, on_dropped: Callable[[], None]
+    ) -> None:
         super().__init__(medium, faults)
         self._ledger = ledger
+        self._on_dropped = on_dropped
         self._histories: dict[int, LogHistory] = {}
         self._names: dict[int, str] = {}
 
@@ -54,6 +61,15 @@ class WritersDisk(SimulatedDisk):
             return super().write(fd, data)
         finally:
             self._note(fd, bytes(file.data[before:]))
+
+    def fdatasync(self, fd: int) -> None:
+        """Sync, or fail as a disk does."""
+        try:
+            super().fdatasync(fd)
+        except OSError:
+            if self._names.get(fd, "").endswith(".tlog"):
+                self._on_dropped()
+            raise
 
     def _note(self, fd: int, data: bytes) -> None:
         path = self._names.get(fd, "")
@@ -85,7 +101,9 @@ class SimulatedWriter:
         self.unsafe: list[int] = []
         self.kernel: list[int] = []
         self.synced: list[int] = []
-        self.disk = WritersDisk(machine.medium, machine.faults, machine.ledger)
+        self.disk = WritersDisk(
+            machine.medium, machine.faults, machine.ledger, on_dropped=machine.note_dropped
+        )
         self._machine = machine
         self._random = machine.random
         self._clock = machine.clock
@@ -152,9 +170,6 @@ class SimulatedWriter:
             failure = error
         self.stream.end_sync(log, failure)
         if failure is not None:
-            # What a failed sync drops may be gone from the file as well.
-            self._machine.note_versions()
-            self._machine.may_be_damaged = True
             self.unsafe, self.kernel = self.kernel + self.unsafe, []
             self._catch_up()
         elif not self.stream.has_unsynced:
@@ -377,6 +392,11 @@ class Machine:
             for history in self.ledger.logs.values():
                 if (history.run, history.name) == (run, name):
                     history.damaged.append(bytes(file.data))
+
+    def note_dropped(self) -> None:
+        """Take into account that a failed sync took bytes out of a log."""
+        self.note_versions()
+        self.may_be_damaged = True
 
     def _disown(self, run: str) -> None:
         self.is_damaged.add(run)

@@ -27,10 +27,11 @@ KEY = "agent"
 
 @dataclass(slots=True)
 class Place:
-    """A machine and what runs there beside the training."""
+    """A machine and what runs there beside the training; `by_hand` are the agents of `syncd sync`."""
 
     machine: Machine
     daemons: list[SimulatedDaemon] = field(default_factory=list)
+    by_hand: list[Agent] = field(default_factory=list)
     states: list[SimulatedState] = field(default_factory=list)
 
 
@@ -147,6 +148,7 @@ class World:
             chance=self.random.random,
             tell=self.told.append,
         )
+        place.by_hand.append(agent)
         return await upload_once(
             agent,
             select_logs(ROOT, disk),
