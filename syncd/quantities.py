@@ -7,6 +7,9 @@ SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 BYTES: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 BINARY_BYTES: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
+SPAN_S_MAX: Final = 100 * 366 * 86_400
+"""A longer one is a slip, and no clock shows the moment at its end."""
+
 _SPAN = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)([kKMGT]?)(i?)B?", re.ASCII)
 
@@ -16,7 +19,10 @@ def parse_span(text: str) -> float:
     match = _SPAN.fullmatch(text.strip())
     if match is None or int(match[1]) == 0:
         raise ValueError(f"{text!r} is no span of time; write it like 90s, 12h, 30d or 8w")
-    return float(int(match[1]) * SECONDS[match[2]])
+    span_s = float(int(match[1]) * SECONDS[match[2]])
+    if span_s > SPAN_S_MAX:
+        raise ValueError(f"{text!r} is longer than 100 years; write it like 90s, 12h, 30d or 8w")
+    return span_s
 
 
 def parse_amount(text: str) -> int:

@@ -7,7 +7,7 @@ daemon serves more folders than that one.
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -18,16 +18,19 @@ from msgspec import structs
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import SYNC_TABLE, config_directory
+from tidelog.datastore.text import counted
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.pace import Pace
-from tidelog.syncd.agent.plan.quiet_hours import QuietHours, parse_quiet_hours
+from tidelog.syncd.agent.plan.quiet_hours import QuietHours, never_end, parse_quiet_hours
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import CONFIG_NAME
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.listen import Listen
-from tidelog.syncd.quantities import parse_amount
+from tidelog.syncd.quantities import parse_amount, shown_amount
 
 CONCURRENCY_MAX = 64
+RATE_BYTES_MIN = 1000
+"""Slower, and the smallest piece is under way for longer than a minute: a live row waits behind it."""
 
 T = TypeVar("T")
 
@@ -85,6 +88,19 @@ def _read_table(path: Path, disk: Disk) -> Any:
 
 
 def _understand(wishes: Wishes) -> Config:
+    rate = None if wishes.limit_rate is None else _rate(wishes.limit_rate)
+    return Config(
+        targets=tuple(wishes.targets or ()),
+        roots=tuple(map(_root, wishes.roots or ())),
+        limit_rate_bytes=rate,
+        quiet_hours=_windows(wishes.quiet_hours or ()),
+        files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
+        metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
+        settings=_in_small_pieces(_settings(wishes), Pace(rate)),
+    )
+
+
+def _settings(wishes: Wishes) -> AgentSettings:
     settings = AgentSettings()
     if wishes.retry_max is not None:
         if not 0 < wishes.retry_max < inf:
@@ -92,28 +108,41 @@ def _understand(wishes: Wishes) -> Config:
                 f"a longest wait of {wishes.retry_max:g} s: it must be more than 0 and have an end"
             )
         settings = replace(settings, backoff_max_s=wishes.retry_max)
-    rate = None if wishes.limit_rate is None else _parsed("limit_rate", parse_amount, wishes.limit_rate)
-    windows = [_parsed("quiet_hours", parse_quiet_hours, text) for text in wishes.quiet_hours or ()]
-    for root in wishes.roots or ():
-        if not root.strip():
-            raise CannotStartError(f"roots: {root!r} is no folder: name one, or take it out")
-    if rate == 0:
-        raise CannotStartError("a rate of 0 bytes a second sends nothing: `syncd pause` does that")
     if wishes.concurrency is not None:
         if not 1 <= wishes.concurrency <= CONCURRENCY_MAX:
             raise CannotStartError(
                 f"{wishes.concurrency} uploads at a time: it can be 1 to {CONCURRENCY_MAX}"
             )
         settings = replace(settings, tasks_max=wishes.concurrency)
-    return Config(
-        targets=tuple(wishes.targets or ()),
-        roots=tuple(os.path.expanduser(root) for root in wishes.roots or ()),
-        limit_rate_bytes=rate,
-        quiet_hours=tuple(windows),
-        files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
-        metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
-        settings=_in_small_pieces(settings, Pace(rate)),
-    )
+    return settings
+
+
+def _root(text: str) -> str:
+    if not text.strip():
+        raise CannotStartError(f"roots: {text!r} is no folder: name one, or take it out")
+    return os.path.expanduser(text)
+
+
+def _rate(text: str) -> int:
+    rate = _parsed("limit_rate", parse_amount, text)
+    if rate == 0:
+        raise CannotStartError("a rate of 0 bytes a second sends nothing: `syncd pause` does that")
+    if rate < RATE_BYTES_MIN:
+        raise CannotStartError(
+            f"limit_rate: {text!r} is {counted(rate, 'byte')} a second, too slow for live rows: it can "
+            f"be {shown_amount(RATE_BYTES_MIN)} and more; 1M is a million"
+        )
+    return rate
+
+
+def _windows(texts: Sequence[str]) -> tuple[QuietHours, ...]:
+    windows = tuple(_parsed("quiet_hours", parse_quiet_hours, text) for text in texts)
+    if never_end(windows):
+        raise CannotStartError(
+            f"quiet_hours: {', '.join(texts)} leave no minute of the week in which anything is sent: "
+            "make them shorter, or let `syncd pause` send nothing"
+        )
+    return windows
 
 
 def _parsed(setting: str, parse: Callable[[str], T], text: str) -> T:

@@ -7,7 +7,7 @@ from typing import ClassVar, NoReturn
 import click
 
 from tidelog.datastore.errors import DatastoreError
-from tidelog.syncd.cli.console import BAD_USAGE, INTERRUPTED
+from tidelog.syncd.cli.console import BAD_USAGE, INTERRUPTED, prepare_streams
 from tidelog.syncd.errors import SyncdError
 
 
@@ -89,6 +89,7 @@ def group() -> None:
 
 def main() -> NoReturn:
     """Run the command; errors that we raise on purpose become one sentence and exit code 2."""
+    prepare_streams()
     try:
         group.main(prog_name="syncd")
     except (SyncdError, DatastoreError) as error:

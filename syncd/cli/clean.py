@@ -11,7 +11,6 @@ from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.plan.retry import SetbackError
 from tidelog.syncd.agent.proof.clean import ChangedError, Cleaner, Finding
@@ -24,6 +23,7 @@ from tidelog.syncd.cli.console import PARKED, UNREACHABLE, WHOLE
 from tidelog.syncd.cli.meter import meter
 from tidelog.syncd.cli.options import Span, json_option, paths_argument, receipt_option, to_option
 from tidelog.syncd.cli.selected import Selected
+from tidelog.syncd.cli.still_to_send import StillToSend
 from tidelog.syncd.cli.witness import open_witness
 from tidelog.syncd.errors import CannotStartError
 
@@ -119,15 +119,14 @@ async def _clean(
             refuse_nested(address.path, paths, disk=disk)
     async with open_witness(to, receipt, disk) as witness:
         report.target = witness.name
-        directory = state_directory(os.environ)
         cleaner = Cleaner(
             witness,
             disk=disk,
             clock=Clock(),
-            state=str(directory),
+            state=str(state_directory(os.environ)),
             older_than_s=older_than_s,
             takes_crashed=takes_crashed,
-            pending=lambda run: _pending(run, disk),
+            pending=StillToSend(disk).of,
         )
         due: list[Finding] = []
         may_ask = report.is_deleting and not is_agreed and _has_person()
@@ -163,17 +162,6 @@ def _is_confirmed(due: Sequence[Finding]) -> bool:
 
 def _has_person() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _pending(run: Run, disk: Disk) -> list[str]:
-    """Name what a daemon of this account has still to do with a run."""
-    answer = ask_daemon(state_directory(os.environ), {"command": "pending", "run": run.path}, disk=disk)
-    if answer is None:
-        return []
-    items = answer.get("items")
-    if not isinstance(items, list):
-        return ["the daemon that runs does not say what it has still to send: start it anew"]
-    return [f"a daemon has still to send {item}" for item in items]
 
 
 def _select(paths: Sequence[str], disk: Disk, *, has_swept: bool) -> Mapping[Run, Sequence[str]]:

@@ -35,13 +35,18 @@ def answer_of_daemon(request: Mapping[str, Any], *, is_json: bool, without: str)
 
 def why_no_answer(directory: Path, disk: Disk, *, without: str) -> str:
     """Say that no daemon runs, or which one does and is silent: it is busy, stopped, or hangs."""
+    return silence_of(directory, disk) or f"no daemon runs; {without}"
+
+
+def silence_of(directory: Path, disk: Disk) -> str:
+    """Say which daemon runs, once it did not answer; "" where none does."""
     holder = holder_of(directory, disk)
-    if holder is not None and _is_daemon(holder.pid, disk):
-        return (
-            f"process {holder.pid} is the daemon and does not answer; if that stays so, end it with "
-            f"`kill -9 {holder.pid}` and start it again: nothing is lost by that"
-        )
-    return f"no daemon runs; {without}"
+    if holder is None or not _is_daemon(holder.pid, disk):
+        return ""
+    return (
+        f"process {holder.pid} is the daemon and does not answer; if that stays so, end it with "
+        f"`kill -9 {holder.pid}` and start it again: nothing is lost by that"
+    )
 
 
 def _is_daemon(pid: int, disk: Disk) -> bool:

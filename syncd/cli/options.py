@@ -1,11 +1,15 @@
 """The options that several commands of the agent share."""
 
+import math
 from collections.abc import Callable
 
 import click
 
 from tidelog.syncd.log_lines import FORMATS, TEXT
 from tidelog.syncd.quantities import parse_amount, parse_span
+
+LOOKS_S_MAX = 86_400.0
+"""Between two looks of a command that looks again and again; no sleep takes for ever."""
 
 
 class Span(click.ParamType[float]):
@@ -19,6 +23,19 @@ class Span(click.ParamType[float]):
             return parse_span(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; what is no number is none, though it compares with no bound."""
+
+    name = "seconds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
 
 
 class Amount(click.ParamType[int]):

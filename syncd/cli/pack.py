@@ -1,8 +1,9 @@
 """`syncd pack`: put runs into one archive, to be carried where no network goes."""
 
 import errno
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -68,6 +69,7 @@ def command(
     disk = Disk()
     selected = Selected(paths, disk)
     runs = logs_by_run(selected.logs)
+    _refuse_within(output, runs, disk)
     try:
         report = _pack(runs, output, since, disk, is_full=is_full)
     except KeyboardInterrupt:
@@ -136,6 +138,14 @@ class _Report:
             )
         else:
             say(f"nothing is new in {counted(self.unchanged, 'run')}; no archive was written")
+
+
+def _refuse_within(output: str, runs: Iterable[Run], disk: Disk) -> None:
+    """The archive takes the place of what is there: in a run that may be the log that it has packed."""
+    path = disk.real_path(output)
+    for run in runs:
+        if path.startswith(os.path.join(run.path, "")):
+            raise CannotStartError(f"{output} lies in the run {run.path}: name a file outside of it")
 
 
 def _pack(

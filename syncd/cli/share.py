@@ -58,8 +58,8 @@ def command(
         return f"shared until {moment(float(made['expires']))}"
 
     outcomes = act_on(parse_runs([run]), to, call)
-    if is_json and outcomes[0].done:
-        print_json({"type": "share", "shares": answers})
+    if is_json:
+        print_json({"type": "share", "shares": answers, "reason": outcomes[0].reason or None})
     elif is_list and answers:
         print_table([("ID", "MADE BY", "ENDS"), *(_row(answer) for answer in answers)])
     elif answers:

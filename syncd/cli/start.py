@@ -25,7 +25,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE, find_addresses
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.watch.roots import absolute_root
-from tidelog.syncd.agent.watch.selection import run_above
+from tidelog.syncd.agent.watch.selection import look_for_no_root
 from tidelog.syncd.cli.background import default_root, no_state, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
@@ -213,8 +213,8 @@ def _outlive_terminal(directory: Path, disk: Disk, log: logging.Logger) -> dict[
 def _warn_of_no_roots(roots: Sequence[str], disk: Disk, log: logging.Logger) -> None:
     """No reason not to start: other roots are served, and a folder of runs may become a root."""
     for root in roots:
-        if above := run_above(root, disk):
-            log.warning("%s", above.advice)
+        if no_root := look_for_no_root(root, disk):
+            log.warning("%s", no_root.advice)
 
 
 def _take(directory: Path, disk: Disk) -> Lock:

@@ -10,7 +10,7 @@ import click
 
 from tidelog.syncd.cli.console import print_json
 from tidelog.syncd.cli.daemon_answer import answer_of_daemon
-from tidelog.syncd.cli.options import json_option
+from tidelog.syncd.cli.options import LOOKS_S_MAX, Seconds, json_option
 from tidelog.syncd.cli.status_text import Line, status_lines
 from tidelog.syncd.cli.tones import paint, terminal_width
 from tidelog.syncd.logging_setup import is_coloured
@@ -33,7 +33,7 @@ Exit code: 0 a daemon runs, 3 none does, 130 after Ctrl-C.
 @click.option(
     "--watch",
     "watch_s",
-    type=click.FloatRange(min=WATCH_MIN_S),
+    type=Seconds(min=WATCH_MIN_S, max=LOOKS_S_MAX),
     is_flag=False,
     flag_value=WATCH_S,
     metavar="[SECONDS]",

@@ -24,7 +24,7 @@ from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState
 from tidelog.syncd.agent.watch.selection import SelectedLog
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
-from tidelog.syncd.cli.options import json_option, paths_argument, sending_options, to_option
+from tidelog.syncd.cli.options import Seconds, json_option, paths_argument, sending_options, to_option
 from tidelog.syncd.cli.progress_bar import make_display
 from tidelog.syncd.cli.receipt import Receipts, give_receipts, on_sticks
 from tidelog.syncd.cli.selected import Selected
@@ -56,7 +56,7 @@ REACHED = (Ending.WHOLE, Ending.PARKED, Ending.DAMAGED)
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

@@ -14,6 +14,7 @@ from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.daemon_answer import answer_of_daemon
+from tidelog.syncd.cli.options import LOOKS_S_MAX, Seconds
 from tidelog.syncd.cli.status_text import BAD, Line
 from tidelog.syncd.cli.top_screen import Size, screen_lines
 
@@ -35,7 +36,7 @@ Exit code: 0 ended by q, 2 no terminal, 3 no daemon runs, 130 ended by Ctrl-C.
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(min=INTERVAL_MIN_S),
+    type=Seconds(min=INTERVAL_MIN_S, max=LOOKS_S_MAX),
     default=INTERVAL_S,
     show_default=True,
     metavar="SECONDS",

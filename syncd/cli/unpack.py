@@ -15,7 +15,7 @@ from tidelog.datastore.text import counted, on_one_line, size_text
 from tidelog.syncd.agent.pack.contents import Contents, PackError
 from tidelog.syncd.agent.pack.unpack import Unpacked, Unpacker
 from tidelog.syncd.agent.plan.retry import SetbackError
-from tidelog.syncd.agent.proof.receipts import RECEIPT_NAME
+from tidelog.syncd.agent.proof.receipts import RECEIPT_NAME, refuse_no_receipt
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.credentials import FILE
@@ -23,7 +23,7 @@ from tidelog.syncd.agent.target.patient import PatientTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.cli.console import INTERRUPTED, PARKED, UNREACHABLE, WHOLE, print_json, say
 from tidelog.syncd.cli.meter import meter
-from tidelog.syncd.cli.options import json_option, to_option
+from tidelog.syncd.cli.options import Seconds, json_option, to_option
 from tidelog.syncd.cli.receipt import Receipts, attest, write_receipt
 from tidelog.syncd.cli.witness import open_reading_target
 from tidelog.syncd.errors import CannotStartError
@@ -59,7 +59,7 @@ Exit code: 0 the target holds all of it, 1 something of it lacks or was refused,
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0.0),
+    type=Seconds(min=0.0),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -86,6 +86,7 @@ def command(
     to = to if root is None else f"file://{os.path.realpath(root)}"
     disk = Disk()
     report = _Report(disk.real_path(archive), receipt or receipt_beside(archive))
+    refuse_no_receipt(report.receipt_path, disk)
     code = PARKED
     try:
         code = asyncio.run(_unpack(to, timeout_s, report, disk))

@@ -130,10 +130,11 @@ def _document(tally: _Tally, state: str, reason: str | None) -> dict[str, Any]:
 def _lines(verdict: Verdict) -> Iterator[str]:
     home = verdict.home
     facts = (
-        f"{counted(len(home.logs), 'log')}, {counted(sum(log.rows for log in home.logs), 'row')}, "
+        f": {counted(len(home.logs), 'log')}, {counted(sum(log.rows for log in home.logs), 'row')}, "
         f"{counted(len(home.ledger), 'file')}, {size_text(bytes_of(home))}"
     )
-    yield f"{home.run}: {WORDS[verdict.state]}: {facts}"
+    # Of a run that could not be compared nothing was counted.
+    yield f"{home.run}: {WORDS[verdict.state]}{facts if home.logs or home.ledger else ''}"
     for item, reason, _ in verdict.differences:
         yield f"  {item + ': ' if item else ''}{reason}"
     for damage in verdict.damage:

@@ -8,7 +8,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import on_one_line
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.daemon.roots import Changed, watch_root
-from tidelog.syncd.agent.watch.selection import run_above
+from tidelog.syncd.agent.watch.selection import look_for_no_root
 from tidelog.syncd.cli.console import BAD_USAGE, print_json, say
 from tidelog.syncd.cli.options import json_option
 
@@ -59,11 +59,11 @@ def _document(changes: list[Changed]) -> dict[str, object]:
 
 
 def _refuse_what_is_no_root(root: str, disk: Disk) -> None:
-    """A run or a project as a root would be taken for something else, and its runs not be found."""
+    """What is taken for a root and is none is looked into at the wrong depth, and has no runs."""
     if disk.is_there(root) and not disk.is_directory(root):
         say(f"syncd: {on_one_line(root)} is no folder")
         raise SystemExit(BAD_USAGE)
-    above = run_above(root, disk)
-    if above is not None:
-        say(f"syncd: {above.advice}, or upload it once with `syncd sync {on_one_line(root)}`")
+    no_root = look_for_no_root(root, disk)
+    if no_root is not None:
+        say(f"syncd: {no_root.advice}")
         raise SystemExit(BAD_USAGE)

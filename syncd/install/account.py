@@ -45,12 +45,12 @@ class Account:
 
 def find_account(name: str | None, environ: Mapping[str, str], *, is_user: bool) -> Account:
     """Return whose a service is: `name`, else who called sudo, else who runs this."""
-    own = pwd.getpwuid(os.geteuid()).pw_name
-    wanted = own if is_user else name or environ.get("SUDO_USER") or own
+    wanted = None if is_user else name or environ.get("SUDO_USER")
     try:
-        entry = pwd.getpwnam(wanted)
+        entry = pwd.getpwnam(wanted) if wanted else pwd.getpwuid(os.geteuid())
     except KeyError as error:
-        raise CannotStartError(f"there is no account {wanted!r} on this machine") from error
+        who = repr(wanted) if wanted else f"of number {os.geteuid()}"
+        raise CannotStartError(f"there is no account {who} on this machine") from error
     is_own = entry.pw_uid == os.geteuid()
     home = Path(environ["HOME"] if is_own and environ.get("HOME") else entry.pw_dir)
     known = environ if is_own else {"HOME": entry.pw_dir}

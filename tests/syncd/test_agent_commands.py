@@ -90,6 +90,11 @@ def test_a_stored_key_goes_to_its_own_hub_alone(hub: HubProcess, key: str, tmp_p
         (["sync", ".", "--to", "ftp://x"], 2, "http://HOST:PORT"),
         (["sync", "nowhere", "--to", "file:///tmp/x"], 2, "nowhere"),
         (["verify", "nowhere", "--to", "file:///tmp/x"], 2, "nowhere"),
+        (["sync", ".", "--timeout", "nan"], 2, "'nan' is no number of seconds"),
+        (["status", "--watch", "nan"], 2, "'nan' is no number of seconds"),
+        (["status", "--watch", "1e300"], 2, "not in the range"),
+        (["top", "--interval", "inf"], 2, "not in the range"),
+        (["pause", "--for", "999999w"], 2, "longer than 100 years"),
         (["login"], 2, "--key-file -"),
         (["login", "--hub", "file:///tmp/x"], 2, "needs no key"),
         (["status"], 3, "syncd start"),
@@ -152,6 +157,10 @@ def test_json_is_printed_whatever_happens(tmp_path: Path) -> None:
     assert "Connection refused" in document["reason"]
     synced = run_syncd("sync", root, *to, "--timeout", "0.2", TIDELOG_API_KEY="k")
     assert "unreachable" == json.loads(synced.stdout)["state"]
+    shared = run_syncd("share", "mnist/r1", *to, TIDELOG_API_KEY="k")
+    document = json.loads(shared.stdout)
+    assert (3, "share", []) == (shared.returncode, document["type"], document["shares"])
+    assert "Connection refused" in document["reason"]
     assert {"type": "retry", "running": False} == json.loads(run_syncd("retry", "--json").stdout)
 
 

@@ -16,6 +16,10 @@ from run_spec import RunSpec, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
 from waiting import until
 
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.task import Run
+from tidelog.syncd.cli.still_to_send import StillToSend
+
 LONG_AGO_S = 1_700_000_000
 
 
@@ -131,6 +135,8 @@ def test_unpacking_says_what_is_missing(tmp_path: Path) -> None:
         (["pack", "{root}", "-o", "{tmp}/x", "--full", "--since", "y"], "say one"),
         (["pack", "{root}", "-o", "{tmp}/x", "--since", "{tmp}/nothing"], "No such file"),
         (["pack", "nowhere", "-o", "{tmp}/x"], "is not there"),
+        (["pack", "{root}", "-o", "{root}/mnist/r1/main.0001.tlog"], "name a file outside of it"),
+        (["unpack", "{tmp}/pack", "-d", "{tmp}/y", "-o", "{tmp}/pack"], "stays as it is: name another"),
         (["unpack", "{tmp}/x", "-d", "y", "--to", "file:///z"], "say one of the two"),
         (["unpack", "{tmp}/nothing", "-d", "y"], "No such file"),
         (["clean", "{root}", "--to", "file:///z", "--receipt", "y"], "say one of the two"),
@@ -149,6 +155,7 @@ def test_bad_usage_is_one_sentence(arguments: list[str], words: str, tmp_path: P
     """Exit code 2, and nothing was touched."""
     root = tmp_path / "root"
     RunSpec(root).finish()
+    (tmp_path / "pack").write_bytes(b"as if it were one")
     before = tree(tmp_path)
     done = run_syncd(*(each.format(root=root, tmp=tmp_path) for each in arguments))
     assert (2, True) == (done.returncode, words in done.stderr), done.stderr
@@ -250,6 +257,23 @@ def test_a_daemon_that_has_something_to_send_is_asked(tmp_path: Path) -> None:
         assert "a daemon has still to send mnist/r1/main.0001.tlog" in found["runs"][0]["doubts"][0]
         assert 0 == daemon.terminate()
     assert 1 == document("clean", root, *to, "--yes")["deleted"]
+
+
+def test_a_daemon_that_is_silent_keeps_every_run(tmp_path: Path) -> None:
+    """It may have one still to send to another target. It is asked once, not for each run."""
+    root = tmp_path / "root"
+    RunSpec(root).rows(3).finish()
+    first, second = (Run(str(root / "mnist" / name), "mnist", name) for name in ("r1", "r2"))
+    assert [] == StillToSend(Disk()).of(first)
+    with SyncdProcess("start", "--root", root, "--to", f"file://{tmp_path}/usb") as daemon:
+        daemon.line_with("uploads to")
+        until(lambda: StillToSend(Disk()).of(first) == [])
+        os.kill(daemon.pid, signal.SIGSTOP)
+        word = StillToSend(Disk(), timeout_s=0.2)
+        [said] = word.of(first)
+        assert f"process {daemon.pid} is the daemon and does not answer" in said
+        daemon.kill()
+        assert [said] == word.of(second)
 
 
 def test_a_run_that_goes_on_is_behind_and_not_different(tmp_path: Path) -> None:

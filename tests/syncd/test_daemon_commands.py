@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,9 @@ def test_quiet_hours_of_the_file_hold_from_sighup_on(hub: HubProcess, key: str, 
     config.write_text(f'[sync]\ntargets = ["{hub.url}"]\n')
     with SyncdProcess("start", "--root", root, TIDELOG_API_KEY=key) as daemon:
         until(lambda: tree(root) == tree(data))
-        config.write_text(f'[sync]\ntargets = ["{hub.url}"]\nquiet_hours = ["00:00-24:00"]\n')
+        begin, end = (datetime.now().astimezone() + timedelta(hours=h) for h in (-1, 1))
+        quiet_hours = f'quiet_hours = ["{begin:%H:%M}-{end:%H:%M}"]'
+        config.write_text(f'[sync]\ntargets = ["{hub.url}"]\n{quiet_hours}\n')
         os.kill(daemon.pid, signal.SIGHUP)
         daemon.line_with("the configuration was read again")
         assert until(lambda: status().get("held"))["reason"].startswith("quiet hours until")

@@ -21,6 +21,14 @@ def test_what_is_no_span_is_named(text: str) -> None:
     assert repr(text) in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["36601d", "999999w"])
+def test_a_span_that_no_clock_shows_the_end_of_is_named(text: str) -> None:
+    """No person means it, and the year would have five digits."""
+    assert 36_600 * 86_400 == parse_span("36600d")
+    with pytest.raises(ValueError, match=f"'{text}' is longer than 100 years"):
+        parse_span(text)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [

@@ -97,12 +97,13 @@ def test_an_unknown_root_names_those_that_there_are(tmp_path: Path) -> None:
 
 
 def test_what_is_no_root_is_refused_with_the_root(tmp_path: Path) -> None:
-    """A run, a project, a file; taken for a root, none of their runs would be found."""
+    """A run, a project, the folder above a root, a file: as a root none of them would have a run."""
     run = RunSpec(tmp_path / "root")
-    for path, what in ((run.path, "a run"), (run.path.parent, "a project")):
+    no_roots = {run.path: "a run", run.path.parent: "a project", tmp_path: "the folder above a root"}
+    for path, what in no_roots.items():
         refused = run_syncd("watch", path)
-        assert (2, True) == (refused.returncode, what in refused.stderr)
-        assert f"watch {tmp_path / 'root'}," in refused.stderr
+        expected = f"syncd: {path} is {what}, not a root: watch {tmp_path / 'root'}\n"
+        assert (2, expected) == (refused.returncode, refused.stderr)
     refused = run_syncd("watch", run.path / run.name)
     assert (2, True) == (refused.returncode, "is no folder" in refused.stderr)
     assert 0 == run_syncd("watch", tmp_path / "root").returncode

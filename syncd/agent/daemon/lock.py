@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.errors import CannotStartError
 
 LOCK_NAME = "daemon.lock"
 
@@ -65,6 +66,15 @@ def holder_of(directory: Path, disk: Disk) -> Holder | None:
 
 
 def state_directory(environ: Mapping[str, str]) -> Path:
-    """Return where the agent keeps its state, by the XDG base directory specification."""
+    """Return where the agent keeps its state, by the XDG base directory specification.
+
+    Raises CannotStartError where that is no absolute path: daemon and commands run in different folders.
+    """
     home = environ.get("HOME") or os.path.expanduser("~")
-    return Path(environ.get("XDG_STATE_HOME") or Path(home, ".local", "state"), "tidelog")
+    directory = Path(environ.get("XDG_STATE_HOME") or Path(home, ".local", "state"), "tidelog")
+    if not directory.is_absolute():
+        raise CannotStartError(
+            f"the state cannot be kept in {directory}, which is another folder wherever one stands: set "
+            "HOME or XDG_STATE_HOME to an absolute path"
+        )
+    return directory

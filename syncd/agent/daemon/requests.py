@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.quantities import SPAN_S_MAX
 
 if TYPE_CHECKING:
     from tidelog.syncd.agent.daemon.service import Service
@@ -52,4 +53,6 @@ def _change_root(daemon: "Service", command: str, text: str) -> dict[str, Any]:
 def _span_of(request: Request) -> float | None:
     """Return for how many seconds a pause is asked, without end unless it is said; None for nonsense."""
     for_s = request.get("for_s", math.inf)
-    return float(for_s) if isinstance(for_s, (int, float)) and for_s > 0 else None
+    if not isinstance(for_s, (int, float)) or not for_s > 0:
+        return None
+    return float(for_s) if for_s <= SPAN_S_MAX or for_s == math.inf else None

@@ -267,12 +267,13 @@ class Service:
         }
 
     def pending(self, path: str) -> list[str]:
-        """Name what of a run is still to be sent, and to which target."""
-        return [
+        """Name what of a run is still to be sent, and to which target, as far as is known yet."""
+        items = [
             f"{task} to {agent.target.name}"
             for agent in self._agents
             for task in agent.planner.pending(path)
         ]
+        return items if self._lookout.sweeps else [*items, "what its first look at all runs finds"]
 
     @property
     def roots(self) -> list[str]:

@@ -4,11 +4,13 @@ Local time, as the person who wrote them reads the clock on the wall.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
+WEEK_MINUTES = 7 * DAY_MINUTES
 
 _TIME = r"([01][0-9]|2[0-4]):([0-5][0-9])"
 _WINDOW = re.compile(
@@ -26,14 +28,18 @@ class QuietHours(NamedTuple):
     start: int
     end: int
 
+    @property
+    def length(self) -> int:
+        """How many minutes it lasts."""
+        return self.end - self.start + DAY_MINUTES * (self.end <= self.start)
+
     def until(self, moment: datetime) -> datetime | None:
         """Return when the window that `moment` lies in ends, None where it lies in none."""
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        length = self.end - self.start + DAY_MINUTES * (self.end <= self.start)
         for days_ago in (0, 1):
             day = midnight - timedelta(days=days_ago)
             begin = day + timedelta(minutes=self.start)
-            end = begin + timedelta(minutes=length)
+            end = begin + timedelta(minutes=self.length)
             if day.weekday() in self.days and begin <= moment < end:
                 return end
         return None
@@ -55,6 +61,13 @@ def parse_quiet_hours(text: str) -> QuietHours:
 def quiet_until(windows: tuple[QuietHours, ...], moment: datetime) -> datetime | None:
     """Return when the last of the windows around `moment` ends, None where there is none."""
     return max((end for window in windows if (end := window.until(moment)) is not None), default=None)
+
+
+def never_end(windows: Iterable[QuietHours]) -> bool:
+    """Tell whether no minute of the week lies outside all of the windows."""
+    begins = [(day * DAY_MINUTES + window.start, window) for window in windows for day in window.days]
+    quiet = {minute % WEEK_MINUTES for at, w in begins for minute in range(at, at + w.length)}
+    return len(quiet) == WEEK_MINUTES
 
 
 def _days(first: str, last: str) -> frozenset[int]:

@@ -21,6 +21,7 @@ VERSION = 1
 BYTES_MAX = 256 * 1024 * 1024
 """A receipt larger than this is neither written nor read."""
 
+_BEGINNING = re.compile(rf'\s*{{\s*"type"\s*:\s*"{TYPE}"'.encode())
 _LOG_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ROOT_ID = re.compile(r"([0-9a-f]{32})?", re.ASCII)
@@ -88,6 +89,11 @@ def decode_receipt(data: bytes, *, name: str) -> list[Attested]:
         return [_attested(run) for run in document["runs"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReceiptError(f"{name} is no receipt that tidelog wrote: {error!r}") from error
+
+
+def is_beginning(start: bytes) -> bool:
+    """Tell whether the first bytes of a file are those of a receipt, wherever that is cut."""
+    return not start or _BEGINNING.match(start) is not None
 
 
 def time_text(time: float) -> str:

@@ -11,6 +11,7 @@ from tidelog.syncd.agent.proof.receipt import (
     ReceiptError,
     decode_receipt,
     encode_receipt,
+    is_beginning,
     merged,
 )
 from tidelog.syncd.agent.target.held import RunContents
@@ -18,6 +19,7 @@ from tidelog.syncd.agent.task import Run
 
 RECEIPT_NAME = "receipt.json"
 """Beside the projects of a root. Readers, watchers and replicas look for runs in folders only."""
+START_BYTES = 64
 
 
 class Witness(Protocol):
@@ -77,17 +79,25 @@ def receipts_in(root: str, disk: Disk) -> list[str]:
 def add_to_receipt(path: str, attested: Iterable[Attested], disk: Disk) -> str | None:
     """Let a receipt say more; it is on the disk on return. What it said of other runs and targets stays.
 
-    Returns why what was there before could not be kept, None where it was or nothing was there.
+    Returns why what was there before could not be kept, None where it was or nothing was there. Raises
+    ReceiptError where what is there was never a receipt.
     """
+    refuse_no_receipt(path, disk)
     old: list[Attested] = []
     fault = None
-    if disk.is_file(path):
+    if disk.is_file(path) and disk.stat(path).st_size:
         try:
             old = read_receipt(path, disk)
         except ReceiptError as error:
             fault = str(error)
     disk.replace(path, encode_receipt(merged(old, attested)))
     return fault
+
+
+def refuse_no_receipt(path: str, disk: Disk) -> None:
+    """Raise ReceiptError where a file lies at `path` that was never a receipt, also not a cut one."""
+    if disk.is_file(path) and not is_beginning(disk.read_start(path, START_BYTES)):
+        raise ReceiptError(f"{path} is no receipt, and stays as it is: name another file")
 
 
 def _is_receipt(name: str) -> bool:

@@ -38,6 +38,7 @@ from tidelog.syncd.bodies import (
 )
 from tidelog.syncd.checksum import answer_checksum, request_checksum
 from tidelog.syncd.errors import (
+    GONE,
     PROBLEM_CONTENT_TYPE,
     PROBLEM_TYPE_PREFIX,
     PROBLEMS,
@@ -183,8 +184,7 @@ class HttpTarget:
         """Return what is held of a run."""
         answer = await self._ask("GET", run_path(run.project, run.name))
         if answer is None:
-            # Below a wrong address nothing is held either: only a hub can say that it lacks a run.
-            await self.check()
+            await self._refuse_deleted(run)
             return None
         document = _document(answer)
         try:
@@ -207,6 +207,20 @@ class HttpTarget:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _not_a_hub(answer.status, f"the listing of {run} lacks {error}") from error
+
+    async def _refuse_deleted(self, run: Run) -> None:
+        """Raise SetbackError where the hub deleted a run: who reads it hears no more than that it lacks.
+
+        Below a wrong address nothing is held either, so this asks what every hub answers.
+        """
+        try:
+            await self.missing(run, [])
+        except _DeletedError:
+            raise
+        except SetbackError as error:
+            # A key that may read alone is not told what became of the run.
+            if error.setback.course is not Course.PARK:
+                raise
 
     async def delete_run(self, project: str, run: str) -> bool:
         """Delete a run there; tell whether there was one."""
@@ -332,7 +346,8 @@ class HttpTarget:
             return _NotHeldError(judge_problem(problem))
         if answer.status == 401:
             self._key = ""
-        return SetbackError(
+        kind = _DeletedError if problem.problem == GONE else SetbackError
+        return kind(
             judge_problem(
                 problem,
                 retry_after=answer.headers.get(RETRY_AFTER),
@@ -344,6 +359,10 @@ class HttpTarget:
 
 class _NotHeldError(SetbackError):
     """The hub does not hold what was asked for."""
+
+
+class _DeletedError(SetbackError):
+    """The hub held the run, and somebody deleted it there."""
 
 
 def _problem(method: str, answer: Answer) -> ProblemError:

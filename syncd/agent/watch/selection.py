@@ -14,7 +14,9 @@ from tidelog.syncd.agent.home import logs_at_home
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.watch.roots import is_pattern
 
+LEVELS_MAX = 4
 LOOKED_INTO_MAX = 100
+"""To tell a root from what is none, so many levels are looked at, and so many folders of each."""
 
 
 class SelectedLog(NamedTuple):
@@ -51,8 +53,8 @@ def select_logs(path: str, disk: Disk, left_out: list[str] | None = None) -> lis
     return logs
 
 
-class RunAbove(NamedTuple):
-    """What a path is that is no root: a run or a project; and the root that it lies in."""
+class NoRoot(NamedTuple):
+    """What a path is that is no root: a run, a project, or what holds roots; and the root to watch."""
 
     what: str
     root: str
@@ -64,21 +66,40 @@ class RunAbove(NamedTuple):
         return f"{on_one_line(self.path)} is {self.what}, not a root: watch {on_one_line(self.root)}"
 
 
-def run_above(path: str, disk: Disk) -> RunAbove | None:
-    """Tell whether a folder is a run or a project, by the logs in it or one level below."""
+def look_for_no_root(path: str, disk: Disk) -> NoRoot | None:
+    """Tell whether a folder is no root, by how deep in it the first logs are: in a root, two levels."""
     if is_pattern(path) and not disk.is_directory(path):
         return None
     named, path = path, os.path.realpath(path)
     try:
-        entries = disk.list(path)
-        if _has_log(entries):
-            return RunAbove("a run", os.path.dirname(os.path.dirname(path)), named)
-        below = [os.path.join(path, entry.name) for entry in entries if entry.is_directory]
-        if any(_has_log(disk.list(folder)) for folder in below[:LOOKED_INTO_MAX]):
-            return RunAbove("a project", os.path.dirname(path), named)
+        run = _first_run(path, disk)
     except OSError:
-        pass  # What is not there yet, or shut, may become a root.
+        return None  # What is not there yet, or shut, may become a root.
+    if run is None:
+        return None
+    depth = run.removeprefix(path.rstrip(os.sep)).count(os.sep)
+    what = ("a run", "a project", "", "the folder above a root")[depth]
+    return NoRoot(what, os.path.dirname(os.path.dirname(run)), named) if what else None
+
+
+def _first_run(path: str, disk: Disk) -> str | None:
+    """Return a run directory as near below a folder as there is one, None where that is unsure."""
+    level = [path]
+    for _ in range(LEVELS_MAX):
+        below: list[str] = []
+        for folder in level[:LOOKED_INTO_MAX]:
+            entries = disk.list(folder)
+            if _has_log(entries):
+                return folder
+            below += [os.path.join(folder, entry.name) for entry in entries if _may_hold_runs(entry)]
+        if len(level) > LOOKED_INTO_MAX:
+            return None  # A nearer one may be in what was not looked into.
+        level = below
     return None
+
+
+def _may_hold_runs(entry: Entry) -> bool:
+    return entry.is_directory and not entry.name.startswith(".")
 
 
 def _has_log(entries: Iterable[Entry]) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from tidelog.syncd.agent.plan.quiet_hours import parse_quiet_hours, quiet_until
+from tidelog.syncd.agent.plan.quiet_hours import never_end, parse_quiet_hours, quiet_until
 
 # 2026-11-23 is a Monday.
 MONDAY, FRIDAY, SATURDAY, SUNDAY = 23, 27, 28, 29
@@ -42,6 +42,23 @@ def test_of_several_windows_the_last_end_counts() -> None:
     windows = tuple(map(parse_quiet_hours, ("08:00-12:00", "09:00-10:00", "20:00-21:00")))
     assert at(MONDAY, 12) == quiet_until(windows, at(MONDAY, 9, 30))
     assert None is quiet_until(windows, at(MONDAY, 13))
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_without_end"),
+    [
+        ([], False),
+        (["00:00-24:00"], True),
+        (["08:00-08:00"], True),
+        (["mon-sun 18:00-06:00", "06:00-18:00"], True),
+        (["mon-sat 00:00-24:00", "sun 00:00-23:59"], False),
+        (["sun-fri 00:01-00:00", "sat 12:00-12:00"], False),
+        (["mon-sat 06:00-06:00", "sun 06:00-06:00"], True),
+    ],
+)
+def test_windows_over_the_whole_week_never_end(texts: list[str], *, is_without_end: bool) -> None:
+    """Each of them has an end, and the next one begins there."""
+    assert is_without_end == never_end(map(parse_quiet_hours, texts))
 
 
 @pytest.mark.parametrize("text", ["", "8-18", "08:00", "08:60-09:00", "25:00-26:00", "xyz 08:00-09:00"])

@@ -110,9 +110,23 @@ def test_a_receipt_grows_on_the_disk(tmp_path: Path) -> None:
     assert add_to_receipt(path, [WORD], Disk()) is None
     assert add_to_receipt(path, [other], Disk()) is None
     assert [WORD, other] == read_receipt(path, Disk())
-    (tmp_path / "receipt.json").write_text("{")
+    (tmp_path / "receipt.json").write_bytes(encode_receipt([WORD])[:-9])
     assert "no receipt" in str(add_to_receipt(path, [other], Disk()))
     assert [other] == read_receipt(path, Disk())
+
+
+def test_what_never_was_a_receipt_is_not_written_over(tmp_path: Path) -> None:
+    """It was named by mistake, and may be the only copy of something. An empty file holds nothing."""
+    path = tmp_path / "runs.tar.zst"
+    for data in (b"\x28\xb5\x2f\xfd", b"{}", b'{"type": "pack", "or": {"type": "receipt"}}'):
+        path.write_bytes(data)
+        with pytest.raises(ReceiptError, match=r"runs.tar.zst is no receipt, and stays as it is"):
+            add_to_receipt(str(path), [WORD], Disk())
+        assert data == path.read_bytes()
+    for data in (b"", json.dumps(json.loads(encode_receipt([WORD]))).encode()):
+        path.write_bytes(data)
+        assert add_to_receipt(str(path), [WORD], Disk()) is None
+        assert [WORD] == read_receipt(str(path), Disk())
 
 
 def test_all_receipts_beside_the_runs_speak_and_the_last_word_counts(tmp_path: Path) -> None:

@@ -7,7 +7,11 @@ from run_spec import RunSpec
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import InvalidNameError, NotARunError
-from tidelog.syncd.agent.watch.selection import select_logs
+from tidelog.syncd.agent.watch.selection import (
+    LOOKED_INTO_MAX,
+    look_for_no_root,
+    select_logs,
+)
 
 
 def shown(path: Path) -> list[str]:
@@ -56,3 +60,28 @@ def test_a_run_in_a_folder_that_can_be_no_project_is_refused(tmp_path: Path) -> 
     run = RunSpec(tmp_path, "a:b")
     with pytest.raises(InvalidNameError, match="a:b"):
         select_logs(str(run.path), Disk())
+
+
+def test_what_is_no_root_is_known_by_the_depth_of_the_nearest_run(tmp_path: Path) -> None:
+    """What a run saved lies deeper and says nothing; nor do hidden folders and those that are empty."""
+    root = tmp_path / "root"
+    (root / "empty/r0").mkdir(parents=True)
+    assert look_for_no_root(str(root), Disk()) is None
+    run = RunSpec(root)
+    (run.path / "files").mkdir()
+    (run.path / "files/main.0001.tlog").write_bytes(run.log.data)
+    assert look_for_no_root(str(root), Disk()) is None
+    for path, what in ((run.path, "a run"), (root / "mnist", "a project"), (tmp_path, "the folder")):
+        found = look_for_no_root(str(path), Disk())
+        assert found is not None
+        assert (True, str(root)) == (found.what.startswith(what), found.root)
+    (tmp_path / "root").rename(tmp_path / ".root")
+    assert look_for_no_root(str(tmp_path), Disk()) is None
+
+
+def test_a_folder_too_wide_to_be_looked_into_is_taken_for_a_root(tmp_path: Path) -> None:
+    """One that is refused in error could not be watched at all."""
+    for number in range(LOOKED_INTO_MAX + 1):
+        (tmp_path / "root" / f"{number}" / "r1").mkdir(parents=True)
+    RunSpec(tmp_path / "root", "0", "r1/x").rows(1)
+    assert look_for_no_root(str(tmp_path / "root"), Disk()) is None

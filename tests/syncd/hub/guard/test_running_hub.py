@@ -164,6 +164,12 @@ def test_delete_and_restore_at_a_running_hub(hub: HubProcess, tmp_path: Path) ->
     assert (1, ["deleted", None]) == (deleted.returncode, outcomes)
     parked = run_syncd("sync", tmp_path / "root", *to, TIDELOG_API_KEY=write)
     assert (1, True) == (parked.returncode, "was deleted here at" in parked.stderr)
+    verified = run_syncd("verify", tmp_path / "root", *to, TIDELOG_API_KEY=write)
+    assert (1, True) == (verified.returncode, "mnist/r1: DIFFERS\n" in verified.stdout)
+    assert "take that back (`syncd restore mnist/r1`)" in verified.stdout
+    read = run_syncd("key", "create", "reader", "--role", "read", "--data", data).stdout.strip()
+    behind = run_syncd("verify", tmp_path / "root", *to, TIDELOG_API_KEY=read)
+    assert (1, True) == (behind.returncode, "holds nothing of this run" in behind.stdout)
     restored = run_syncd("restore", "mnist/r1", *to, TIDELOG_API_KEY=admin)
     assert (0, "mnist/r1: restored\n") == (restored.returncode, restored.stderr)
     assert 0 == run_syncd("sync", tmp_path / "root", *to, TIDELOG_API_KEY=write).returncode
