@@ -57,8 +57,12 @@ class HubLimits:
     """Files, or batches of small ones, that are written and synced at one time."""
     keep_free_bytes: int | None = None
     """Room on the disk that no upload may take; None for a hundredth of it, at most 1 GB."""
+    provers_max: int = 8
+    """Who asks what is held, byte by byte, such as to verify a run, at one time."""
+    provers_per_account_max: int = 2
+    """Those of one account: it may have them read gigabytes, and the others wait for none of it."""
     readers_max: int = 2
-    """Listings and downloads that read from the disk at one time."""
+    """Downloads that read a block, and short looks at the disk, at one time."""
     runs_listed_max: int = 100_000
     """Runs in one answer."""
     shutdown_s: float = 10.0

@@ -232,3 +232,8 @@ def actor_of(request: web.Request) -> Actor:
 
 def _unauthorized(detail: str) -> ProblemError:
     return ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": 'Bearer realm="tidelog"'})
+def account_of(request: web.Request) -> str:
+    """Return the name of the account that asks: by it turns are taken and bytes are counted."""
+    return request[CALLER].account.name
+
+

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from tidelog.syncd.errors import UNAUTHORIZED, ProblemError
 from tidelog.syncd.hub.guard.accounts import Caller
-from tidelog.syncd.hub.guard.guard import CALLER, Guard, authorize
+from tidelog.syncd.hub.guard.guard import CALLER, Guard, account_of, authorize
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.rendering import see_other
 from tidelog.syncd.hub.signin.cookies import SESSION, Cookies
@@ -69,11 +69,7 @@ class Door:
     def visitor(self, request: web.Request) -> Visitor:
         """Return whom a page that is for those who signed in greets."""
         secret = self._cookies.read(request, SESSION) or ""
-        return Visitor(request[CALLER].account.name, token_for(secret))
-
-    def _check(self, request: web.Request) -> None:
-        if self._guard.by_session(request) is None:
-            raise ProblemError(UNAUTHORIZED, "this browser is no longer signed in")
+        return Visitor(account_of(request), token_for(secret))
 
 
 def demand_on(request: web.Request, project: str, role: str) -> Caller:
