@@ -6,7 +6,7 @@ Decides nothing: what may be appended is `datastore/append.py`'s business, who m
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -118,10 +118,10 @@ class Store:
         """Append the chunks of a body and return how far the log is held then."""
 
         def write() -> Callable[[], int]:
-            data = self._admit(address, body)
-            sync = self._replica.logs.write(
-                *address, offset=offset, data=data, log_id=log_id, damage=damage
-            )
+            with self._admitted(address, body) as data:
+                sync = self._replica.logs.write(
+                    *address, offset=offset, data=data, log_id=log_id, damage=damage
+                )
             return partial(int, sync()) if len(data) > self._limits.synced_aside_bytes_max else sync
 
         async with (
@@ -159,8 +159,9 @@ class Store:
 
         def put() -> list[str]:
             limits = self._limits.wire
-            files = decode_batch(self._admit(address, body), files_max=limits.batch_files_max)
-            self._replica.files.put(*address, files)
+            with self._admitted(address, body) as data:
+                files = decode_batch(data, files_max=limits.batch_files_max)
+                self._replica.files.put(*address, files)
             return [file.path for file in files]
 
         async with self._writing_to(address), self._filings.take(body.account):
@@ -198,23 +199,29 @@ class Store:
 
     def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         # Its digest first: of a body that was cut on the way nothing else is worth saying.
-        data = self._admit(address, body)
-        _check_part(part, len(data))
-        files = self._replica.files
-        held = files.held(*address, sha256=part.sha256)
-        if held is not None and held.is_complete:
-            return held
-        offset = files.stage(*address, data, sha256=part.sha256, offset=part.offset)
-        if part.is_last:
-            files.complete(*address, sha256=part.sha256, size=part.length)
-        return HeldFile(offset, part.is_last)
+        with self._admitted(address, body) as data:
+            _check_part(part, len(data))
+            files = self._replica.files
+            held = files.held(*address, sha256=part.sha256)
+            if held is not None and held.is_complete:
+                return held
+            offset = files.stage(*address, data, sha256=part.sha256, offset=part.offset)
+            if part.is_last:
+                files.complete(*address, sha256=part.sha256, size=part.length)
+            return HeldFile(offset, part.is_last)
 
-    def _admit(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> bytes:
-        """Return the bytes of a body that there is room for. Slow. Raises 507 where there is none."""
-        data = body.decode(self._limits.wire)
+    @contextmanager
+    def _admitted(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> Iterator[bytes]:
+        """Give the bytes of a body that there is room for, to be stored in the block. Slow.
+
+        Raises 507 where there is none, and what its sender is told who may no longer send it.
+        """
+        body.check_sender()
+        run, data = _run_of(address), body.decode(self._limits.wire)
         self._reserve.take(len(data))
-        self._quotas.charge(_run_of(address), len(data), by=body.account)
-        return data
+        self._quotas.charge(run, len(data), by=body.account)
+        yield data
+        self._quotas.stored(run, len(data), by=body.account)
 
     # -- what is there ---------------------------------------------------------------------------
 

@@ -4,12 +4,15 @@ import base64
 import hashlib
 import json
 import socket
+import threading
 import timeit
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from log_spec import LogSpec
 
+from waiting import until
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.guard.book import Book
@@ -172,6 +175,40 @@ def test_a_download_ends_when_its_key_is_revoked(hub) -> None:
         assert 200 == hub.call("PATCH", path, part, fields).status
     secret = hub.server.keys.create("reader", role="read")
     with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+class HeldDisk(Disk):
+    """Whoever syncs a file waits until it is `free`."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def fdatasync(self, fd: int) -> None:
+        self.free.wait()
+        super().fdatasync(fd)
+
+
+def test_a_body_that_waited_while_its_key_was_revoked_is_not_taken(start_hub) -> None:
+    """However long the line was: nothing is written in the name of a key that opens nothing."""
+    disk = HeldDisk()
+    disk.free.set()
+    hub = start_hub(disk=disk, syncs_max=1)
+    secret = hub.server.keys.create("slow")
+    data = LogSpec().row({"a": 1}, step=0).data
+    disk.free.clear()
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            first = threads.submit(hub.append, 0, data, name=("p", "first", "main.0001.tlog"))
+            until(lambda: "0 turns to append free" in repr(hub.server._store._appends))
+            second = threads.submit(
+                hub.append, 0, data, name=("p", "second", "main.0001.tlog"), key=secret
+            )
+            until(lambda: "1 waiting" in repr(hub.server._store._appends))
+            KeyFile(hub.data).revoke("slow")
+        finally:
+            disk.free.set()
+        assert [200, 401] == [first.result().status, second.result().status]
+    assert not (hub.data / "p/second").exists()
+
+
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
         )
