@@ -7,8 +7,9 @@ import contextlib
 import heapq
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import partial
 from typing import NamedTuple
 
@@ -151,6 +152,7 @@ class Reading:
                 ("log_bytes", entry.log_bytes),
                 ("file_bytes", entry.files_bytes),
             ):
+        asked = None if listed.project is None else _pattern(listed.project)
                 sums[what, entry.state] = sums.get((what, entry.state), 0) + amount
         return sums
 
@@ -161,7 +163,7 @@ class Reading:
         for entry in self.index.entries(after=start):
             is_covered = covered.get(entry.project)
             if is_covered is None:
-                is_asked = listed.project is None or fnmatchcase(entry.project, listed.project)
+                is_asked = asked is None or asked.match(entry.project) is not None
                 is_covered = covered[entry.project] = is_asked and reach.covers(entry.project)
             if not is_covered or (listed.states and entry.state not in listed.states):
                 continue
@@ -185,6 +187,11 @@ class Reading:
     def _deadline(self) -> Callable[[], bool]:
         end = self._clock.monotonic() + self._limits.answer_s
         return lambda: self._clock.monotonic() > end
+
+
+def _pattern(project: str) -> re.Pattern[str]:
+    """Return what finds the projects that are meant: by `*` and `?`, brackets are letters."""
+    return re.compile(translate(project.replace("[", "[[]")))
 
 
 @contextlib.contextmanager
