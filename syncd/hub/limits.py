@@ -156,7 +156,7 @@ class HubLimits:
     askers_max: int = 2
     """Questions to the index that are answered at one time, and as many to logs."""
     questions_waiting_max: int = 64
-    questions_per_key_max: int = 16
+    questions_per_account_max: int = 16
     answer_s: float = 10.0
     """How long logs may be read for one answer; then it says that it is not complete."""
     points_default: int = 500
@@ -174,7 +174,7 @@ class HubLimits:
     # Events
     listeners_max: int = 256
     """Programs and pages that listen to events at one time."""
-    listeners_per_key_max: int = 16
+    listeners_per_account_max: int = 16
     changes_kept_max: int = 1024
     """Changes that one who comes back can still be told."""
     changes_waiting_max: int = 256

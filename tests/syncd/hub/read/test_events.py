@@ -192,7 +192,7 @@ def test_who_does_not_read_is_let_go(start_hub) -> None:
 
 def test_listeners_have_a_number(start_hub) -> None:
     """429 for one key that opens too many, and for all together."""
-    hub = start_hub(**QUICK, listeners_per_key_max=1, listeners_max=2)
+    hub = start_hub(**QUICK, listeners_per_account_max=1, listeners_max=2)
     other, third = (hub.server.keys.create(name, role="read") for name in ("other", "third"))
     with listening(hub), listening(hub, key=other):
         for key in (hub.key, third):
