@@ -194,11 +194,14 @@ def test_claims_that_do_not_hold(start_with, provider: HostileProvider, lie: str
         lambda claims: {**claims, "email": "eve@evil.example"},
         lambda claims: {**claims, "email": ["ada@example.org"]},
         lambda claims: {**claims, "email": "eve@evil.example\n@lab.org"},
+        lambda claims: {**claims, "email": "\N{KELVIN SIGN}im@example.org"},
+        lambda claims: {**claims, "email": "\N{FULLWIDTH LATIN SMALL LETTER K}im@example.org"},
     ],
 )
 def test_people_without_an_account(start_with, provider: HostileProvider, twist) -> None:
     """Without a verified address that has an account, or a domain with a rule, nobody is let in."""
     hub = start_with(provider.url, toml='[oidc.domains]\n"lab.org" = ["read:*"]')
+    hub.server.keys.create_account("kim", "person", [Grant("read", "*")], email="kim@example.org")
     provider.twist = twist
     browser, reply = through(hub, provider)
     assert 403 == reply.status
