@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from tidelog.syncd.errors import UNAUTHORIZED, ProblemError
 from tidelog.syncd.hub.guard.accounts import Caller
 from tidelog.syncd.hub.guard.guard import CALLER, Guard, account_of, authorize
 from tidelog.syncd.hub.limits import HubLimits
@@ -47,7 +46,7 @@ class Door:
             if caller is None:
                 return see_other(sign_in_address(request.rel_url.raw_path_qs))
             request[CALLER] = caller
-            request[STANDING] = lambda: self._check(request)
+            request[STANDING] = lambda: self._guard.signed_in(request)
             return await call(request)
 
         return opened
@@ -56,12 +55,12 @@ class Door:
         """Return the call for a form that one who signed in sent from a page of ours."""
 
         async def opened(request: web.Request) -> web.StreamResponse:
-            caller = self._guard.by_session(request)
-            if caller is None:
+            if self._guard.by_session(request) is None:
                 return see_other(sign_in_address("/"))
             form = await read_form(request, self._limits)
             check_form(self._cookies.read(request, SESSION), form, request.headers)
-            request[CALLER], request[FORM] = caller, form
+            # Asked anew: the form may have taken its time, and a key been revoked meanwhile.
+            request[CALLER], request[FORM] = self._guard.signed_in(request), form
             return await call(request)
 
         return opened

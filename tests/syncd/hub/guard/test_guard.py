@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from log_spec import LogSpec
-
 from waiting import until
+
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.guard.book import Book
@@ -138,6 +139,17 @@ def test_when_a_key_was_used_last_is_written_down(tmp_path: Path, start_hub) -> 
 # -- while a request lasts -----------------------------------------------------------------------
 
 
+def test_a_browser_uses_the_key_that_it_signed_in_with(start_hub) -> None:
+    """Else a key that is about to be rotated out would look as if nobody used it any more."""
+    clock = SetClock(1000.0)
+    hub = start_hub(clock=clock)
+    browser = Browser(hub.server.url)
+    browser.sign_in(hub.key)
+    clock.time = 2000.0
+    assert 200 == browser.get("/").status
+    assert 2000.0 == hub.server.keys.last_use.times()[digest(hub.key)[:12]]
+
+
 def test_a_body_that_arrives_after_its_key_was_revoked_is_not_taken(hub) -> None:
     """The request had begun while the key was good."""
     secret = hub.server.keys.create("slow")
@@ -163,18 +175,6 @@ def test_a_body_that_arrives_after_its_key_was_revoked_is_not_taken(hub) -> None
     assert 404 == hub.call("HEAD", path).status
 
 
-def test_a_download_ends_when_its_key_is_revoked(hub) -> None:
-    """What was not sent yet is not sent."""
-    body = b"x" * (48 << 20)
-    sha256 = hashlib.sha256(body).hexdigest()
-    path = f"/v1/projects/mnist/runs/r1/files/media/big?sha256={sha256}"
-    for at in range(0, len(body), 16 << 20):
-        part = body[at : at + (16 << 20)]
-        is_last = "?1" if at + len(part) == len(body) else "?0"
-        fields = {"Upload-Offset": str(at), "Upload-Length": str(len(body)), "Upload-Complete": is_last}
-        assert 200 == hub.call("PATCH", path, part, fields).status
-    secret = hub.server.keys.create("reader", role="read")
-    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
 class HeldDisk(Disk):
     """Whoever syncs a file waits until it is `free`."""
 
@@ -209,6 +209,18 @@ def test_a_body_that_waited_while_its_key_was_revoked_is_not_taken(start_hub) ->
     assert not (hub.data / "p/second").exists()
 
 
+def test_a_download_ends_when_its_key_is_revoked(hub) -> None:
+    """What was not sent yet is not sent."""
+    body = b"x" * (48 << 20)
+    sha256 = hashlib.sha256(body).hexdigest()
+    path = f"/v1/projects/mnist/runs/r1/files/media/big?sha256={sha256}"
+    for at in range(0, len(body), 16 << 20):
+        part = body[at : at + (16 << 20)]
+        is_last = "?1" if at + len(part) == len(body) else "?0"
+        fields = {"Upload-Offset": str(at), "Upload-Length": str(len(body)), "Upload-Complete": is_last}
+        assert 200 == hub.call("PATCH", path, part, fields).status
+    secret = hub.server.keys.create("reader", role="read")
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
         )
