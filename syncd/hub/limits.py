@@ -124,6 +124,8 @@ class HubLimits:
     share_life_s_max: float = 366 * DAY_S
     shares_max: int = 10_000
     """Share links of one hub that are good."""
+    shares_per_account_max: int = 1000
+    """Those of one account, so that the others find some left."""
     shares_per_run_max: int = 100
     # TLS
     tls_look_s: float = 10.0

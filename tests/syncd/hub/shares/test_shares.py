@@ -173,6 +173,18 @@ def test_links_are_bounded(start_hub) -> None:
     assert 404 == status(hub, first)
 
 
+def test_an_account_has_so_many_links(start_hub) -> None:
+    """However many runs it has: the links of a hub are there for the others, too."""
+    hub = start_hub(shares_per_account_max=2)
+    RunSpec(hub.data).rows(1)
+    hub.index()
+    greedy, other = hub.server.keys.create("greedy"), hub.server.keys.create("other")
+    made(hub, key=greedy), made(hub, key=greedy)
+    refused = hub.call("POST", SHARES, b"{}", key=greedy)
+    assert "the account 'greedy' has 2 share links, and the limit is 2" in refused.json["detail"]
+    assert 200 == status(hub, made(hub, key=other))
+
+
 def test_by_the_page(hub, run: RunSpec) -> None:
     """Who may write makes a link on the run's page, sees it this one time, and revokes it there."""
     browser = Browser(hub.server.url)
