@@ -27,7 +27,7 @@ from tidelog.syncd.hub.signin.sign_in_calls import SignIn, SignInCalls
 class PageParts(NamedTuple):
     """What the page is made of that the rest of the hub knows, too.
 
-    `address` gives the address by which browsers reach the hub, once it runs.
+    `address` gives the address by which whoever sent a request reaches the hub.
     """
 
     source: RunSource
@@ -35,7 +35,7 @@ class PageParts(NamedTuple):
     cookies: Cookies
     shares: Shares
     settings: HubSettings
-    address: Callable[[], str]
+    address: Callable[[web.Request], str]
 
 
 class Pages:

@@ -47,7 +47,7 @@ class PageCalls:
         door: Door,
         shares: Shares,
         limits: HubLimits,
-        address: Callable[[], str],
+        address: Callable[[web.Request], str],
     ) -> None:
         self._pages = pages
         self._door = door
@@ -93,7 +93,7 @@ class PageCalls:
         secret, _ = await asyncio.to_thread(
             lambda: self._shares.make(run, life_s, caller=caller, by=actor_of(request))
         )
-        return await self._page(request, run, fresh=self._address() + shared_page(secret))
+        return await self._page(request, run, fresh=self._address(request) + shared_page(secret))
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """Let a link open nothing from now on."""

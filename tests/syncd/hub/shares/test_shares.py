@@ -203,6 +203,20 @@ def test_by_the_page(hub, run: RunSpec) -> None:
     assert 404 == status(hub, path)
 
 
+def test_a_link_has_the_address_by_which_the_hub_was_reached(hub, run: RunSpec) -> None:
+    """A hub that listens on every address, such as 0.0.0.0, knows no other that somebody could open."""
+    answer = hub.call("POST", SHARES, b"{}", {"Host": "hub.lab:7070"})
+    assert answer.json["url"].startswith("http://hub.lab:7070/share/")
+
+
+def test_a_link_has_the_public_address_where_one_is_set(start_hub) -> None:
+    """Whatever the request says."""
+    hub = start_hub(settings={"environ": {"TIDELOG_PUBLIC_URL": "https://hub.example.org/"}})
+    RunSpec(hub.data).rows(1)
+    answer = hub.call("POST", SHARES, b"{}", {"Host": "evil.example"})
+    assert answer.json["url"].startswith("https://hub.example.org/share/")
+
+
 def test_by_the_command(hub, run: RunSpec) -> None:
     """`syncd share` prints the link alone, lists links without it, and revokes one."""
     known = {"TIDELOG_HUB": hub.server.url, "TIDELOG_API_KEY": hub.key}

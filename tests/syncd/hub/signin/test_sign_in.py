@@ -41,9 +41,13 @@ def test_cookie(hub) -> None:
     assert 43 <= len(cookie.value)
 
 
-def test_secure_cookies(start_hub) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{"is_behind_proxy": True}, {"environ": {"TIDELOG_PUBLIC_URL": "https://hub.example.org"}}],
+)
+def test_secure_cookies(start_hub, settings: dict[str, Any]) -> None:
     """Behind TLS, here or at a proxy, cookies are Secure and have names that no other host can set."""
-    hub = start_hub(settings={"is_behind_proxy": True})
+    hub = start_hub(settings=settings)
     browser = Browser(hub.server.url)
     cookie = browser.sign_in(hub.key).cookie(f"__Host-{SESSION}")
     assert (True, "/", "") == (cookie["secure"], cookie["path"], cookie["domain"])
@@ -160,10 +164,6 @@ def test_revoked_key_ends_its_sessions(hub) -> None:
     assert is_in(browser)
 
 
-def test_session_has_the_grants_of_its_key(hub) -> None:
-    """A session may what its key may, and follows its account's grants."""
-    RunSpec(hub.data, "mnist").rows(1)
-    RunSpec(hub.data, "other").rows(1)
 def test_a_form_that_arrives_after_its_key_was_revoked_does_nothing(hub) -> None:
     """A form may take seconds; who sends it is asked for again at its end."""
     RunSpec(hub.data).rows(1)
@@ -187,6 +187,10 @@ def test_a_form_that_arrives_after_its_key_was_revoked_does_nothing(hub) -> None
     assert [] == hub.call("GET", "/v1/projects/mnist/runs/r1/shares").json["shares"]
 
 
+def test_session_has_the_grants_of_its_key(hub) -> None:
+    """A session may what its key may, and follows its account's grants."""
+    RunSpec(hub.data, "mnist").rows(1)
+    RunSpec(hub.data, "other").rows(1)
     hub.index()
     browser = signed_in(hub, hub.server.keys.create("b", role="read", project="mnist"))
     assert 200 == browser.get("/runs/mnist/r1").status
