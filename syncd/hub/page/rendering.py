@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidelog.datastore.text import size_text
-from tidelog.syncd.errors import ProblemError
+from tidelog.syncd.errors import UNAUTHORIZED, ProblemError
 from tidelog.syncd.hub.page.headers import HTML_HEADERS
-from tidelog.syncd.hub.web.answers import refusal_of
+from tidelog.syncd.hub.signin.way_back import SIGN_IN
+from tidelog.syncd.hub.web.answers import problem_answer
 from tidelog.syncd.hub.web.own_door import has_own_door
+from tidelog.syncd.protocol import AUTHORIZATION
 
 VALUE_CHARS_MAX = 300
 SHORT_BELOW = 1e6
@@ -47,8 +48,20 @@ class Rendering:
             status=status, body=body, content_type="text/html", charset="utf-8", headers=HTML_HEADERS
         )
 
-    def problem(self, problem: ProblemError) -> web.Response:
-        """Return a refusal as a page."""
+    def refuse(self, request: web.Request, problem: ProblemError) -> web.Response:
+        """Return a refusal: as a page to who looks with a browser, else as a document.
+
+        Whoever did not sign in, and came to an address that is none of the page's, is led to do so.
+        """
+        if has_own_door(request):
+            return self._problem(problem)
+        if not _is_of_browser(request):
+            return problem_answer(problem)
+        if problem.problem is UNAUTHORIZED:
+            return see_other(SIGN_IN)
+        return self._problem(problem)
+
+    def _problem(self, problem: ProblemError) -> web.Response:
         answer = self.answer(
             "problem.html",
             status=problem.problem.status,
@@ -60,23 +73,10 @@ class Rendering:
         return answer
 
 
-def refuse_in_pages(rendering: Rendering) -> Middleware:
-    """Return the middleware that answers whatever a call of the page raises with a page."""
-
-    @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not has_own_door(request):
-            return await handler(request)
-        try:
-            return await handler(request)
-        except (web.HTTPException, ConnectionError):
-            raise
-        except Exception as error:  # noqa: BLE001 - it is told, and in the log
-            # By the route's name: an address may hold the secret of a share link.
-            call = f"{request.method} {request.match_info.route.name}"
-            return rendering.problem(refusal_of(error, call))
-
-    return answer
+def _is_of_browser(request: web.Request) -> bool:
+    """Tell whether somebody opened this address in a browser: it asks for a page, and shows no key."""
+    is_looking = request.method == "GET" and AUTHORIZATION not in request.headers
+    return is_looking and "text/html" in request.headers.get("Accept", "")
 
 
 def see_other(address: str) -> web.Response:

@@ -181,6 +181,26 @@ def test_reading_needs_a_sign_in(hub) -> None:
     assert "r [1]" in following(browser, reply).page.text
 
 
+LOOKING = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_refusals_are_pages_for_who_looks_with_a_browser(hub, browser: Browser) -> None:
+    """Whatever the address; a program that asks for it gets the document."""
+    for address, status in (
+        ("/nowhere", 404),
+        ("/v1/projects/mnist/runs/r9", 404),
+        ("/v1/keys?a=b", 200),
+    ):
+        assert status == browser.get(address, **LOOKING).status
+    page = browser.get("/nowhere", **LOOKING).page
+    assert "there is nothing at /nowhere" in page.text
+    assert "/" == page.links["All runs"]
+    stranger = Browser(hub.server.url)
+    assert (303, "/signin") == ((reply := stranger.get("/nowhere", **LOOKING)).status, reply.location)
+    assert 401 == stranger.get("/nowhere").status
+    assert "unauthorized" == hub.call("GET", "/nowhere", headers=LOOKING, key="tdl_none").slug
+
+
 def test_names_outside_the_grammar(hub, browser: Browser, tmp_path: Path) -> None:
     """No spelling of a path leaves the run's directory."""
     RunSpec(hub.data).rows(1)
