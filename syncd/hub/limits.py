@@ -97,6 +97,8 @@ class HubLimits:
     sessions_per_account_max: int = 100
     shown_runs_max: int = 100
     """Runs in one list of the page."""
+    shown_summary_max: int = 8
+    """Values of a run in that list."""
     shown_media_max: int = 100
     """Media in one list of the page."""
     shown_facts_max: int = 500

@@ -60,6 +60,7 @@ class PageCalls:
         look, form = self._door.signed_in, self._door.form
         return [
             page_route("GET", "/page.css", self._pages.style, "style"),
+            page_route("GET", "/icon.svg", self._pages.icon, "icon"),
             page_route("GET", HOME, look(self.runs), "runs"),
             page_route("GET", RUN_PAGE, look(self.run), "run"),
             page_route("GET", RUN_PAGE + FILES, look(self.file), "file"),

@@ -26,7 +26,9 @@ class Rendering:
 
     def __init__(self) -> None:
         # What lies in the package is code, not data: its loaders find it, zipped or not.
-        self.style = pkgutil.get_data(__package__, "page.css") or b""
+        self.style, self.icon = (
+            pkgutil.get_data(__package__, name) or b"" for name in ("page.css", "icon.svg")
+        )
         self._environment = Environment(
             loader=PackageLoader(__package__),
             autoescape=True,
@@ -34,7 +36,13 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"value": value_text, "moment": moment, "size": size_text}
+        self._environment.filters |= {
+            "value": value_text,
+            "moment": moment,
+            "minute": minute,
+            "size": size_text,
+            "sentence": sentence,
+        }
 
     def __repr__(self) -> str:
         return f"<Rendering of {self._environment.list_templates()}>"
@@ -88,18 +96,42 @@ def value_text(value: object) -> str:
     """Return a value of a run as a short text: six digits of a number, none lost before the point."""
     if isinstance(value, float):
         return f"{value:.{6 if abs(value) < SHORT_BELOW else 15}g}"
-    if isinstance(value, Mapping) and value.get("_type") == "media":
+    kind = kind_of_value(value)
+    if kind == "media" and isinstance(value, Mapping):
         value = str(value.get("path"))
+    elif kind is not None:
+        # Dozens of counts and edges say nothing to who reads them.
+        value = kind
     # As people wrote it, or else as JSON: how Python writes a value is no reader's concern.
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= VALUE_CHARS_MAX else f"{text[: VALUE_CHARS_MAX - 1]}…"
 
 
+def kind_of_value(value: object) -> str | None:
+    """Return what a value is that is no plain JSON, such as "media" or "histogram"; None where it is."""
+    kind = value.get("_type") if isinstance(value, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def sentence(text: str) -> str:
+    """Return a refusal as a sentence: programs get it as a part of one."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def moment(time: float | None) -> str:
     """Return a time as people read it, in UTC; "" where there is none or none that a calendar has."""
+    return _written(time, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def minute(time: float | None) -> str:
+    """Return a time as a list shows it, where all times are in UTC."""
+    return _written(time, "%Y-%m-%d %H:%M")
+
+
+def _written(time: float | None, form: str) -> str:
     if time is None:
         return ""
     try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.fromtimestamp(time, UTC).strftime(form)
     except (OverflowError, ValueError, OSError):
         return ""
