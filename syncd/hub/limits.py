@@ -45,8 +45,10 @@ class HubLimits:
     """Connections that the system keeps for us until we accept them."""
     linger_s: float = 5.0
     """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
-    header_bytes_max: int = 16 * 1024
-    """One header line."""
+    header_bytes_max: int = 8 * 1024
+    """One header line; the longest of ours, damage, has 6 KiB."""
+    headers_max: int = 48
+    """Header lines of a request: browsers send 20, and proxies add a dozen."""
     writers_max: int = 2
     """Appends that are decoded, judged and written at one time."""
     syncs_max: int = 16

@@ -246,6 +246,7 @@ class HubServer:
             keepalive_timeout=limits.idle_s,
             lingering_time=limits.linger_s,
             max_field_size=limits.header_bytes_max,
+            max_headers=limits.headers_max,
             shutdown_timeout=limits.shutdown_s,
         )
         await self._runner.setup()
