@@ -1,8 +1,11 @@
 """Which rows and which columns of a run are wanted; asked while reading, so that no others are held."""
 
+import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any
+
+_WILD = re.compile(r"[*?[]")
 
 
 class Selection:
@@ -23,7 +26,10 @@ class Selection:
         self.metric = metric
         self.first, self.stop = _limits(steps)
         self.has_limits = self.first is not None or self.stop is not None
-        self._patterns = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+        names = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+        self._names = None if names is None else frozenset(names)
+        # Not by `fnmatchcase`, which keeps 32,768 patterns for good: a hub is asked for ever new ones.
+        self._patterns = [re.compile(translate(name)) for name in names or () if _WILD.search(name)]
         self._wanted: dict[str, bool] = {}
 
     def has_name(self, name: str) -> bool:
@@ -50,9 +56,9 @@ class Selection:
     def _is_wanted(self, name: str) -> bool:
         if self.metric is not None:
             return name == self.metric
-        if self._patterns is None:
+        if self._names is None or name in self._names:
             return True
-        return any(name == pattern or fnmatchcase(name, pattern) for pattern in self._patterns)
+        return any(pattern.match(name) for pattern in self._patterns)
 
 
 def _limits(steps: slice | None) -> tuple[int | None, int | None]:

@@ -52,8 +52,7 @@ def make_app(
         middlewares=[
             tally.middleware(),
             sign_answers,
-            refuse_in_words,
-            pages.middleware(),
+            refuse_in_words(pages.refuse),
             check_requests,
             guard.middleware(),
         ],

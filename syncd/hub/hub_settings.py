@@ -14,6 +14,7 @@ import msgspec
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.errors import CannotStartError, KeyNameError
+from tidelog.syncd.hub.guard.accounts import folded_address
 from tidelog.syncd.hub.guard.grants import Grant, parse_grant
 from tidelog.syncd.listen import LOOPBACK
 
@@ -102,7 +103,7 @@ def _oidc_of(
     try:
         secret = None if secret_file is None else disk.read(secret_file).decode().strip()
         domains = {
-            domain.lower().removeprefix("@"): tuple(parse_grant(grant) for grant in grants)
+            folded_address(domain).removeprefix("@"): tuple(parse_grant(grant) for grant in grants)
             for domain, grants in table.domains.items()
         }
     except (OSError, ValueError) as error:

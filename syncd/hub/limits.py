@@ -45,8 +45,10 @@ class HubLimits:
     """Connections that the system keeps for us until we accept them."""
     linger_s: float = 5.0
     """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
-    header_bytes_max: int = 16 * 1024
-    """One header line."""
+    header_bytes_max: int = 8 * 1024
+    """One header line; the longest of ours, damage, has 6 KiB."""
+    headers_max: int = 48
+    """Header lines of a request: browsers send 20, and proxies add a dozen."""
     writers_max: int = 2
     """Appends that are decoded, judged and written at one time."""
     syncs_max: int = 16
@@ -57,8 +59,12 @@ class HubLimits:
     """Files, or batches of small ones, that are written and synced at one time."""
     keep_free_bytes: int | None = None
     """Room on the disk that no upload may take; None for a hundredth of it, at most 1 GB."""
+    provers_max: int = 8
+    """Who asks what is held, byte by byte, such as to verify a run, at one time."""
+    provers_per_account_max: int = 2
+    """Those of one account: it may have them read gigabytes, and the others wait for none of it."""
     readers_max: int = 2
-    """Listings and downloads that read from the disk at one time."""
+    """Downloads that read a block, and short looks at the disk, at one time."""
     runs_listed_max: int = 100_000
     """Runs in one answer."""
     shutdown_s: float = 10.0
@@ -93,6 +99,8 @@ class HubLimits:
     sessions_per_account_max: int = 100
     shown_runs_max: int = 100
     """Runs in one list of the page."""
+    shown_summary_max: int = 8
+    """Values of a run in that list."""
     shown_media_max: int = 100
     """Media in one list of the page."""
     shown_facts_max: int = 500
@@ -120,6 +128,8 @@ class HubLimits:
     share_life_s_max: float = 366 * DAY_S
     shares_max: int = 10_000
     """Share links of one hub that are good."""
+    shares_per_account_max: int = 1000
+    """Those of one account, so that the others find some left."""
     shares_per_run_max: int = 100
     # TLS
     tls_look_s: float = 10.0
@@ -152,7 +162,7 @@ class HubLimits:
     askers_max: int = 2
     """Questions to the index that are answered at one time, and as many to logs."""
     questions_waiting_max: int = 64
-    questions_per_key_max: int = 16
+    questions_per_account_max: int = 16
     answer_s: float = 10.0
     """How long logs may be read for one answer; then it says that it is not complete."""
     points_default: int = 500
@@ -170,7 +180,7 @@ class HubLimits:
     # Events
     listeners_max: int = 256
     """Programs and pages that listen to events at one time."""
-    listeners_per_key_max: int = 16
+    listeners_per_account_max: int = 16
     changes_kept_max: int = 1024
     """Changes that one who comes back can still be told."""
     changes_waiting_max: int = 256

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.hub.guard.guard import Guard
@@ -12,7 +11,7 @@ from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.page_calls import HistoryOf, PageCalls, SharedPageCalls
-from tidelog.syncd.hub.page.rendering import Rendering, refuse_in_pages
+from tidelog.syncd.hub.page.rendering import Rendering
 from tidelog.syncd.hub.page.run_pages import RunPages
 from tidelog.syncd.hub.page.shown import RunSource
 from tidelog.syncd.hub.receive.store import Store
@@ -22,12 +21,13 @@ from tidelog.syncd.hub.signin.cookies import Cookies
 from tidelog.syncd.hub.signin.door import Door
 from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.signin.sign_in_calls import SignIn, SignInCalls
+from tidelog.syncd.hub.web.answers import Refuse
 
 
 class PageParts(NamedTuple):
     """What the page is made of that the rest of the hub knows, too.
 
-    `address` gives the address by which browsers reach the hub, once it runs.
+    `address` gives the address by which whoever sent a request reaches the hub.
     """
 
     source: RunSource
@@ -35,11 +35,11 @@ class PageParts(NamedTuple):
     cookies: Cookies
     shares: Shares
     settings: HubSettings
-    address: Callable[[], str]
+    address: Callable[[web.Request], str]
 
 
 class Pages:
-    """The page of one hub: its routes, and the middleware that makes pages of its refusals."""
+    """The page of one hub: its routes, and what makes pages of refusals."""
 
     def __init__(
         self,
@@ -96,6 +96,7 @@ class Pages:
         """Return what the router needs."""
         return self._routes
 
-    def middleware(self) -> Middleware:
-        """Return what makes pages of the page's refusals; it stands before the guard."""
-        return refuse_in_pages(self._rendering)
+    @property
+    def refuse(self) -> Refuse:
+        """What makes pages of refusals, for those who look with a browser."""
+        return self._rendering.refuse

@@ -90,9 +90,15 @@ class HubServer:
         return f"{'http' if self._tls_files is None else 'https'}://{self.listen}"
 
     @property
-    def public_url(self) -> str:
-        """The address by which browsers reach it."""
-        return self._settings.public_url or self.url
+    def _is_reached_by_tls(self) -> bool:
+        public_url = self._settings.public_url or self.url
+        return self._is_behind_proxy or public_url.startswith("https:")
+
+    def _address_for(self, request: web.Request) -> str:
+        """Return the address by which browsers reach the hub: the one set, else as it was reached."""
+        if self._settings.public_url is not None:
+            return self._settings.public_url
+        return f"{'https' if self._is_reached_by_tls else 'http'}://{request.host}"
 
     async def start(self) -> None:
         """Accept requests. Raises CannotStartError, and holds nothing, where that cannot be."""
@@ -184,10 +190,10 @@ class HubServer:
         return PageParts(
             RunsFromIndex(reading),
             sessions,
-            Cookies(is_secure=self._tls is not None or self._is_behind_proxy),
+            Cookies(is_secure=self._is_reached_by_tls),
             shares,
             self._settings,
-            lambda: self.public_url,
+            self._address_for,
         )
 
     def _write_last_use(self) -> None:
@@ -240,6 +246,7 @@ class HubServer:
             keepalive_timeout=limits.idle_s,
             lingering_time=limits.linger_s,
             max_field_size=limits.header_bytes_max,
+            max_headers=limits.headers_max,
             shutdown_timeout=limits.shutdown_s,
         )
         await self._runner.setup()

@@ -165,7 +165,7 @@ class SimulatedHub:
             Cookies(is_secure=False),
             Shares(DATA, keys, limits=LIMITS, **seams),
             HubSettings(),
-            lambda: "http://hub.example",
+            lambda _: "http://hub.example",
         )
 
     def kill(self) -> None:

@@ -32,6 +32,7 @@ def test_the_limits_are_those_in_the_code() -> None:
     hub = HubLimits()
     prose = " ".join(TEXT.split())
     assert f"headers has at most {hub.header_bytes_max // 1024} KiB" in prose
+    assert f"a request {hub.headers_max} of them" in prose
     assert hub.headers_s + hub.connections_look_s <= 10
     assert "headers of a request must arrive within 10 s" in prose
     assert hub.stall_s + hub.connections_look_s <= 10

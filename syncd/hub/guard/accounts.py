@@ -52,6 +52,15 @@ class Caller:
         return may(self, READ, project)
 
 
+def folded_address(address: str) -> str:
+    """Return a mail address as two are compared: whoever proves one has the account of the other.
+
+    Case counts for nothing in ASCII alone. Elsewhere folding makes one of two: of the Kelvin sign a `k`,
+    so that somebody else's address would open the account.
+    """
+    return "".join(letter.lower() if letter.isascii() else letter for letter in address)
+
+
 def may(caller: Caller, role: str, project: str | None = None) -> bool:
     """Tell whether the caller has the role on the project; without a project, on any at all.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tidelog.datastore.names import check_name
 from tidelog.syncd.errors import KeyNameError
-from tidelog.syncd.hub.guard.accounts import KINDS, SERVICE, Account
+from tidelog.syncd.hub.guard.accounts import KINDS, SERVICE, Account, folded_address
 from tidelog.syncd.hub.guard.grants import EVERY_PROJECT, WRITE, Grant, check_grant, gives
 from tidelog.syncd.hub.guard.keys import Key
 
@@ -50,8 +50,8 @@ class Book:
 
     def person_with_email(self, email: str) -> Account | None:
         """Return the account that whoever has this address may take."""
-        wanted = email.casefold()
-        return next((a for a in self.accounts if a.email and a.email.casefold() == wanted), None)
+        wanted = folded_address(email)
+        return next((a for a in self.accounts if a.email and folded_address(a.email) == wanted), None)
 
     def key_with(self, sha256: str) -> Key | None:
         """Return the key with this digest: one look, however many there are."""

@@ -79,7 +79,8 @@ class Guard:
             path = request.rel_url.raw_path
             if path == HEALTH_PATH or has_own_door(request):
                 return await handler(request)
-            caller = self._reader_by_cookie(request) or await self.identify(request)
+            browser = self._reader_by_cookie(request)
+            caller = browser or await self.identify(request)
             # Routes match the decoded path, names come from the raw one: both must be about a project.
             project = project_of(path)
             if project is None and "project" in request.match_info:
@@ -91,7 +92,7 @@ class Guard:
             request[CALLER] = caller
 
             def stand() -> None:
-                now = self.as_now(caller)
+                now = self.as_now(caller) if browser is None else self.signed_in(request)
                 authorize(now, role, project, request)
                 request[CALLER] = now  # With the grants that he has by now.
 
@@ -123,9 +124,18 @@ class Guard:
         if session is None:
             return None
         try:
-            return self._caller(session.account, session.key)
+            caller = self._caller(session.account, session.key)
         except ProblemError:
             return None
+        self._note_use(caller)
+        return caller
+
+    def signed_in(self, request: web.Request) -> Caller:
+        """Return who signed in with this browser. Raises where nobody did or may any longer."""
+        caller = self.by_session(request)
+        if caller is None:
+            raise ProblemError(UNAUTHORIZED, "this browser is no longer signed in: sign in again")
+        return caller
 
     def _reader_by_cookie(self, request: web.Request) -> Caller | None:
         if request.method not in _READING or AUTHORIZATION in request.headers:
@@ -138,9 +148,12 @@ class Guard:
             await self.count_refusal(request)
             raise _unauthorized("the key is none of this hub's; ask for one, or run `syncd login`")
         self._check_alive(caller)
+        self._note_use(caller)
+        return caller
+
+    def _note_use(self, caller: Caller) -> None:
         if caller.key is not None:
             self._keys.last_use.note(caller.key.id, self._clock.now())
-        return caller
 
     def _with_digest(self, sha256: str) -> Caller | None:
         """Look the digest up; what is found is compared once more, in constant time."""
@@ -221,6 +234,11 @@ def demand(request: web.Request, role: str) -> Caller:
     caller = request[CALLER]
     authorize(caller, role, project_of(request.rel_url.raw_path), request)
     return caller
+
+
+def account_of(request: web.Request) -> str:
+    """Return the name of the account that asks: by it turns are taken and bytes are counted."""
+    return request[CALLER].account.name
 
 
 def actor_of(request: web.Request) -> Actor:

@@ -47,7 +47,7 @@ class PageCalls:
         door: Door,
         shares: Shares,
         limits: HubLimits,
-        address: Callable[[], str],
+        address: Callable[[web.Request], str],
     ) -> None:
         self._pages = pages
         self._door = door
@@ -60,6 +60,7 @@ class PageCalls:
         look, form = self._door.signed_in, self._door.form
         return [
             page_route("GET", "/page.css", self._pages.style, "style"),
+            page_route("GET", "/icon.svg", self._pages.icon, "icon"),
             page_route("GET", HOME, look(self.runs), "runs"),
             page_route("GET", RUN_PAGE, look(self.run), "run"),
             page_route("GET", RUN_PAGE + FILES, look(self.file), "file"),
@@ -93,7 +94,7 @@ class PageCalls:
         secret, _ = await asyncio.to_thread(
             lambda: self._shares.make(run, life_s, caller=caller, by=actor_of(request))
         )
-        return await self._page(request, run, fresh=self._address() + shared_page(secret))
+        return await self._page(request, run, fresh=self._address(request) + shared_page(secret))
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """Let a link open nothing from now on."""

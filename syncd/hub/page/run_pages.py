@@ -10,7 +10,7 @@ from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.headers import STYLE_HEADERS
 from tidelog.syncd.hub.page.media_kind import START_BYTES, kind_of
 from tidelog.syncd.hub.page.rendering import Rendering
-from tidelog.syncd.hub.page.run_view import facts_of, lines_of, media_lines
+from tidelog.syncd.hub.page.run_view import facts_of, lines_of, media_lines, run_lines
 from tidelog.syncd.hub.page.shown import RunSource
 from tidelog.syncd.hub.read.question import Reach
 from tidelog.syncd.hub.receive.store import Store
@@ -51,7 +51,8 @@ class RunPages:
         following = None if found.following is None else {**more, "after": found.following}
         return self._rendering.answer(
             "runs.html",
-            list=found,
+            runs=run_lines(found.runs, self._limits.shown_summary_max),
+            is_complete=found.is_complete,
             project=project,
             next_page=None if following is None else f"/?{urlencode(following)}",
             visitor=visitor,
@@ -118,6 +119,13 @@ class RunPages:
         del request
         return web.Response(
             body=self._rendering.style, content_type="text/css", charset="utf-8", headers=STYLE_HEADERS
+        )
+
+    async def icon(self, request: web.Request) -> web.Response:
+        """Return the picture that a browser shows beside the title."""
+        del request
+        return web.Response(
+            body=self._rendering.icon, content_type="image/svg+xml", headers=STYLE_HEADERS
         )
 
 

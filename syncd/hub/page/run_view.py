@@ -5,10 +5,18 @@ from typing import Any, NamedTuple
 
 from tidelog.syncd.hub.page.media_kind import looks_like_picture
 from tidelog.syncd.hub.page.place import file_below
-from tidelog.syncd.hub.page.rendering import moment
-from tidelog.syncd.hub.page.shown import RunDetails, ShownMedia
+from tidelog.syncd.hub.page.rendering import kind_of_value, moment
+from tidelog.syncd.hub.page.shown import RunDetails, ShownMedia, ShownRun
 
 Line = tuple[str, Any]
+
+
+class RunLine(NamedTuple):
+    """A run as the list shows it: a few values of its summary, and how many there are besides."""
+
+    run: ShownRun
+    summary: list[Line]
+    more: int
 
 
 class MediaLine(NamedTuple):
@@ -26,6 +34,15 @@ class MediaLine(NamedTuple):
     def alt(self) -> str:
         """What stands for the picture where none can be seen."""
         return self.caption or f"{self.key} at step {self.step}"
+
+
+def run_lines(runs: Sequence[ShownRun], summary_max: int) -> list[RunLine]:
+    """Return runs with what a list has room for; pictures and histograms are on a run's own page."""
+    lines = []
+    for run in runs:
+        values = [line for line in run.summary.items() if kind_of_value(line[1]) is None]
+        lines.append(RunLine(run, values[:summary_max], max(0, len(values) - summary_max)))
+    return lines
 
 
 def facts_of(details: RunDetails) -> list[Line]:

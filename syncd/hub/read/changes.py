@@ -96,9 +96,9 @@ class Changes:
             raise ProblemError(
                 TOO_MANY_REQUESTS, f"{len(self._listeners)} listen to this hub already; try again later"
             )
-        if of_one >= self._limits.listeners_per_key_max:
+        if of_one >= self._limits.listeners_per_account_max:
             raise ProblemError(
-                TOO_MANY_REQUESTS, f"{of_one} listen with the key {who!r} already: close some of them"
+                TOO_MANY_REQUESTS, f"{of_one} of the account {who!r} listen already: close some of them"
             )
         # What it missed must fit beside what comes.
         queue_max = self._limits.changes_waiting_max + self._limits.changes_kept_max

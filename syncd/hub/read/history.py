@@ -3,7 +3,6 @@
 import importlib.util
 import math
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,10 +80,11 @@ def _streams(logs: RunLogs, patterns: list[str]) -> Iterator[_Stream]:
     streams: dict[str, list[RowLog]] = {}
     for log in logs.row_logs():
         streams.setdefault(log.stream, []).append(log)
+    wanted = Selection(patterns)
     for name, own in streams.items():
-        if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns):
+        if not patterns or wanted.has_name(name):
             yield _Stream(name, own)
-    if any(fnmatchcase(MONITOR, pattern) for pattern in patterns):
+    if wanted.has_name(MONITOR):
         for at, samples in enumerate(logs.sample_logs().values()):
             # That of the machine of the main process comes first.
             yield _Stream(f"{MONITOR}{at or ''}", samples)

@@ -6,7 +6,6 @@ The memory is bounded, and a cache: a run that it does not remember is read agai
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from tidelog.datastore.open_log import OpenLog
 from tidelog.datastore.records import ROW
 from tidelog.datastore.run_logs import RunLogs
 from tidelog.datastore.scan import BLOCK_BYTES
+from tidelog.datastore.selection import Selection
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.documents import Media, MediaList
 from tidelog.syncd.hub.web.address import RunAddress
@@ -145,7 +145,7 @@ def _page(
     after: Place | None,
     limit: int,
 ) -> Iterator[tuple[Place, Media]]:
-    names = list(streams)
+    names, wanted = list(streams), Selection(key)
     start = names.index(after.log) if after is not None and after.log in streams else 0
     for name in names[start:]:
         progress = read.get(name)
@@ -154,7 +154,7 @@ def _page(
         first = after.number + 1 if after is not None and name == after.log else 0
         for number in range(first, len(progress.media)):
             media = progress.media[number]
-            if key is None or fnmatchcase(media.key, key):
+            if wanted.has_name(media.key):
                 if not limit:
                     return
                 limit -= 1

@@ -7,8 +7,9 @@ import contextlib
 import heapq
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import partial
 from typing import NamedTuple
 
@@ -63,14 +64,7 @@ class Reading:
         self.index = Index(self._directory, disk=disk)
         self.changes = Changes(limits)
         # Who asks for a list does not wait for those who read gigabytes.
-        self.index_desk, self.log_desk = (
-            Desk(
-                limits.askers_max,
-                waiting_max=limits.questions_waiting_max,
-                per_key_max=limits.questions_per_key_max,
-            )
-            for _ in range(2)
-        )
+        self.index_desk, self.log_desk = Desk(limits), Desk(limits)
         request = os.path.join(self._directory, REINDEX_REQUEST)
         self.upkeep = Upkeep(
             self.index,
@@ -158,10 +152,11 @@ class Reading:
         covered: dict[str, bool] = {}
         is_newest = listed.order == NEWEST
         start = None if is_newest or listed.after is None else RunAddress(*listed.after[1:])
+        asked = None if listed.project is None else _pattern(listed.project)
         for entry in self.index.entries(after=start):
             is_covered = covered.get(entry.project)
             if is_covered is None:
-                is_asked = listed.project is None or fnmatchcase(entry.project, listed.project)
+                is_asked = asked is None or asked.match(entry.project) is not None
                 is_covered = covered[entry.project] = is_asked and reach.covers(entry.project)
             if not is_covered or (listed.states and entry.state not in listed.states):
                 continue
@@ -192,6 +187,11 @@ def _no_run() -> Iterator[None]:
     """Let what is said of a run that is not there be nothing."""
     with contextlib.suppress(NotARunError, FileNotFoundError, NotADirectoryError):
         yield
+
+
+def _pattern(project: str) -> re.Pattern[str]:
+    """Return what finds the projects that are meant: by `*` and `?`, brackets are letters."""
+    return re.compile(translate(project.replace("[", "[[]")))
 
 
 def cursor_of(text: str) -> tuple[float, str, str]:

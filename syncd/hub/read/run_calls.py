@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from tidelog.syncd.hub.guard.guard import account_of
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.read.documents import encoded, overview_of
 from tidelog.syncd.hub.read.question import Question, reach_of
@@ -49,7 +50,7 @@ class RunCalls:
     async def run(self, request: web.Request) -> web.Response:
         """List what is held of a run, read again from the disk now."""
         address = run_of(request.rel_url.raw_path)
-        listing = await self._store.listing(address)
+        listing = await self._store.listing(address, by=account_of(request))
         if listing is None:
             raise nothing_at(request)
         return json_answer(listing.document())

@@ -4,11 +4,12 @@ from aiohttp import web
 
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.syncd.errors import TOO_LARGE, ProblemError
+from tidelog.syncd.hub.guard.guard import account_of
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import FilePart, Store
 from tidelog.syncd.hub.web.address import BATCH_ROUTE, FILE_ROUTE, MISSING_ROUTE, file_of, run_of
 from tidelog.syncd.hub.web.answers import INERT, json_answer, nothing_at
-from tidelog.syncd.hub.web.body import BodyMemory, receive
+from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
     UPLOAD_COMPLETE,
@@ -43,21 +44,21 @@ class FileCalls:
     async def missing(self, request: web.Request) -> web.Response:
         """Tell which files of a list are not held."""
         address = run_of(request.rel_url.raw_path)
-        async with receive(request, self._memory, self._limits) as body:
+        async with self._memory.receive(request) as body:
             paths = await self._store.missing_files(address, body)
         return json_answer({"missing": paths})
 
     async def batch(self, request: web.Request) -> web.Response:
         """Take many small files in one body."""
         address = run_of(request.rel_url.raw_path)
-        async with receive(request, self._memory, self._limits) as body:
+        async with self._memory.receive(request) as body:
             paths = await self._store.put_files(address, body)
         return json_answer({"stored": paths})
 
     async def head(self, request: web.Request) -> web.Response:
         """Tell how much is held of one version of a file."""
         address = file_of(request.rel_url.raw_path)
-        held = await self._store.held_file(address, sha256=_sha256(request))
+        held = await self._store.held_file(address, sha256=_sha256(request), by=account_of(request))
         if held is None:
             raise nothing_at(request)
         return web.Response(headers={**INERT, **_headers(held)})
@@ -87,7 +88,7 @@ class FileCalls:
             self._length(request),
             decode_boolean(UPLOAD_COMPLETE, request.headers.get(UPLOAD_COMPLETE)),
         )
-        async with receive(request, self._memory, self._limits) as body:
+        async with self._memory.receive(request) as body:
             held = await self._store.put_part(address, body, part)
         document = {"upload_offset": held.offset, "upload_complete": held.is_complete}
         return json_answer(document, headers=_headers(held))

@@ -3,12 +3,12 @@
 from aiohttp import web
 
 from tidelog.datastore.replica_logs import HeldLog
-from tidelog.syncd.hub.guard.guard import CALLER
+from tidelog.syncd.hub.guard.guard import account_of
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.web.address import LOG_ROUTE, log_of
 from tidelog.syncd.hub.web.answers import INERT, json_answer, nothing_at
-from tidelog.syncd.hub.web.body import BodyMemory, receive
+from tidelog.syncd.hub.web.body import BodyMemory
 from tidelog.syncd.hub.web.download import send
 from tidelog.syncd.protocol import (
     DAMAGE,
@@ -51,7 +51,7 @@ class LogCalls:
         damage = decode_damage(
             request.headers.get(DAMAGE), ranges_max=self._limits.wire.damage_ranges_max
         )
-        async with receive(request, self._memory, self._limits) as body:
+        async with self._memory.receive(request) as body:
             held = await self._store.append(address, body, offset=offset, log_id=log_id, damage=damage)
         return json_answer({"upload_offset": held}, headers={UPLOAD_OFFSET: str(held)})
 
@@ -63,9 +63,8 @@ class LogCalls:
         return await send(request, blocks, size=held.offset, headers=_headers(held))
 
     async def _held(self, request: web.Request) -> HeldLog:
-        held = await self._store.held_log(
-            log_of(request.rel_url.raw_path), by=request[CALLER].account.name
-        )
+        address = log_of(request.rel_url.raw_path)
+        held = await self._store.held_log(address, by=account_of(request))
         if held is None:
             raise nothing_at(request)
         return held

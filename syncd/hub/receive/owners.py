@@ -1,4 +1,4 @@
-"""Whose a run is: the account that was the first to write to it, as far as the hub remembers.
+"""Whose a run is: the account that was the first to store something of it, as far as the hub remembers.
 
 A line for each run, only ever added to. It is not synced: where lines are lost, or the whole file, a
 run is of the account that writes to it next.
@@ -27,14 +27,18 @@ class Owners:
     def __repr__(self) -> str:
         return f"<Owners in {self._path}>"
 
-    def owner(self, run: RunAddress, account: str) -> str:
-        """Return whose a run is; where nobody's, it is the account's from now on."""
+    def of(self, run: RunAddress) -> str | None:
+        """Return whose a run is, None where nobody's."""
+        with self._lock:
+            return self._read().get(run)
+
+    def note(self, run: RunAddress, account: str) -> None:
+        """Let a run that is nobody's be the account's from now on."""
         with self._lock:
             known = self._read()
             if run not in known:
                 self._append({"project": run.project, "run": run.run, "account": account})
                 known[run] = sys.intern(account)
-            return known[run]
 
     def runs_of(self, account: str) -> list[RunAddress]:
         """Return the runs of an account, those that were deleted since among them."""

@@ -41,8 +41,11 @@ class Quotas:
         return f"<Quotas of {len(self._used)} accounts>"
 
     def charge(self, run: RunAddress, size: int, *, by: str) -> None:
-        """Add `size` bytes to what the run's owner has; raise 507 where that is over the quota."""
-        owner = self._owners.owner(run, by)
+        """Add `size` bytes to what the run's owner has; raise 507 where that is over the quota.
+
+        The owner of a run of which nothing is stored yet is the one who writes.
+        """
+        owner = self._owners.of(run) or by
         quota = self._quota_of(owner)
         if quota is None:
             self._used.pop(owner, None)
@@ -60,6 +63,11 @@ class Quotas:
                     headers={RETRY_AFTER: f"{RECOUNT_S:.0f}"},
                 )
             self._used[owner] = used + size
+
+    def stored(self, run: RunAddress, size: int, *, by: str) -> None:
+        """Note whose a run is once something of it is stored: what is refused must leave nothing."""
+        if size:
+            self._owners.note(run, by)
 
     def count(self, account: str) -> int:
         """Return how many bytes the runs of an account take on the disk now."""

@@ -6,15 +6,14 @@ Decides nothing: what may be appended is `datastore/append.py`'s business, who m
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Protocol, TypeVar
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.datastore.replica import Replica, RunListing, RunName
+from tidelog.datastore.replica import Replica, RunListing
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.bodies import decode_batch, decode_missing
@@ -82,6 +81,13 @@ class Store:
         self._syncers = ThreadPoolExecutor(limits.syncs_max, thread_name_prefix="hub-sync")
         self._filings = Turns(limits.filers_max, limits, of="turns to put files")
         self._filers = ThreadPoolExecutor(limits.filers_max, thread_name_prefix="hub-file")
+        self._proofs = Turns(
+            limits.provers_max,
+            limits,
+            of="turns to read what is held again",
+            share=limits.provers_per_account_max,
+        )
+        self._provers = ThreadPoolExecutor(limits.provers_max, thread_name_prefix="hub-prove")
         self._readers = ThreadPoolExecutor(limits.readers_max, thread_name_prefix="hub-read")
         self.arrived: OnArrival = nobody
 
@@ -90,12 +96,12 @@ class Store:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        for threads in (self._writers, self._syncers, self._filers, self._readers):
+        for threads in (self._writers, self._syncers, self._filers, self._provers, self._readers):
             threads.shutdown()
 
     # -- logs ------------------------------------------------------------------------------------
 
-    async def held_log(self, address: LogAddress, *, by: str = "") -> HeldLog | None:
+    async def held_log(self, address: LogAddress, *, by: str) -> HeldLog | None:
         """Return how far a log is held; `by` is the account that asks."""
         async with self._gate.use(_run_of(address)), self._locks.hold(address), self._appends.take(by):
             return await _in(self._writers, lambda: self._replica.logs.held(*address))
@@ -112,10 +118,10 @@ class Store:
         """Append the chunks of a body and return how far the log is held then."""
 
         def write() -> Callable[[], int]:
-            data = self._admit(address, body)
-            sync = self._replica.logs.write(
-                *address, offset=offset, data=data, log_id=log_id, damage=damage
-            )
+            with self._admitted(address, body) as data:
+                sync = self._replica.logs.write(
+                    *address, offset=offset, data=data, log_id=log_id, damage=damage
+                )
             return partial(int, sync()) if len(data) > self._limits.synced_aside_bytes_max else sync
 
         async with (
@@ -144,16 +150,18 @@ class Store:
             entries = decode_missing(body.decode(limits), files_max=limits.missing_files_max)
             return self._replica.files.missing(*address, entries)
 
-        async with self._writing_to(address):
-            return await self._read(missing)
+        # The turn first, here and below: who waits for it keeps nobody from deleting the run.
+        async with self._proofs.take(body.account), self._writing_to(address):
+            return await _in(self._provers, missing)
 
     async def put_files(self, address: RunAddress, body: Body) -> list[str]:
         """Put the files of a batch in their places and return their paths."""
 
         def put() -> list[str]:
             limits = self._limits.wire
-            files = decode_batch(self._admit(address, body), files_max=limits.batch_files_max)
-            self._replica.files.put(*address, files)
+            with self._admitted(address, body) as data:
+                files = decode_batch(data, files_max=limits.batch_files_max)
+                self._replica.files.put(*address, files)
             return [file.path for file in files]
 
         async with self._writing_to(address), self._filings.take(body.account):
@@ -161,10 +169,14 @@ class Store:
         self.arrived(address, len(body.sent), is_file=True)
         return paths
 
-    async def held_file(self, address: FileAddress, *, sha256: str) -> HeldFile | None:
-        """Return how much is held of one version of a file."""
-        async with self._gate.use(_run_of(address)), self._locks.hold(address):
-            return await self._read(lambda: self._replica.files.held(*address, sha256=sha256))
+    async def held_file(self, address: FileAddress, *, sha256: str, by: str) -> HeldFile | None:
+        """Return how much is held of one version of a file; `by` is the account that asks."""
+        async with (
+            self._proofs.take(by),
+            self._gate.use(_run_of(address)),
+            self._locks.hold(address),
+        ):
+            return await _in(self._provers, lambda: self._replica.files.held(*address, sha256=sha256))
 
     async def put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         """Add a part to a large file; the last one lets it appear."""
@@ -187,48 +199,51 @@ class Store:
 
     def _put_part(self, address: FileAddress, body: Body, part: FilePart) -> HeldFile:
         # Its digest first: of a body that was cut on the way nothing else is worth saying.
-        data = self._admit(address, body)
-        _check_part(part, len(data))
-        files = self._replica.files
-        held = files.held(*address, sha256=part.sha256)
-        if held is not None and held.is_complete:
-            return held
-        offset = files.stage(*address, data, sha256=part.sha256, offset=part.offset)
-        if part.is_last:
-            files.complete(*address, sha256=part.sha256, size=part.length)
-        return HeldFile(offset, part.is_last)
+        with self._admitted(address, body) as data:
+            _check_part(part, len(data))
+            files = self._replica.files
+            held = files.held(*address, sha256=part.sha256)
+            if held is not None and held.is_complete:
+                return held
+            offset = files.stage(*address, data, sha256=part.sha256, offset=part.offset)
+            if part.is_last:
+                files.complete(*address, sha256=part.sha256, size=part.length)
+            return HeldFile(offset, part.is_last)
 
-    def _admit(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> bytes:
-        """Return the bytes of a body that there is room for. Slow. Raises 507 where there is none."""
-        data = body.decode(self._limits.wire)
+    @contextmanager
+    def _admitted(self, address: RunAddress | LogAddress | FileAddress, body: Body) -> Iterator[bytes]:
+        """Give the bytes of a body that there is room for, to be stored in the block. Slow.
+
+        Raises 507 where there is none, and what its sender is told who may no longer send it.
+        """
+        body.check_sender()
+        run, data = _run_of(address), body.decode(self._limits.wire)
         self._reserve.take(len(data))
-        self._quotas.charge(_run_of(address), len(data), by=body.account)
-        return data
+        self._quotas.charge(run, len(data), by=body.account)
+        yield data
+        self._quotas.stored(run, len(data), by=body.account)
 
     # -- what is there ---------------------------------------------------------------------------
 
-    async def runs(self) -> list[RunName]:
-        """Return the runs that are held."""
-        return await self._read(lambda: list(islice(self._replica.runs(), self._limits.runs_listed_max)))
-
-    async def listing(self, address: RunAddress) -> RunListing | None:
+    async def listing(self, address: RunAddress, *, by: str) -> RunListing | None:
         """Return what is held of a run, read again from the disk now; None where there is none.
 
         Each log is locked only while it is asked how far it is held, so that a long listing keeps
-        nobody from appending.
+        nobody from appending. `by` is the account that asks.
         """
         names = await self._read(lambda: self._replica.log_names(*address))
         if names is None:
             return None
         logs = []
         try:
-            for name in names:
-                log = LogAddress(*address, name)
-                held = await self.held_log(log)
-                if held is not None:
-                    read = partial(self._replica.list_log, *log, end=held.offset)
-                    logs.append(await self._read(read))
-            files = await self._read(lambda: self._replica.list_files(*address))
+            async with self._proofs.take(by):
+                for name in names:
+                    log = LogAddress(*address, name)
+                    held = await self.held_log(log, by=by)
+                    if held is not None:
+                        read = partial(self._replica.list_log, *log, end=held.offset)
+                        logs.append(await _in(self._provers, read))
+                files = await _in(self._provers, lambda: self._replica.list_files(*address))
         except FileNotFoundError:
             # Deleted while it was read: whoever asks a moment later hears the same.
             return None

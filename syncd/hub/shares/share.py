@@ -70,8 +70,10 @@ def with_share(held: Iterable[Share], share: Share, now: float, limits: HubLimit
     """Add a link; those that have ended go. Raises ProblemError where there are too many."""
     kept = [one for one in held if one.is_active(now)]
     of_run = sum(one.address == share.address for one in kept)
+    of_account = sum(one.account == share.account for one in kept)
     for count, limit, where in (
         (of_run, limits.shares_per_run_max, "this run"),
+        (of_account, limits.shares_per_account_max, f"the account {share.account!r}"),
         (len(kept), limits.shares_max, "this hub"),
     ):
         if count >= limit:

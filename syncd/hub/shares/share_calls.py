@@ -27,7 +27,7 @@ class ShareCalls:
     """GET and POST of the links of a run, POST of the end of one."""
 
     def __init__(
-        self, shares: Shares, store: Store, limits: HubLimits, address: Callable[[], str]
+        self, shares: Shares, store: Store, limits: HubLimits, address: Callable[[web.Request], str]
     ) -> None:
         self._shares = shares
         self._store = store
@@ -58,8 +58,8 @@ class ShareCalls:
         secret, share = await asyncio.to_thread(
             lambda: self._shares.make(run, life_s, caller=caller, by=actor_of(request))
         )
-        document = {**share_document(share), "url": f"{self._address()}{SHARE_PREFIX}{secret}"}
-        return json_answer(document, status=201)
+        url = f"{self._address(request)}{SHARE_PREFIX}{secret}"
+        return json_answer({**share_document(share), "url": url}, status=201)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Let a link open nothing from now on."""

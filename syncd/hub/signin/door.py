@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from tidelog.syncd.errors import UNAUTHORIZED, ProblemError
 from tidelog.syncd.hub.guard.accounts import Caller
-from tidelog.syncd.hub.guard.guard import CALLER, Guard, authorize
+from tidelog.syncd.hub.guard.guard import CALLER, Guard, account_of, authorize
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.rendering import see_other
 from tidelog.syncd.hub.signin.cookies import SESSION, Cookies
@@ -47,7 +46,7 @@ class Door:
             if caller is None:
                 return see_other(sign_in_address(request.rel_url.raw_path_qs))
             request[CALLER] = caller
-            request[STANDING] = lambda: self._check(request)
+            request[STANDING] = lambda: self._guard.signed_in(request)
             return await call(request)
 
         return opened
@@ -56,12 +55,12 @@ class Door:
         """Return the call for a form that one who signed in sent from a page of ours."""
 
         async def opened(request: web.Request) -> web.StreamResponse:
-            caller = self._guard.by_session(request)
-            if caller is None:
+            if self._guard.by_session(request) is None:
                 return see_other(sign_in_address("/"))
             form = await read_form(request, self._limits)
             check_form(self._cookies.read(request, SESSION), form, request.headers)
-            request[CALLER], request[FORM] = caller, form
+            # Asked anew: the form may have taken its time, and a key been revoked meanwhile.
+            request[CALLER], request[FORM] = self._guard.signed_in(request), form
             return await call(request)
 
         return opened
@@ -69,11 +68,7 @@ class Door:
     def visitor(self, request: web.Request) -> Visitor:
         """Return whom a page that is for those who signed in greets."""
         secret = self._cookies.read(request, SESSION) or ""
-        return Visitor(request[CALLER].account.name, token_for(secret))
-
-    def _check(self, request: web.Request) -> None:
-        if self._guard.by_session(request) is None:
-            raise ProblemError(UNAUTHORIZED, "this browser is no longer signed in")
+        return Visitor(account_of(request), token_for(secret))
 
 
 def demand_on(request: web.Request, project: str, role: str) -> Caller:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidelog.syncd.errors import FORBIDDEN, ProblemError
-from tidelog.syncd.hub.guard.accounts import Account
+from tidelog.syncd.hub.guard.accounts import Account, folded_address
 from tidelog.syncd.hub.guard.book import Book
 from tidelog.syncd.hub.guard.grants import Grant
 
@@ -39,9 +39,8 @@ def person_of(issuer: str, claims: Mapping[str, Any]) -> Person:
     # Some providers write their truth as a text.
     is_verified = claims.get("email_verified") in (True, "true")
     is_usable = isinstance(email, str) and len(email) <= EMAIL_CHARS_MAX and email.isprintable()
-    return Person(
-        issuer, str(claims["sub"]), str(email).strip().casefold() if is_usable and is_verified else ""
-    )
+    address = folded_address(str(email).strip()) if is_usable and is_verified else ""
+    return Person(issuer, str(claims["sub"]), address)
 
 
 def account_for(

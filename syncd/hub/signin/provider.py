@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -23,6 +24,7 @@ from tidelog.syncd.hub.signin.flow import Flow, refused
 from tidelog.syncd.hub.signin.id_token import Expected, checked_claims, key_id_of, keys_with
 from tidelog.syncd.listen import LOOPBACK
 
+_VISIBLE = re.compile(r"[!-~]+")
 WELL_KNOWN = "/.well-known/openid-configuration"
 logger = logging.getLogger("tidelog.hub")
 Document = dict[str, Any]
@@ -113,8 +115,9 @@ class Provider:
         }
         headers = {}
         secret = self.settings.client_secret
-        methods = description.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        if secret is not None and "client_secret_basic" in methods:
+        methods = description.get("token_endpoint_auth_methods_supported")
+        is_basic = not isinstance(methods, list) or not methods or "client_secret_basic" in methods
+        if secret is not None and is_basic:
             pair = f"{quote(self.settings.client_id, safe='')}:{quote(secret, safe='')}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
         elif secret is not None:
@@ -144,7 +147,13 @@ class Provider:
                 raise self._unusable(f"its {name} is {str(address)[:100]!r}")
 
     def _is_safe(self, address: str) -> bool:
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        # A browser is sent there in a header; and `urlsplit` passes over line breaks.
+        if not parts.hostname or not _VISIBLE.fullmatch(address):
+            return False
         if parts.scheme == "https":
             return True
         # A provider on this machine, for trying it out: then all of it is on this machine.

@@ -1,16 +1,16 @@
 """How a hub answers: JSON, and every refusal as a problem document (RFC 9457).
 
-The one place where errors become statuses; nothing is refused in any other form.
+The one place where errors become statuses. People who look with a browser get refusals as pages.
 """
 
 import errno
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from tidelog.datastore.errors import (
     DifferentBytesError,
@@ -45,6 +45,7 @@ from tidelog.syncd.errors import (
     ProblemError,
     ProtocolError,
 )
+from tidelog.syncd.hub.web.own_door import has_own_door
 from tidelog.syncd.protocol import LOG_ID, PROBLEM, RETRY_AFTER, UPLOAD_OFFSET, encode_problem
 
 logger = logging.getLogger("tidelog.hub")
@@ -57,6 +58,8 @@ INERT = {
 }
 
 SERVER = "tidelog"
+
+Refuse = Callable[[web.Request, ProblemError], web.Response]
 
 _PLAIN: dict[type[Exception], Problem] = {
     InvalidNameError: INVALID_NAME,
@@ -97,29 +100,34 @@ def problem_answer(problem: ProblemError) -> web.Response:
     )
 
 
-@web.middleware
-async def refuse_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer whatever a handler or the router raises with a problem document."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        problem = _problem_of_router(request, error)
-    except ConnectionError:
-        # The other end went away; there is nobody to answer.
-        raise
-    except Exception as error:  # noqa: BLE001 - it is told, and in the log
-        problem = refusal_of(error, f"{request.method} {request.rel_url.raw_path}")
-    return problem_answer(problem)
+def refuse_in_words(refuse: Refuse) -> Middleware:
+    """Return the middleware that lets `refuse` answer whatever a handler or the router raises."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            problem = _problem_of_router(request, error)
+        except ConnectionError:
+            # The other end went away; there is nobody to answer.
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told, and in the log
+            problem = problem_of(error)
+            _tell(request, error, problem)
+        return refuse(request, problem)
+
+    return answer
 
 
-def refusal_of(error: Exception, call: str) -> ProblemError:
-    """Return the problem that an error is to the other end; the hub's log has what is not its fault."""
-    problem = problem_of(error)
+def _tell(request: web.Request, error: Exception, problem: ProblemError) -> None:
+    """Let the hub's log have what is not the other end's fault."""
+    # The page's calls by the name of their route: their address may hold the secret of a share link.
+    where = request.match_info.route.name if has_own_door(request) else request.rel_url.raw_path
     if problem.problem is INTERNAL:
-        logger.error("%s failed", call, exc_info=error)
+        logger.error("%s %s failed", request.method, where, exc_info=error)
     elif isinstance(error, (OSError, CannotStartError)):
-        logger.warning("%s: %s", call, error)
-    return problem
+        logger.warning("%s %s: %s", request.method, where, error)
 
 
 def problem_of(error: Exception) -> ProblemError:

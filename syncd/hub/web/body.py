@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
@@ -17,7 +18,7 @@ from tidelog.syncd.errors import (
     UNSUPPORTED_ENCODING,
     ProblemError,
 )
-from tidelog.syncd.hub.guard.guard import CALLER
+from tidelog.syncd.hub.guard.guard import account_of
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.web.pace import Pace
 from tidelog.syncd.hub.web.standing import check_standing
@@ -36,7 +37,7 @@ from tidelog.syncd.protocol import (
 class Body:
     """A body as it came, and what was said about it; `found` is its SHA-256, where that is known.
 
-    `account` is who sent it.
+    `account` is who sent it; `check_sender` raises where that one may no longer, after a wait in line.
     """
 
     sent: bytes
@@ -44,6 +45,7 @@ class Body:
     is_compressed: bool
     found: bytes | None = None
     account: str = ""
+    check_sender: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def decode(self, limits: WireLimits) -> bytes:
         """Return the bytes that are meant. Slow: call it where nobody waits for the event loop."""
@@ -68,11 +70,23 @@ class BodyMemory(Turns):
         share = limits.bodies_per_account_bytes_max
         super().__init__(limits.bodies_bytes_max, limits, of="bytes for bodies", share=share)
 
+    @asynccontextmanager
+    async def receive(self, request: web.Request) -> AsyncIterator[Body]:
+        """Read a whole body and hold its memory while the block runs."""
+        bytes_max = self._limits.wire.body_bytes_max
+        is_compressed = _is_compressed(request)
+        digest = decode_digest(CONTENT_DIGEST, request.headers.get(CONTENT_DIGEST))
+        length = request.content_length
+        if length is not None and length > bytes_max:
+            raise _too_large(bytes_max, f"{CONTENT_ENCODING} aside, it has {length} bytes")
+        account = account_of(request)
+        async with self.take(account, bytes_max if length is None else length):
+            sent, found = await _read(request, self._limits)
+            check_standing(request)
+            yield Body(sent, digest, is_compressed, found, account, partial(check_standing, request))
 
-@asynccontextmanager
-async def receive(request: web.Request, memory: BodyMemory, limits: HubLimits) -> AsyncIterator[Body]:
-    """Read a whole body and hold its memory while the block runs."""
-    bytes_max = limits.wire.body_bytes_max
+
+def _is_compressed(request: web.Request) -> bool:
     encoding = request.headers.get(CONTENT_ENCODING, "identity").strip().lower()
     if encoding not in ("identity", ZSTD):
         raise ProblemError(
@@ -80,15 +94,7 @@ async def receive(request: web.Request, memory: BodyMemory, limits: HubLimits) -
             f"the body is encoded as {encoding!r}; this hub knows {ZSTD} and identity",
             headers={"Accept-Encoding": ZSTD},
         )
-    digest = decode_digest(CONTENT_DIGEST, request.headers.get(CONTENT_DIGEST))
-    length = request.content_length
-    if length is not None and length > bytes_max:
-        raise _too_large(bytes_max, f"{CONTENT_ENCODING} aside, it has {length} bytes")
-    account = request[CALLER].account.name
-    async with memory.take(account, bytes_max if length is None else length):
-        sent, found = await _read(request, limits)
-        check_standing(request)
-        yield Body(sent, digest, encoding == ZSTD, found, account)
+    return encoding == ZSTD
 
 
 async def receive_json(request: web.Request, limits: HubLimits) -> bytes:

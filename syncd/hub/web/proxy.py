@@ -4,6 +4,7 @@ Anybody can write these headers; only from the loopback address, where the proxy
 """
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -15,18 +16,19 @@ FORWARDED_FOR: Final = "X-Forwarded-For"
 @web.middleware
 async def behind_proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let the request be of the one whom the proxy names."""
-    client = forwarded_for(request.remote, request.headers.get(FORWARDED_FOR))
+    client = forwarded_for(request.remote, request.headers.getall(FORWARDED_FOR, ()))
     return await handler(request if client is None else request.clone(remote=client))
 
 
-def forwarded_for(peer: str | None, header: str | None) -> str | None:
+def forwarded_for(peer: str | None, lines: Sequence[str]) -> str | None:
     """Return the address that a proxy on this machine added last; None where nobody trustworthy did.
 
-    Those before it came from outside and may say anything.
+    Those before it came from outside and may say anything. Some proxies add to the line that came,
+    others a line of their own behind it.
     """
-    if peer is None or header is None or not _is_loopback(peer):
+    if peer is None or not lines or not _is_loopback(peer):
         return None
-    last = header.rpartition(",")[2].strip()
+    last = lines[-1].rpartition(",")[2].strip()
     try:
         return str(ipaddress.ip_address(last))
     except ValueError:

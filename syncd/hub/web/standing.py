@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-STANDING: web.RequestKey[Callable[[], None]] = web.RequestKey("standing")
+STANDING: web.RequestKey[Callable[[], object]] = web.RequestKey("standing")
 
 
 def check_standing(request: web.Request) -> None:

@@ -73,7 +73,7 @@ class Turns:
     def _stand_in_line(self, account: str, waiting: _Waiting) -> None:
         line = self._lines.get(account)
         limit, all_max = self._limits.waiting_per_account_max, self._limits.waiting_max
-        if line is not None and len(line) >= limit:
+        if limit <= (0 if line is None else len(line)):
             raise ProblemError(
                 TOO_MANY_REQUESTS,
                 f"{limit} requests of this account wait for {self._of} already, which is the limit: "

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hostile.raw_http import RawConnection
 from run_spec import RunSpec, tree
 from syncd_process import SyncdProcess, run_syncd
 from waiting import until
@@ -149,19 +150,21 @@ def test_serve_says_what_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "header", "expected"),
+    ("peer", "lines", "expected"),
     [
-        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("::1", "10.0.0.1, 203.0.113.9", "203.0.113.9"),
-        ("127.0.0.1", "203.0.113.9, evil", None),
-        ("127.0.0.1", None, None),
-        ("203.0.113.1", "10.0.0.1", None),
-        (None, "10.0.0.1", None),
+        ("127.0.0.1", ["203.0.113.9"], "203.0.113.9"),
+        ("::1", ["10.0.0.1, 203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["10.0.0.1", "10.0.0.2, 203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["203.0.113.9, evil"], None),
+        ("127.0.0.1", ["203.0.113.9", "evil"], None),
+        ("127.0.0.1", [], None),
+        ("203.0.113.1", ["10.0.0.1"], None),
+        (None, ["10.0.0.1"], None),
     ],
 )
-def test_whom_a_proxy_names(peer: str | None, header: str | None, expected: str | None) -> None:
+def test_whom_a_proxy_names(peer: str | None, lines: list[str], expected: str | None) -> None:
     """The last address that a proxy on this machine added counts; nobody else is believed."""
-    assert expected == forwarded_for(peer, header)
+    assert expected == forwarded_for(peer, lines)
 
 
 def test_behind_a_proxy(start_hub) -> None:
@@ -175,6 +178,20 @@ def test_behind_a_proxy(start_hub) -> None:
 
     assert [401, 429, 401] == [refused(address) for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2")]
     assert "10.0.0.1" in [entry["address"] for entry in hub.server.keys.audit.entries()]
+
+
+def test_a_client_behind_a_proxy_names_nobody_else(start_hub) -> None:
+    """A line of its own before that of the proxy, as HAProxy adds it, says nothing."""
+    hub = start_hub(settings={"is_behind_proxy": True}, refusals_burst=1, refusals_per_s=1e-6)
+    with RawConnection(hub.port) as connection:
+        answers = [
+            connection.exchange(
+                b"GET /v1/runs HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer tdl_no\r\n"
+                b"X-Forwarded-For: 10.0.0.%d\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n" % number
+            )
+            for number in range(2)
+        ]
+    assert [401, 429] == [answer.status for answer in answers]
 
 
 def test_without_a_proxy_nobody_is_believed(start_hub) -> None:

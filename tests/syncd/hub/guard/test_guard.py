@@ -4,11 +4,15 @@ import base64
 import hashlib
 import json
 import socket
+import threading
 import timeit
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from log_spec import LogSpec
+from waiting import until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -135,6 +139,17 @@ def test_when_a_key_was_used_last_is_written_down(tmp_path: Path, start_hub) -> 
 # -- while a request lasts -----------------------------------------------------------------------
 
 
+def test_a_browser_uses_the_key_that_it_signed_in_with(start_hub) -> None:
+    """Else a key that is about to be rotated out would look as if nobody used it any more."""
+    clock = SetClock(1000.0)
+    hub = start_hub(clock=clock)
+    browser = Browser(hub.server.url)
+    browser.sign_in(hub.key)
+    clock.time = 2000.0
+    assert 200 == browser.get("/").status
+    assert 2000.0 == hub.server.keys.last_use.times()[digest(hub.key)[:12]]
+
+
 def test_a_body_that_arrives_after_its_key_was_revoked_is_not_taken(hub) -> None:
     """The request had begun while the key was good."""
     secret = hub.server.keys.create("slow")
@@ -158,6 +173,40 @@ def test_a_body_that_arrives_after_its_key_was_revoked_is_not_taken(hub) -> None
             received += block
     assert b" 401 " in received.splitlines()[0]
     assert 404 == hub.call("HEAD", path).status
+
+
+class HeldDisk(Disk):
+    """Whoever syncs a file waits until it is `free`."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def fdatasync(self, fd: int) -> None:
+        self.free.wait()
+        super().fdatasync(fd)
+
+
+def test_a_body_that_waited_while_its_key_was_revoked_is_not_taken(start_hub) -> None:
+    """However long the line was: nothing is written in the name of a key that opens nothing."""
+    disk = HeldDisk()
+    disk.free.set()
+    hub = start_hub(disk=disk, syncs_max=1)
+    secret = hub.server.keys.create("slow")
+    data = LogSpec().row({"a": 1}, step=0).data
+    disk.free.clear()
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            first = threads.submit(hub.append, 0, data, name=("p", "first", "main.0001.tlog"))
+            until(lambda: "0 turns to append free" in repr(hub.server._store._appends))
+            second = threads.submit(
+                hub.append, 0, data, name=("p", "second", "main.0001.tlog"), key=secret
+            )
+            until(lambda: "1 waiting" in repr(hub.server._store._appends))
+            KeyFile(hub.data).revoke("slow")
+        finally:
+            disk.free.set()
+        assert [200, 401] == [first.result().status, second.result().status]
+    assert not (hub.data / "p/second").exists()
 
 
 def test_a_download_ends_when_its_key_is_revoked(hub) -> None:

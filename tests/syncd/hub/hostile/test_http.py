@@ -100,6 +100,20 @@ def test_a_request_that_ends_anywhere_is_none(target: Target, *, is_reset: bool)
     until(lambda: descriptors(target.hub.pid) <= held)
 
 
+def test_headers_have_a_number_and_a_length(target: Target) -> None:
+    """What a stranger can have a hub hold before anybody looks at a key is bounded."""
+    first = b"GET /healthz HTTP/1.1\r\nHost: hub\r\n"
+    lines = b"".join(b"X-%d: a\r\n" % at for at in range(47))
+    longest = b"X: " + b"a" * 8190
+    for head, status in (
+        (lines, 200),
+        (lines + b"Y: a\r\n", 400),
+        (longest + b"\r\n", 200),
+        (longest + b"aaa\r\n", 400),
+    ):
+        assert [status] == statuses(talk(target.hub.port, first + head + b"\r\n")), head[-20:]
+
+
 def test_an_answer_holds_nothing_of_what_other_requests_brought(target: Target) -> None:
     """Not even where many refused ones share the connection with a good one."""
     marker = b"a-marker-of-another-request"

@@ -9,6 +9,8 @@ from browser import Browser, following, policy
 from PIL import Image
 from run_spec import RunSpec
 
+from tidelog.datastore.records import Histogram
+
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!doctype html><script>alert(1)</script>"
 
@@ -34,11 +36,26 @@ def test_list_of_runs(hub, browser: Browser) -> None:
     hub.index()
     page = browser.get("/").page
     assert "/runs/mnist/r1" == page.links["r1"]
-    assert re.search(r"r1\nmnist\nfinished\n2\n.*loss = 0\.\d+; n = 2", page.text)
+    assert re.search(r"r1\nmnist\nfinished\n2\nloss\n0\.\d+\nn\n2\n", page.text)
     assert re.search(r"r2\nmnist\n(running|unknown)\n1\n", page.text)
     assert "Runs, the newest first" in page.text
     scopes = [attributes["scope"] for tag, attributes in page.tags if tag == "th"]
     assert 7 * ["col"] + 2 * ["row"] == scopes
+
+
+def test_a_list_shows_a_few_values_of_each_run(start_hub) -> None:
+    """Those that were logged first, and how many there are besides: the run's own page has them all."""
+    hub = start_hub(shown_summary_max=3)
+    run = RunSpec(hub.data)
+    run.log.row({f"value {at}": at for at in range(5)}, step=0)
+    run.flush()
+    hub.index()
+    browser = Browser(hub.server.url)
+    browser.sign_in(hub.key)
+    listed, own = (browser.get(address).page.text for address in ("/", "/runs/mnist/r1"))
+    assert "value 2\n2\nand 2 more\n" in listed
+    assert "value 3" not in listed
+    assert "value 4\n4\n" in own
 
 
 def test_pages_of_runs(start_hub) -> None:
@@ -91,14 +108,22 @@ def test_values_are_read_by_people(hub, browser: Browser) -> None:
     """Media is named by its path, nested values are JSON, and no digit before the point is lost."""
     run = RunSpec(hub.data).media("a.png", data=png())
     run.log.row(
-        {"nested": {"on": True, "names": ["a"]}, "samples": 1234567890.5, "loss": 0.123456789}, step=4
+        {
+            "nested": {"on": True, "names": ["a"]},
+            "samples": 1234567890.5,
+            "loss": 0.123456789,
+            "grads": Histogram({"counts": [1, 2], "edges": [0.0, 0.5, 1.0]}),
+        },
+        step=4,
     )
     run.flush()
     hub.index()
     for address in ("/", "/runs/mnist/r1"):
         text = browser.get(address).page.text
         assert "_type" not in text
-        assert "media/images/a.png" in text
+        assert "counts" not in text
+        # Pictures are on the run's own page.
+        assert ("media/images/a.png" in text) == ("sample\nmedia" in text) == (address != "/")
         assert '{"on": true, "names": ["a"]}' in text
         assert "1234567890.5" in text
         assert "0.123457" in text
@@ -179,6 +204,26 @@ def test_reading_needs_a_sign_in(hub) -> None:
     reply = browser.submit(form, key=hub.key)
     assert "/runs/mnist/r%20%5B1%5D" == reply.location
     assert "r [1]" in following(browser, reply).page.text
+
+
+LOOKING = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_refusals_are_pages_for_who_looks_with_a_browser(hub, browser: Browser) -> None:
+    """Whatever the address; a program that asks for it gets the document."""
+    for address, status in (
+        ("/nowhere", 404),
+        ("/v1/projects/mnist/runs/r9", 404),
+        ("/v1/keys?a=b", 200),
+    ):
+        assert status == browser.get(address, **LOOKING).status
+    page = browser.get("/nowhere", **LOOKING).page
+    assert "There is nothing at /nowhere." in page.text
+    assert "/" == page.links["All runs"]
+    stranger = Browser(hub.server.url)
+    assert (303, "/signin") == ((reply := stranger.get("/nowhere", **LOOKING)).status, reply.location)
+    assert 401 == stranger.get("/nowhere").status
+    assert "unauthorized" == hub.call("GET", "/nowhere", headers=LOOKING, key="tdl_none").slug
 
 
 def test_names_outside_the_grammar(hub, browser: Browser, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from browser import Browser
 from log_spec import LogSpec
 from waiting import until
 
@@ -24,9 +25,12 @@ class Event(NamedTuple):
 class Stream:
     """A stream of events over a bare socket; `next` skips heartbeats."""
 
-    def __init__(self, hub, *, key: str = "", last_id: str | None = None) -> None:
+    def __init__(
+        self, hub, *, key: str = "", cookie: str | None = None, last_id: str | None = None
+    ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=20)
-        head = f"GET /v1/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key or hub.key}\r\n"
+        who = f"Authorization: Bearer {key or hub.key}" if cookie is None else f"Cookie: {cookie}"
+        head = f"GET /v1/events HTTP/1.1\r\nHost: h\r\n{who}\r\n"
         head += f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
         self.socket.sendall(f"{head}\r\n".encode())
         self.file = self.socket.makefile("rb")
@@ -42,7 +46,7 @@ class Stream:
         """Return the next line, without the chunked encoding's sizes."""
         while True:
             line = self.file.readline()
-            if not line:
+            if line in (b"", b"0\r\n"):
                 raise EOFError
             text = line.decode().rstrip()
             if ":" in text:
@@ -168,6 +172,22 @@ def test_an_id_tells_nothing_of_what_others_do(start_hub) -> None:
     assert numbers[1] - numbers[0] != numbers[2] - numbers[1]
 
 
+def test_a_stream_ends_with_its_key_and_with_its_session(start_hub) -> None:
+    """Within a second of a revocation, or of signing out; who comes back is told why not."""
+    hub = start_hub(**QUICK, listener_look_s=0.02)
+    keys, browser = hub.server.keys, Browser(hub.server.url)
+    key = keys.create("laptop")
+    browser.sign_in(hub.key)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with listening(hub, key=key) as by_key, listening(hub, cookie=cookie) as by_cookie:
+        keys.revoke("laptop")
+        with pytest.raises(EOFError):
+            by_key.next()
+        browser.submit(browser.get("/").page.form("/signout"))
+        with pytest.raises(EOFError):
+            by_cookie.next()
+
+
 def test_a_silent_stream_has_heartbeats(start_hub) -> None:
     """So that proxies keep it, and both ends notice that the other is gone."""
     hub = start_hub(**QUICK, heartbeat_s=0.02)
@@ -192,7 +212,7 @@ def test_who_does_not_read_is_let_go(start_hub) -> None:
 
 def test_listeners_have_a_number(start_hub) -> None:
     """429 for one key that opens too many, and for all together."""
-    hub = start_hub(**QUICK, listeners_per_key_max=1, listeners_max=2)
+    hub = start_hub(**QUICK, listeners_per_account_max=1, listeners_max=2)
     other, third = (hub.server.keys.create(name, role="read") for name in ("other", "third"))
     with listening(hub), listening(hub, key=other):
         for key in (hub.key, third):

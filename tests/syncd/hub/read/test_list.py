@@ -42,6 +42,15 @@ def test_a_list_holds_what_was_asked_for_in_its_order(full_hub, query: str, expe
     assert expected == ids(full_hub, query)
 
 
+def test_brackets_in_a_project_are_letters(hub) -> None:
+    """As in a grant: a project is found by its own name, and by `*` and `?`."""
+    for project in ("net[12]", "net1"):
+        hub.append(0, LogSpec().row({"loss": 1.0}, step=0).data, name=(project, "r", "main.0001.tlog"))
+    runs = hub.call("GET", "/v1/runs?project=net%5B12%5D").json["runs"]
+    assert ["net[12]"] == [run["project"] for run in runs]
+    assert 2 == len(ids(hub, "?project=ne?*"))
+
+
 @pytest.mark.parametrize("order", ["name", "newest"])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_hold_each_run_once(full_hub, order: str, limit: int) -> None:

@@ -1,5 +1,6 @@
 """GET of a run's history and media: sampled, within bounds, and free where nothing is new."""
 
+import fnmatch
 import hashlib
 import math
 
@@ -143,6 +144,30 @@ def test_media_are_read_on_and_not_anew(start_hub) -> None:
     assert 20 == len(hub.call("GET", MEDIA).json["media"])
 
 
+def test_brackets_in_a_name_are_letters_where_it_is_meant(hub) -> None:
+    """What is called `images[0]` is found by its name, beside what the pattern finds."""
+    log, sha = LogSpec(), hashlib.sha256(b"x").hexdigest()
+    for key in ("images[0]", "images0", "images1"):
+        log.row({key: Media("image", f"media/{key}.png", sha, 1, {}), f"loss/{key}": 1.0}, step=0)
+    hub.append(0, log.data)
+    media = hub.call("GET", f"{MEDIA}?key=images%5B0%5D").json["media"]
+    assert ["images[0]", "images0"] == [each["key"] for each in media]
+    assert {"main:loss/images[0]", "main:loss/images0"} == set(series(hub, "?keys=loss/images%5B0%5D"))
+
+
+def test_patterns_are_forgotten_with_the_question(hub) -> None:
+    """`fnmatch` keeps tens of thousands of them for good: some hundred megabytes for one reader."""
+    log, sha = LogSpec(), hashlib.sha256(b"x").hexdigest()
+    log.row({"image": Media("image", "media/a.png", sha, 1, {}), "loss": 1.0}, step=0)
+    hub.append(0, log.data)
+    kept = fnmatch._compile_pattern.cache_info().currsize  # type: ignore[attr-defined]  # what grew is nowhere else to be seen
+    for number in range(5):
+        for path in (f"{HISTORY}?keys=a{number}*&stream=b{number}*", f"{MEDIA}?key=c{number}*"):
+            assert 200 == hub.call("GET", path).status
+        assert 200 == hub.call("GET", f"/v1/runs?project=d{number}*").status
+    assert kept == fnmatch._compile_pattern.cache_info().currsize  # type: ignore[attr-defined]  # as above
+
+
 @pytest.mark.parametrize("path", [HISTORY, MEDIA, "/v1/projects/mnist/runs/r1/overview"])
 def test_of_a_run_that_is_not_there_nothing_is_told(hub, path: str) -> None:
     """404, and asking makes nothing."""
@@ -177,8 +202,8 @@ def test_a_query_that_is_not_understood_says_what_would_be(hub, path: str, query
 
 
 def test_a_line_of_questions_has_an_end(start_hub) -> None:
-    """429 with Retry-After: one key's questions never wait in number."""
-    hub = start_hub(questions_per_key_max=0)
+    """429 with Retry-After: an account's questions never wait in number."""
+    hub = start_hub(questions_per_account_max=0)
     hub.append(0, LogSpec(LOG_ID).row({"loss": 1.0}, step=0).data)
     answer = hub.call("GET", HISTORY)
     assert (429, "too-many-requests", "2") == (answer.status, answer.slug, answer.headers["Retry-After"])

@@ -1,14 +1,22 @@
 """One greedy account beside another: real connections, a real hub."""
 
 import asyncio
+import hashlib
+import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 import aiohttp
 from log_spec import LogSpec
+from run_spec import RunSpec
 from syncd_process import HubProcess
+from waiting import until
 
+from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.protocol import digest_header, log_path
 
@@ -69,3 +77,49 @@ def test_a_greedy_account_waits_for_itself(tmp_path: Path) -> None:
     greedy_p50, ada_p50 = quantiles(greedy_s)[1], quantiles(ada_s)[1]
     print(f"greedy {greedy_p50 * 1e3:.0f} ms, ada {ada_p50 * 1e3:.0f} ms")
     assert ada_p50 < greedy_p50 * 0.7
+
+
+class SlowDisk(Disk):
+    """Whoever opens a file in a folder named `media` of `slow` waits until it is `free`."""
+
+    def __init__(self, slow: str) -> None:
+        self._slow = slow
+        self.free = threading.Event()
+        self.waiting = 0
+
+    def open(self, path: StrPath) -> int:
+        if f"/{self._slow}/" in str(path) and "/media/" in str(path):
+            self.waiting += 1
+            self.free.wait()
+        return super().open(path)
+
+
+def test_who_has_gigabytes_proven_keeps_nobody_else_waiting(start_hub: Any, tmp_path: Path) -> None:
+    """While an account's runs are read again, byte by byte, another one verifies and downloads."""
+    data = b"x" * 1000
+    for project in ("greedy", "ada"):
+        RunSpec(tmp_path / "hub", project).rows(1).media("a.png", data=data)
+    disk = SlowDisk("greedy")
+    hub = start_hub(disk=disk)
+    greedy, ada = (hub.server.keys.create(name, project=name) for name in ("greedy", "ada"))
+    sha256 = hashlib.sha256(data).hexdigest()
+    wanted = {"files": [{"path": "media/images/a.png", "size": len(data), "sha256": sha256}]}
+
+    def calls(project: str, key: str) -> list[int]:
+        run = f"/v1/projects/{project}/runs/r1"
+        file = f"{run}/files/media/images/a.png"
+        return [
+            hub.call("GET", run, key=key).status,
+            hub.call("POST", f"{run}/files:missing", json.dumps(wanted).encode(), key=key).status,
+            hub.call("HEAD", f"{file}?sha256={sha256}", key=key).status,
+            hub.call("GET", file, key=key).status,
+        ]
+
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(calls, "greedy", greedy) for _ in range(8)]
+        try:
+            until(lambda: disk.waiting >= 2)
+            assert [200] * 4 == calls("ada", ada)
+        finally:
+            disk.free.set()
+        assert [[200] * 4] * 8 == [each.result() for each in asked]

@@ -135,3 +135,15 @@ def test_a_quota_outlives_the_hub_and_its_notes(start_hub: Any, damage: str, tmp
     # Held already: nothing is written, but from here on it is known whose it is.
     again.append(0, log_of(60 * KB).data, name=("p", "r1", "main.0001.tlog"), key=key)
     assert 507 == put(again, "r2", 60 * KB, key=key)
+
+
+def test_what_is_refused_leaves_nothing(hub: Any) -> None:
+    """Neither a run nor a note whose it would be: somebody could have a hub note millions of them."""
+    log, files = ("p", "r1", "main.0001.tlog"), "/v1/projects/p/runs/r2"
+    part = {"Upload-Length": "1", "Upload-Complete": "?1"}
+    assert 422 == hub.append(0, b"x" * 100, name=log).status
+    assert 400 == hub.call("POST", f"{files}/files:batch", b"x").status
+    assert 422 == hub.call("PUT", file_path("p", "r3", "files/a", sha256="0" * 64), b"x", part).status
+    assert not (hub.data / OWNERS_FILE).exists()
+    assert 200 == put(hub, "r1", 10)
+    assert "r1" == json.loads((hub.data / OWNERS_FILE).read_bytes())["run"]

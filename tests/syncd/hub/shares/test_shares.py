@@ -173,6 +173,18 @@ def test_links_are_bounded(start_hub) -> None:
     assert 404 == status(hub, first)
 
 
+def test_an_account_has_so_many_links(start_hub) -> None:
+    """However many runs it has: the links of a hub are there for the others, too."""
+    hub = start_hub(shares_per_account_max=2)
+    RunSpec(hub.data).rows(1)
+    hub.index()
+    greedy, other = hub.server.keys.create("greedy"), hub.server.keys.create("other")
+    made(hub, key=greedy), made(hub, key=greedy)
+    refused = hub.call("POST", SHARES, b"{}", key=greedy)
+    assert "the account 'greedy' has 2 share links, and the limit is 2" in refused.json["detail"]
+    assert 200 == status(hub, made(hub, key=other))
+
+
 def test_by_the_page(hub, run: RunSpec) -> None:
     """Who may write makes a link on the run's page, sees it this one time, and revokes it there."""
     browser = Browser(hub.server.url)
@@ -189,6 +201,20 @@ def test_by_the_page(hub, run: RunSpec) -> None:
     revoke = next(form for form in page.forms if form.action.endswith("/revoke"))
     assert 303 == browser.submit(revoke).status
     assert 404 == status(hub, path)
+
+
+def test_a_link_has_the_address_by_which_the_hub_was_reached(hub, run: RunSpec) -> None:
+    """A hub that listens on every address, such as 0.0.0.0, knows no other that somebody could open."""
+    answer = hub.call("POST", SHARES, b"{}", {"Host": "hub.lab:7070"})
+    assert answer.json["url"].startswith("http://hub.lab:7070/share/")
+
+
+def test_a_link_has_the_public_address_where_one_is_set(start_hub) -> None:
+    """Whatever the request says."""
+    hub = start_hub(settings={"environ": {"TIDELOG_PUBLIC_URL": "https://hub.example.org/"}})
+    RunSpec(hub.data).rows(1)
+    answer = hub.call("POST", SHARES, b"{}", {"Host": "evil.example"})
+    assert answer.json["url"].startswith("https://hub.example.org/share/")
 
 
 def test_by_the_command(hub, run: RunSpec) -> None:

@@ -1,5 +1,7 @@
 """Signing in by key and out again: cookies, forms, what ends a session, where it leads."""
 
+import socket
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -39,9 +41,13 @@ def test_cookie(hub) -> None:
     assert 43 <= len(cookie.value)
 
 
-def test_secure_cookies(start_hub) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{"is_behind_proxy": True}, {"environ": {"TIDELOG_PUBLIC_URL": "https://hub.example.org"}}],
+)
+def test_secure_cookies(start_hub, settings: dict[str, Any]) -> None:
     """Behind TLS, here or at a proxy, cookies are Secure and have names that no other host can set."""
-    hub = start_hub(settings={"is_behind_proxy": True})
+    hub = start_hub(settings=settings)
     browser = Browser(hub.server.url)
     cookie = browser.sign_in(hub.key).cookie(f"__Host-{SESSION}")
     assert (True, "/", "") == (cookie["secure"], cookie["path"], cookie["domain"])
@@ -156,6 +162,29 @@ def test_revoked_key_ends_its_sessions(hub) -> None:
     assert not is_in(browser)
     keys.disable("other", is_disabled=False)
     assert is_in(browser)
+
+
+def test_a_form_that_arrives_after_its_key_was_revoked_does_nothing(hub) -> None:
+    """A form may take seconds; who sends it is asked for again at its end."""
+    RunSpec(hub.data).rows(1)
+    hub.index()
+    browser = signed_in(hub, hub.server.keys.create("laptop"))
+    token = browser.get("/").page.form("/signout").fields["token"]
+    body = urlencode({"token": token, "days": "7"}).encode()
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+        connection.sendall(
+            b"POST /runs/mnist/r1/shares HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n"
+            + f"Cookie: {cookie}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        )
+        assert b" 100 " in connection.recv(1000)
+        # Once it has answered somebody else the hub waits for the form, and has let the browser in.
+        assert 200 == hub.call("GET", "/healthz").status
+        hub.server.keys.revoke("laptop")
+        connection.sendall(body)
+        assert b" 401 " in connection.recv(1000)
+    assert [] == hub.call("GET", "/v1/projects/mnist/runs/r1/shares").json["shares"]
 
 
 def test_session_has_the_grants_of_its_key(hub) -> None:

@@ -194,11 +194,14 @@ def test_claims_that_do_not_hold(start_with, provider: HostileProvider, lie: str
         lambda claims: {**claims, "email": "eve@evil.example"},
         lambda claims: {**claims, "email": ["ada@example.org"]},
         lambda claims: {**claims, "email": "eve@evil.example\n@lab.org"},
+        lambda claims: {**claims, "email": "\N{KELVIN SIGN}im@example.org"},
+        lambda claims: {**claims, "email": "\N{FULLWIDTH LATIN SMALL LETTER K}im@example.org"},
     ],
 )
 def test_people_without_an_account(start_with, provider: HostileProvider, twist) -> None:
     """Without a verified address that has an account, or a domain with a rule, nobody is let in."""
     hub = start_with(provider.url, toml='[oidc.domains]\n"lab.org" = ["read:*"]')
+    hub.server.keys.create_account("kim", "person", [Grant("read", "*")], email="kim@example.org")
     provider.twist = twist
     browser, reply = through(hub, provider)
     assert 403 == reply.status
@@ -307,6 +310,10 @@ def test_address_from_userinfo(start_with, provider: HostileProvider) -> None:
         {"issuer": "https://evil.example"},
         {"token_endpoint": "http://evil.example/token"},
         {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "https://sso.example/\r\nSet-Cookie: a=b"},
+        {"authorization_endpoint": "https://sso.example/\udc80"},
+        {"authorization_endpoint": "https://"},
+        {"authorization_endpoint": "https://[::1"},
         {"jwks_uri": None},
         {"padding": 400_000 * "x"},
     ],
@@ -321,6 +328,14 @@ def test_descriptions_that_do_not_hold(
     assert 503 == browser.get("/signin/sso").status
     # Keys are let in all the same.
     assert 303 == browser.sign_in(hub.key).status
+
+
+def test_ways_to_show_the_secret_that_are_none(start_with, provider: HostileProvider, tmp_path) -> None:
+    """What is no list of ways counts as not said: the secret goes as the standard has it."""
+    (tmp_path / "secret").write_text("s3cret")
+    provider.description = {"token_endpoint_auth_methods_supported": 5}
+    hub = start_with(provider.url, toml=f'client_secret_file = "{tmp_path}/secret"')
+    assert 303 == through(hub, provider)[1].status
 
 
 def test_provider_is_away(start_with) -> None:
