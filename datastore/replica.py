@@ -23,6 +23,8 @@ from tidelog.datastore.replica_files import ReplicaFiles, blocks
 from tidelog.datastore.replica_logs import ReplicaLogs
 from tidelog.datastore.scan import BLOCK_BYTES, Damage, ReadAt, Scanner, identify
 
+MARK_BYTES = 8
+
 
 class RunName(NamedTuple):
     """A run of a root: its project and its id."""
@@ -135,15 +137,34 @@ class Replica:
         """Return the media and files of a run, each byte of them read again now."""
         directory = self.places.run(project, run)
         files = []
-        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
-            start = os.path.join(directory, top)
-            if self._disk.is_link(start) or not self._disk.is_directory(start):
-                continue
-            for path, entry in self._disk.walk(start):
-                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
-                    self.places.sync_above(path)
-                    files.append(self._list_file(path, os.path.relpath(path, directory)))
+        for path in self._files_below(directory):
+            self.places.sync_above(path)
+            files.append(self._list_file(path, os.path.relpath(path, directory)))
         return files
+
+    def log_sizes(self, project: str, run: str) -> dict[str, int]:
+        """Return the size in bytes of each log of a run, by its name; not one byte of them is read.
+
+        What was acknowledged of a log is there while it is not shorter than that.
+        """
+        directory = self.places.run(project, run)
+        names = self.log_names(project, run) or []
+        return {name: self._disk.stat(os.path.join(directory, name)).st_size for name in names}
+
+    def files_mark(self, project: str, run: str) -> str:
+        """Return a text that is another one after a file of a run came, went or changed.
+
+        Made of names, sizes and times: not one byte of the files is read.
+        """
+        directory = self.places.run(project, run)
+        count = total = 0
+        for path in self._files_below(directory):
+            status = self._disk.stat(path)
+            name = os.path.relpath(path, directory)
+            line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}".encode(errors="surrogateescape")
+            count += 1
+            total += int.from_bytes(hashlib.sha256(line).digest()[:MARK_BYTES], "big")
+        return f"{count}-{total % (1 << 8 * MARK_BYTES):0{2 * MARK_BYTES}x}"
 
     def listing(self, project: str, run: str) -> RunListing | None:
         """Return what is held of a run; None where there is no such run.
@@ -159,6 +180,16 @@ class Replica:
             if held is not None:
                 logs.append(self.list_log(project, run, name, end=held.offset))
         return RunListing(project, run, tuple(logs), tuple(self.list_files(project, run)))
+
+    def _files_below(self, directory: str) -> Iterator[str]:
+        """Yield the paths of a run's media and files, those that are whole."""
+        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
+            start = os.path.join(directory, top)
+            if self._disk.is_link(start) or not self._disk.is_directory(start):
+                continue
+            for path, entry in self._disk.walk(start):
+                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
+                    yield path
 
     def _list_file(self, path: str, name: str) -> ListedFile:
         sha256, size = hashlib.sha256(), 0

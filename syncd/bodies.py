@@ -5,8 +5,8 @@ Decoding believes nothing: types, counts and sizes are checked; what is wrong is
 
 import json
 import sys
-from collections.abc import Iterable
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgpack
 import msgspec
@@ -21,6 +21,8 @@ else:
 
 ZSTD_LEVEL = 3
 SHA256_DIGITS: Final = 64
+
+Body = TypeVar("Body")
 
 
 class FileEntry(NamedTuple):
@@ -43,6 +45,37 @@ class TooLargeError(ProtocolError):
     """A body is over a limit; it was not taken into memory."""
 
 
+class AskedRun(NamedTuple):
+    """A run of which a hub acknowledged some logs: their names there, and how many bytes of each."""
+
+    run: str
+    logs: Mapping[str, int]
+
+
+class HeldRun(NamedTuple):
+    """What a target says of a run without reading it.
+
+    `missing` are the logs of which it holds less than was asked for; `files` is another text after one
+    of the run's files came, went or changed. A run that a person deleted there is to stay deleted.
+    """
+
+    run: str
+    missing: Sequence[str]
+    files: str
+    is_deleted: bool = False
+
+
+class _AskedRun(msgspec.Struct):
+    run: str
+    logs: dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+
+
+class _AskedRuns(msgspec.Struct):
+    """The body of `runs:held`."""
+
+    runs: list[_AskedRun]
+
+
 class _MissingFile(msgspec.Struct):
     path: str
     size: Annotated[int, msgspec.Meta(ge=0)]
@@ -62,20 +95,31 @@ def encode_missing(files: Iterable[FileEntry]) -> bytes:
 
 def decode_missing(body: bytes, *, files_max: int) -> list[FileEntry]:
     """Return the entries of a `files:missing`."""
-    try:
-        files = msgspec.json.decode(body, type=_MissingFiles).files
-    except msgspec.ValidationError as error:
-        raise ProtocolError(
-            f'the body is not {{"files": [{{path, size, sha256}}, ...]}}: {error}'
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the body is not JSON: {error}") from error
+    files = _decode_json(body, _MissingFiles, shape='{"files": [{path, size, sha256}, ...]}').files
     if len(files) > files_max:
         raise TooLargeError(f"the body lists {len(files)} files; the limit is {files_max}")
     return [
         FileEntry(file.path, file.size, decode_sha256(f"the sha256 of {file.path!r}", file.sha256))
         for file in files
     ]
+
+
+def encode_asked_runs(runs: Iterable[AskedRun]) -> bytes:
+    """Return the body of `runs:held`."""
+    return _json({"runs": [run._asdict() for run in runs]})
+
+
+def decode_asked_runs(body: bytes, *, bytes_max: int, runs_max: int, logs_max: int) -> list[AskedRun]:
+    """Return the runs of a `runs:held`."""
+    if len(body) > bytes_max:
+        raise TooLargeError(f"the body has {len(body)} bytes; the limit here is {bytes_max}")
+    runs = _decode_json(body, _AskedRuns, shape='{"runs": [{run, logs: {name: size}}, ...]}').runs
+    logs = sum(len(run.logs) for run in runs)
+    if len(runs) > runs_max or logs > logs_max:
+        raise TooLargeError(
+            f"the body lists {len(runs)} runs with {logs} logs; the limits are {runs_max} and {logs_max}"
+        )
+    return [AskedRun(run.run, run.logs) for run in runs]
 
 
 def encode_batch(files: Iterable[SmallFile]) -> bytes:
@@ -132,6 +176,15 @@ def decompress(data: bytes, *, bytes_max: int, window_log_max: int) -> bytes:
     if not decompressor.eof or decompressor.unused_data:
         raise ProtocolError("the body is not exactly one zstd frame")
     return decoded
+
+
+def _decode_json(body: bytes, kind: type[Body], *, shape: str) -> Body:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"the body is not {shape}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the body is not JSON: {error}") from error
 
 
 def _json(value: object) -> bytes:

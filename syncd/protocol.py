@@ -77,6 +77,12 @@ class WireLimits:
     """Entries in one `files:missing`."""
     batch_files_max: int = 4096
     """Files in one `files:batch`."""
+    held_bytes_max: int = 1024 * 1024
+    """One `runs:held`, decoded: small runs would else make many objects."""
+    held_runs_max: int = 1000
+    """Runs in one `runs:held`."""
+    held_logs_max: int = 4096
+    """Logs of all of them."""
     file_bytes_max: int = 1 << 40
     """One uploaded file."""
 
@@ -110,6 +116,11 @@ def shares_path(project: str, run: str, share: str | None = None) -> str:
 def log_path(project: str, run: str, log: str) -> str:
     """Return the address of one log."""
     return f"{run_path(project, run)}/logs/{encode_segment(log)}"
+
+
+def held_path(project: str) -> str:
+    """Return where to ask whether a hub still holds runs of a project."""
+    return f"/v1/projects/{encode_segment(project)}/runs:held"
 
 
 def missing_path(project: str, run: str) -> str:

@@ -13,6 +13,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.recount import RunsAfter
 from tidelog.syncd.agent.upload.state import MemoryState, State
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
@@ -58,6 +59,7 @@ def make_agent(
     *,
     settings: AgentSettings = SETTINGS,
     told: list[str] | None = None,
+    runs_after: RunsAfter | None = None,
 ) -> Agent:
     """An agent that knows nothing yet, and draws no lots; what it tells is added to `told`."""
     return Agent(
@@ -68,6 +70,7 @@ def make_agent(
         settings=settings,
         chance=lambda: 0.5,
         tell=(told if told is not None else []).append,
+        runs_after=runs_after,
     )
 
 

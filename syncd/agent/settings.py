@@ -61,6 +61,16 @@ class AgentSettings:
     rate_bytes_min: int = 32 * 1024
     asked_again_max: int = 1024
     """After an outage so many logs, the last acknowledged, are asked for again."""
+    recount_interval_s: float = 24 * 3600.0
+    """A target is asked about everything that it acknowledged once in so long."""
+    recount_pause_s: float = 60.0
+    recount_hurry_s: float = 1.0
+    """Between two of these questions; in a hurry, once it was found to have lost something."""
+    recount_runs: int = 500
+    recount_logs: int = 4000
+    """So many runs and logs one question is about."""
+    recount_wanted_max: int = 1000
+    """While so many tasks wait to be sent, nothing more is asked."""
     gate_interval_s: float = 30.0
     """While nothing may be sent, the wall clock is looked at again after so long."""
     drain_s: float = 10.0

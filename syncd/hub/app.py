@@ -17,6 +17,7 @@ from tidelog.syncd.hub.read.row_calls import RowCalls
 from tidelog.syncd.hub.read.run_calls import RunCalls
 from tidelog.syncd.hub.read.tally import Tally
 from tidelog.syncd.hub.receive.file_calls import FileCalls
+from tidelog.syncd.hub.receive.held_calls import HeldCalls
 from tidelog.syncd.hub.receive.log_calls import LogCalls
 from tidelog.syncd.hub.receive.store import Store
 from tidelog.syncd.hub.remove.delete_calls import DeleteCalls
@@ -58,7 +59,11 @@ def make_app(
         ],
         client_max_size=limits.wire.body_bytes_max,
     )
-    logs, files = LogCalls(store, memory, limits), FileCalls(store, memory, limits)
+    received = (
+        LogCalls(store, memory, limits),
+        FileCalls(store, memory, limits),
+        HeldCalls(store, memory),
+    )
     reads = (
         HubCalls(reading, tally),
         RunCalls(store, reading, limits),
@@ -71,7 +76,7 @@ def make_app(
         DeleteCalls(deletion),
         pages,
     )
-    for calls in (*reads, logs, files, *administration):
+    for calls in (*reads, *received, *administration):
         app.add_routes(calls.routes())
     app.on_response_prepare.append(hide_versions)
     app.on_shutdown.append(_end_streams(reading))

@@ -67,6 +67,8 @@ class HubLimits:
     """Downloads that read a block, and short looks at the disk, at one time."""
     runs_listed_max: int = 100_000
     """Runs in one answer."""
+    held_look_s: float = 1.0
+    """So long it is looked for what is held of runs; the answer then has those that were looked at."""
     shutdown_s: float = 10.0
     """How long requests in progress may take to end when the hub is stopped."""
     keys_max: int = 10_000

@@ -70,6 +70,7 @@ def fields(key: str, document: dict[str, Any] | None = None) -> dict[str, Field]
         "absolute target": lambda spelling: request("GET", b"http://hub/" + spelling, key=key),
         "authority": lambda spelling: request("CONNECT", spelling, key=key),
         "files:missing": lambda spelling: _missing(key, value_of(spelling)),
+        "runs:held": lambda spelling: _held(key, value_of(spelling)),
         "files:batch": lambda spelling: _batch(key, value_of(spelling)),
         "files:batch below media": lambda spelling: _batch(key, "media/" + value_of(spelling)),
         "key's name": lambda spelling: _new_key(key, {"name": value_of(spelling)}),
@@ -101,6 +102,11 @@ def _missing(key: str, path: str) -> bytes:
     entry = {"path": path, "size": len(BODY), "sha256": SHA256}
     body = json.dumps({"files": [entry]}).encode()
     return _upload(key, "POST", b"/v1/projects/p/runs/r/files:missing", body)
+
+
+def _held(key: str, run: str) -> bytes:
+    body = json.dumps({"runs": [{"run": run, "logs": {"main.0001.tlog": 1}}]}).encode()
+    return _upload(key, "POST", b"/v1/projects/p/runs:held", body)
 
 
 def _batch(key: str, path: str) -> bytes:

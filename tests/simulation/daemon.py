@@ -52,6 +52,11 @@ SETTINGS = AgentSettings(
     retry_after_max_s=60.0,
     connect_timeout_s=5.0,
     answer_timeout_s=15.0,
+    recount_interval_s=40.0,
+    recount_pause_s=4.0,
+    recount_hurry_s=1.0,
+    recount_runs=2,
+    recount_logs=3,
     gate_interval_s=5.0,
     drain_s=5.0,
 )
@@ -160,6 +165,7 @@ class SimulatedDaemon:
                 pace=pace or Pace(),
                 on_final=self.inventory.note_final,
                 progress=Progress(keeps_items=False),
+                runs_after=self.inventory.runs_after,
             )
             for target in targets
         ]
@@ -184,6 +190,11 @@ class SimulatedDaemon:
     def sweeps(self) -> int:
         """How many sweeps over the roots came to their end."""
         return self.lookout.sweeps
+
+    @property
+    def recounts(self) -> int:
+        """How many rounds of questions came to their end, at the target that was asked the fewest."""
+        return min(agent.recount.rounds for agent in self.agents if agent.recount is not None)
 
     @property
     def is_quiet(self) -> bool:

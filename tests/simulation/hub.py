@@ -150,7 +150,7 @@ class SimulatedHub:
         """Begin to answer, with nothing in memory."""
         self.generation += 1
         self.disk = SimulatedDisk(self.medium, self.faults, on_death=self._die)
-        store = Store(DATA, disk=self.disk, limits=LIMITS)
+        store = Store(DATA, disk=self.disk, clock=self._clock, limits=LIMITS)
         keys = KeyFile(DATA, disk=SimulatedDisk(self.medium, Faults()), clock=self._clock)
         page = self._page_parts(keys)
         self._routes = Routes(make_app(store, UNREAD, keys, page, clock=self._clock, limits=LIMITS))

@@ -103,6 +103,12 @@ MUTANTS = [
         "done.tail, done.twin = found.damage, None, found.after.twin\n",
     ),
     Mutant(
+        "what a hub from an older copy lacks is noticed, and not sent again",
+        "syncd/agent/upload/recount.py",
+        "        elif held.missing:\n            self._let_start_over(question)\n",
+        "        elif held.missing:\n",
+    ),
+    Mutant(
         "the files queued before a restart are forgotten",
         "syncd/agent/upload/agent.py",
         "        self._left = {run: {} for run in self._state.runs_with_files(self.target.name)}\n",

@@ -303,10 +303,12 @@ class _Report:
 
 
 def _reporting(place: "Place", number: int) -> list[_Report]:
-    """Return what is said of one target on a machine: by its daemons, and by `syncd sync`."""
-    daemons = [daemon for daemon in place.daemons if daemon.is_up and number < len(daemon.agents)]
-    agents = [daemon.agents[number] for daemon in daemons]
-    return [_Report(agent) for agent in (*agents, *(place.by_hand if number == 0 else ()))]
+    """Return what the daemons of a machine say of one target."""
+    return [
+        _Report(daemon.agents[number])
+        for daemon in place.daemons
+        if daemon.is_up and number < len(daemon.agents)
+    ]
 
 
 def _run(run: str) -> Run:

@@ -351,21 +351,23 @@ class Scenario:
                     agent.retry(parked=True)
             await self._be_quiet()
         if world.was_restored:
-            # A hub that lost what it had acknowledged: the person lets all be compared and sent again.
-            for place in (place for place in world.places if place.machine.logs()):
-                ending = await world.sync_by_hand(place)
-                world.note(f"syncd sync: {ending.value}")
+            # A hub that lost what it had acknowledged: the daemons find that out by themselves.
+            await self._be_quiet(recounts=2)
 
-    async def _be_quiet(self) -> None:
+    async def _be_quiet(self, *, recounts: int = 0) -> None:
         daemons = self.world.daemons_up()
-        sweeps = {id(daemon): daemon.sweeps for _, daemon in daemons}
+        sweeps = {id(daemon): daemon.sweeps + 2 for _, daemon in daemons}
+        asked = {id(daemon): daemon.recounts + recounts for _, daemon in daemons}
         deadline = self.world.loop.time() + QUIET_MAX_S
         while True:
             await asyncio.sleep(QUIET_TICK_S)
             for _, daemon in daemons:
                 for failure in daemon.failures():
                     raise AssertionError(f"a daemon has ended: {failure!r}") from failure
-            if all(d.is_quiet and d.sweeps >= sweeps[id(d)] + 2 for _, d in daemons):
+            if all(
+                d.is_quiet and d.sweeps >= sweeps[id(d)] and d.recounts >= asked[id(d)]
+                for _, d in daemons
+            ):
                 return
             if self.world.loop.time() > deadline:
                 waiting = [f"{a.planner!r} {a.planner.waiting}" for _, d in daemons for a in d.agents]

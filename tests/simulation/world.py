@@ -5,33 +5,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from simulation.daemon import HUB_URL, MIRROR, SETTINGS, SimulatedDaemon, SimulatedState
+from simulation.daemon import MIRROR, SETTINGS, SimulatedDaemon, SimulatedState
 from simulation.disk import Faults, SimulatedDisk
 from simulation.hub import DATA, SimulatedHub
 from simulation.ledger import Ledger
 from simulation.loop import VirtualClock, VirtualLoop
 from simulation.medium import Medium
 from simulation.network import Network, Weather
-from simulation.trainer import ROOT, Machine
+from simulation.trainer import Machine
 
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.target.http_target import HttpTarget
-from tidelog.syncd.agent.upload.agent import Agent
-from tidelog.syncd.agent.upload.once import Ending, upload_once
-from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.watch.selection import select_logs
 
 KEY = "agent"
 
 
 @dataclass(slots=True)
 class Place:
-    """A machine and what runs there beside the training; `by_hand` are the agents of `syncd sync`."""
+    """A machine and what runs there beside the training."""
 
     machine: Machine
     daemons: list[SimulatedDaemon] = field(default_factory=list)
-    by_hand: list[Agent] = field(default_factory=list)
     states: list[SimulatedState] = field(default_factory=list)
 
 
@@ -133,41 +127,6 @@ class World:
         with contextlib.suppress(Exception):
             self.hub.keys.revoke(KEY)
         self.secret = self.hub.keys.create(KEY)
-
-    # -- a person --------------------------------------------------------------------------------
-
-    async def sync_by_hand(self, place: Place) -> Ending:
-        """Run `syncd sync` on all of a machine: no state, all is asked."""
-        disk = SimulatedDisk(place.machine.medium, Faults())
-        agent = Agent(
-            self.open_hub(place),
-            MemoryState(),
-            disk=disk,
-            clock=place.machine.clock,
-            settings=self.settings,
-            chance=self.random.random,
-            tell=self.told.append,
-        )
-        place.by_hand.append(agent)
-        return await upload_once(
-            agent,
-            select_logs(ROOT, disk),
-            disk=disk,
-            clock=place.machine.clock,
-            timeout_s=600.0,
-            tick_s=10.0,
-            on_tick=lambda: None,
-        )
-
-    def open_hub(self, place: Place) -> HttpTarget:
-        """Return a target of its own."""
-        return HttpTarget(
-            HUB_URL,
-            read_key=lambda: self.secret,
-            settings=self.settings,
-            clock=place.machine.clock,
-            connections=self.network,
-        )
 
     def replicas(self) -> list[tuple[str, SimulatedDisk, str]]:
         """Return what is uploaded to: its name, a disk to read it from, and where it lies there."""

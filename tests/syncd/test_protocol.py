@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidelog.syncd.bodies import (
+    AskedRun,
     FileEntry,
     SmallFile,
     TooLargeError,
     compress,
+    decode_asked_runs,
     decode_batch,
     decode_missing,
     decompress,
+    encode_asked_runs,
     encode_batch,
     encode_missing,
 )
@@ -36,6 +39,7 @@ from tidelog.syncd.protocol import (
     encode_damage,
     encode_segment,
     file_path,
+    held_path,
     log_path,
     missing_path,
     run_path,
@@ -172,6 +176,19 @@ def test_a_list_of_files_of_any_other_shape_is_refused(document: object) -> None
     """Types are checked, not believed."""
     with pytest.raises(ProtocolError):
         decode_missing(json.dumps(document).encode(), files_max=10)
+
+
+def test_runs_that_are_asked_about_travel_as_json() -> None:
+    """Each with the bytes of its logs that were acknowledged."""
+    runs = [AskedRun("r 1", {"main.0001.tlog": 500})]
+    body = b'{"runs":[{"run":"r 1","logs":{"main.0001.tlog":500}}]}'
+    assert body == encode_asked_runs(runs)
+    limits = {"bytes_max": len(body), "runs_max": 1, "logs_max": 1}
+    assert runs == decode_asked_runs(body, **limits)
+    for limit in limits:
+        with pytest.raises(TooLargeError):
+            decode_asked_runs(body, **{**limits, limit: 0})
+    assert "/v1/projects/p%20q/runs:held" == held_path("p q")
 
 
 def test_json_that_is_none_is_refused() -> None:

@@ -228,6 +228,7 @@ class Service:
             on_final=self._inventory.note_final,
             progress=self._progress.setdefault(target.name, Progress(keeps_items=False)),
             told_damage=self._told_damage,
+            runs_after=self._inventory.runs_after,
         )
 
     def _found(self, logs: list[FoundLog]) -> None:

@@ -88,6 +88,11 @@ class Planner:
         """How many tasks are not done."""
         return len(self._stages)
 
+    @property
+    def wanted_runs(self) -> set[Run]:
+        """The runs that have tasks which are not done."""
+        return {task.run for task in self._stages}
+
     def pending(self, path: str) -> list[Task]:
         """Return the tasks of the run directory at `path` that are not done, parked ones included."""
         return [task for task in (*self._stages, *self.parked) if task.run.path == path]

@@ -10,7 +10,7 @@ from tidelog.datastore.replica_logs import HeldLog
 from tidelog.syncd.agent.target.held import FileContents, LogContents, RunContents
 from tidelog.syncd.agent.target.sealed import Sealed
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.bodies import FileEntry, SmallFile
+from tidelog.syncd.bodies import AskedRun, FileEntry, HeldRun, SmallFile
 
 __all__ = ["FileContents", "HeldLog", "LogContents", "Piece", "RunContents", "Target"]
 
@@ -54,6 +54,12 @@ class Target(Protocol):
 
     async def put_piece(self, run: Run, entry: FileEntry, offset: int, data: bytes) -> int:
         """Store a piece of a file; return how far it is held. The last one makes it visible."""
+
+    async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
+        """Return what is still held of runs, told without reading them; None where nobody can tell.
+
+        There may be answers to the first of them alone, to one at least.
+        """
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run, None where nothing is."""

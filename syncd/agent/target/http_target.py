@@ -31,8 +31,11 @@ from tidelog.syncd.agent.target.plain_words import why_unreachable
 from tidelog.syncd.agent.target.sealed import Sealed, seal
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import (
+    AskedRun,
     FileEntry,
+    HeldRun,
     SmallFile,
+    encode_asked_runs,
     encode_batch,
     encode_missing,
 )
@@ -74,6 +77,7 @@ from tidelog.syncd.protocol import (
     encode_boolean,
     encode_damage,
     file_path,
+    held_path,
     log_path,
     missing_path,
     restore_path,
@@ -178,6 +182,22 @@ class HttpTarget:
         answer = await self._call("PATCH", address, body=data, headers=headers)
         return _integer(answer.headers, UPLOAD_OFFSET)
 
+    async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
+        """Return what is still held of runs; None where the hub is of a version that does not tell."""
+        body = encode_asked_runs(asked)
+        answer = await self._ask("POST", held_path(project), body=body, headers={"Content-Type": JSON})
+        if answer is None:
+            return None
+        try:
+            return [
+                HeldRun(str(run["run"]), list(run["missing"]), str(run["files"]), run["deleted"] is True)
+                for run in _document(answer)["runs"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise _not_a_hub(
+                answer.status, f"the answer about runs of {project} lacks {error}"
+            ) from error
+
     # -- the whole -------------------------------------------------------------------------------
 
     async def contents(self, run: Run) -> RunContents | None:
@@ -272,10 +292,17 @@ class HttpTarget:
     async def _seal(self, data: bytes) -> Sealed:
         return await asyncio.to_thread(seal, data, is_squeezed=self._is_far)
 
-    async def _ask(self, method: str, address: str, *, body: bytes | None = None) -> Answer | None:
+    async def _ask(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer | None:
         """Call, with None for what is not held."""
         try:
-            return await self._request(method, address, body=body)
+            return await self._request(method, address, body=body, headers=headers)
         except _NotHeldError:
             return None
 

@@ -12,7 +12,7 @@ from tidelog.syncd.agent.plan.retry import SetbackError, wait_s
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import HeldLog, Piece, RunContents, Target
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.bodies import FileEntry, SmallFile
+from tidelog.syncd.bodies import AskedRun, FileEntry, HeldRun, SmallFile
 
 Answer = TypeVar("Answer")
 
@@ -68,6 +68,10 @@ class PatientTarget:
     async def put_piece(self, run: Run, entry: FileEntry, offset: int, data: bytes) -> int:
         """Store a piece of a file; the last one makes it visible."""
         return await self._insist(lambda: self._target.put_piece(run, entry, offset, data))
+
+    async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
+        """Return what is still held of runs."""
+        return await self._insist(lambda: self._target.held_runs(project, asked))
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run."""

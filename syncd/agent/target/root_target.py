@@ -23,7 +23,7 @@ from tidelog.syncd.agent.target.caseless import NameGuard
 from tidelog.syncd.agent.target.contract import FileContents, HeldLog, LogContents, Piece, RunContents
 from tidelog.syncd.agent.target.root_lock import Begun, RootLock, root_id_of
 from tidelog.syncd.agent.task import Run
-from tidelog.syncd.bodies import FileEntry, SmallFile
+from tidelog.syncd.bodies import AskedRun, FileEntry, HeldRun, SmallFile
 from tidelog.syncd.errors import CannotStartError
 
 _PARKED = {
@@ -148,6 +148,28 @@ class RootTarget:
                 return held
 
         return await self._do(put)
+
+    async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
+        """Return what is still held of runs.
+
+        A run whose folder is not there counts as deleted: nobody else than a person removes one, and
+        there is no other way to delete it here.
+        """
+
+        def look() -> list[HeldRun] | None:
+            if not self._lock.is_begun:
+                return None
+            with self._lock.held():
+                return [self._held_run(project, run) for run in asked]
+
+        return await self._do(look)
+
+    def _held_run(self, project: str, asked: AskedRun) -> HeldRun:
+        place = (project, asked.run)
+        sizes = self._replica.log_sizes(*place)
+        missing = [name for name, size in asked.logs.items() if sizes.get(name, -1) < size]
+        is_deleted = not self._disk.is_directory(os.path.join(self.path, *place))
+        return HeldRun(asked.run, missing, self._replica.files_mark(*place), is_deleted=is_deleted)
 
     async def contents(self, run: Run) -> RunContents | None:
         """Return what is held of a run."""

@@ -26,7 +26,8 @@ from tidelog.syncd.agent.upload.done import Done, file_task
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.rate import Rate
-from tidelog.syncd.agent.upload.state import State
+from tidelog.syncd.agent.upload.recount import Recount, RunsAfter
+from tidelog.syncd.agent.upload.state import DELETED, State
 from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.bodies import FileEntry
@@ -90,8 +91,12 @@ class Agent:
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
         told_damage: set[tuple[Task, int]] | None = None,
+        runs_after: RunsAfter | None = None,
     ) -> None:
-        """`told_damage` is shared by agents that read the same logs: each place is told once."""
+        """`told_damage` is shared by agents that read the same logs: each place is told once.
+
+        With `runs_after` the target is asked again and again whether it still holds these runs.
+        """
         self.target = target
         self._pace = pace or Pace()
         self.planner = Planner(settings, chance=chance, pace=self._pace)
@@ -119,6 +124,18 @@ class Agent:
         )
         self._left: dict[Run, dict[Task, str]] = {}
         """What is parked of each run that has something left from before and was not found yet."""
+        self.recount = runs_after and Recount(
+            target,
+            state,
+            self.planner,
+            runs_after=runs_after,
+            start_over=self._start_over,
+            may_ask=lambda: self.outage is None and self._gate.closed(clock.now()) is None,
+            disk=disk,
+            clock=clock,
+            settings=settings,
+            tell=self._say,
+        )
         self._gone: set[Run] = set()
         self._acknowledged: OrderedDict[Task, None] = OrderedDict()
         self._has_told_loss = False
@@ -178,6 +195,8 @@ class Agent:
         self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
         for task in [task for task in self._acknowledged if task.run == run]:
             del self._acknowledged[task]
+        if self.recount is not None:
+            self.recount.forget(run)
         files = self._state.files(self.target.name, run)
         self._write_down(run, run, lambda: self._state.forget(self.target.name, run))
         if unsent or files:
@@ -222,13 +241,16 @@ class Agent:
     async def run(self, *, until_idle: bool = False) -> None:
         """Upload until `stop`, or until everything is acknowledged or parked."""
         async with asyncio.TaskGroup() as group:
+            recounting = group.create_task(self.recount.run()) if self.recount is not None else None
             while not self._is_stopping:
                 self._wake.clear()
                 while (task := self._next()) is not None:
                     group.create_task(self._try(task))
                 if until_idle and self.planner.is_idle:
-                    return
+                    break
                 await self._wait()
+            if recounting is not None:
+                recounting.cancel()
 
     def _next(self) -> Task | None:
         if self._gate.closed(self._clock.now()) is not None:
@@ -286,6 +308,8 @@ class Agent:
             if done.twin:
                 self.twins[task] = done.twin
             self._note_acknowledged(task)
+            if done.has_lost and self.recount is not None:
+                self.recount.hurry()
             if done.has_more:
                 self.lag.acknowledged(task, done.offset)
             else:
@@ -294,6 +318,8 @@ class Agent:
             self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
             if done.is_final and self._on_final is not None:
                 self._on_final(task.run, task.name)
+        if self.recount is not None:
+            self.recount.note(task.run)
         wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
         self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
@@ -322,9 +348,18 @@ class Agent:
     def _ask_again(self) -> None:
         """A target that was away may be back from an older copy: ask whether it lost anything."""
         for task in self._acknowledged:
+            if self._state.mark(self.target.name, task.run) == DELETED:
+                continue
             self._uploader.doubt(task)
             if not self.planner.is_wanted(task):
                 self.planner.want(task, Stage.LOG)
+
+    def _start_over(self, tasks: Iterable[Task]) -> None:
+        """Compare all of some logs with what the target holds, and send what it lacks."""
+        for task in tasks:
+            self._uploader.start_over(task)
+            self.planner.want(task, Stage.LOG)
+        self._wake.set()
 
     def _report(self, task: Task, done: Done) -> None:
         """Note what a log at home has lost, and tell it, once for each place."""
@@ -333,7 +368,7 @@ class Agent:
             self._has_told_loss = True
             self._say(
                 f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
-                "older copy; they were sent again, `syncd sync` of the roots sends what else it lacks"
+                "older copy; they were sent again, and so is what else it lacks"
             )
         for damage in done.damage:
             if (task, damage.offset) in self._told_damage:

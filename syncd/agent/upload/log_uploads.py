@@ -49,6 +49,7 @@ class LogUploads:
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
         self._ahead: dict[Task, Ahead] = {}
         self._doubted: set[Task] = set()
+        self._begun_anew: set[Task] = set()
         self._lost: set[Task] = set()
 
     def __repr__(self) -> str:
@@ -57,6 +58,10 @@ class LogUploads:
     def doubt(self, task: Task) -> None:
         """Let the next try ask whether the target still holds what it had acknowledged of a log."""
         self._doubted.add(task)
+
+    def start_over(self, task: Task) -> None:
+        """Let the next try begin at the log's start: what is held is compared, its files are queued."""
+        self._begun_anew.add(task)
 
     def forget(self, task: Task) -> None:
         """Ask the target again with the next try: this one failed."""
@@ -67,6 +72,8 @@ class LogUploads:
 
     async def upload(self, task: Task) -> Done:
         """Send the next range of a log. Raises SetbackError where nothing was acknowledged."""
+        if task in self._begun_anew:
+            self._begin_anew(task)
         if task in self._doubted:
             return await self._ask_again(task)
         source = await self._open(task)
@@ -150,12 +157,21 @@ class LogUploads:
             if error.setback.course is not Course.ASK:
                 raise
             self._lost.add(task)
-            self.forget(task)
-            cursor = cursor._replace(offset=0, seq=0, is_final=False)
-            self._state.advance(self._target.name, task, cursor, [])
+            cursor = self._begin_anew(task)
         self._doubted.discard(task)
         path = os.path.join(task.run.path, task.name)
-        return Done(has_more=await asyncio.to_thread(self._disk.is_file, path), offset=cursor.offset)
+        offset = 0 if cursor is None else cursor.offset
+        return Done(has_more=await asyncio.to_thread(self._disk.is_file, path), offset=offset)
+
+    def _begin_anew(self, task: Task) -> Cursor | None:
+        """Forget what was acknowledged of a log, and return the cursor that is left."""
+        self.forget(task)
+        cursor = self._state.cursor(self._target.name, task)
+        if cursor is not None:
+            cursor = cursor._replace(offset=0, seq=0, is_final=False)
+            self._state.advance(self._target.name, task, cursor, [])
+        self._begun_anew.discard(task)
+        return cursor
 
     def _pass_over_beginning(self, task: Task) -> Done:
         """A file shorter than a header is a log that has just been made, or one torn at its start."""

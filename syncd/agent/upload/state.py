@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import lmdb
 import msgpack
@@ -41,11 +41,31 @@ _CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN = (
     b"begun",
 )
 _PAUSE = b"pause"
-_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE)
+_MARKS = b"marks"
+_ROUNDS = b"rounds"
+_TABLES = (_CURSORS, _FILES, _PARKED, _ROOTS, _BEGUN, _PAUSE, _MARKS, _ROUNDS)
 _KEY_BYTES = 20
+
+DELETED = "deleted"
+"""The mark of a run that a person deleted at the target."""
+DOUBT = "doubt"
+"""The mark of a run that starts over, and of which the target has not told anything since."""
 
 STATE_NAME = "state"
 """The folder of the tables, below the state directory."""
+
+
+class Round(NamedTuple):
+    """A round of questions: when it began (seconds since the epoch), and up to which run it came.
+
+    `folder` is the project's; `is_hurried` says that the target is known to have lost something.
+    """
+
+    began: float
+    folder: str = ""
+    run: str = ""
+    is_hurried: bool = False
+    is_done: bool = False
 
 
 class State(Protocol):
@@ -90,6 +110,21 @@ class State(Protocol):
 
     def parked(self, target: str) -> dict[Task, str]:
         """Return what is parked, with the reasons."""
+
+    def mark(self, target: str, run: Run) -> str | None:
+        """Return what the target said last of a run's files, None where that does not hold any more."""
+
+    def put_mark(self, target: str, run: Run, mark: str) -> None:
+        """Remember what the target says of a run's files, until another file is delivered.
+
+        DELETED and DOUBT are marks as well; DOUBT stays until another one is put.
+        """
+
+    def round(self, target: str) -> Round | None:
+        """Return where the round over all runs stands."""
+
+    def put_round(self, target: str, round_: Round) -> None:
+        """Remember where the round over all runs stands."""
 
 
 class _Book:
@@ -142,6 +177,8 @@ class _Book:
         """Take files out of the queue, unless a newer entry for the path has come meanwhile."""
         with self._tables(write=True) as tables:
             table = tables[_FILES]
+            if tables[_MARKS].get(_key(target, run.path)) != DOUBT.encode():
+                tables[_MARKS].delete(_key(target, run.path))
             for entry in entries:
                 key = _file_key(target, run, entry.path)
                 value = table.get(key)
@@ -165,7 +202,7 @@ class _Book:
         """Forget all that is known of a run that is gone."""
         prefix = _key(target, run.path)
         with self._tables(write=True) as tables:
-            for name in (_CURSORS, _FILES, _PARKED):
+            for name in (_CURSORS, _FILES, _PARKED, _MARKS):
                 with closing(tables[name].items(prefix)) as items:
                     keys = [key for key, _ in items]
                 for key in keys:
@@ -189,6 +226,28 @@ class _Book:
         return {
             Task(Run(*run), kind, name): reason for at, run, kind, name, reason in values if at == target
         }
+
+    def mark(self, target: str, run: Run) -> str | None:
+        """Return what the target said last of a run's files, None where that does not hold any more."""
+        with self._tables() as tables:
+            value = tables[_MARKS].get(_key(target, run.path))
+        return None if value is None else value.decode()
+
+    def put_mark(self, target: str, run: Run, mark: str) -> None:
+        """Remember what the target says of a run's files, until another file is delivered."""
+        with self._tables(write=True) as tables:
+            tables[_MARKS].put(_key(target, run.path), mark.encode())
+
+    def round(self, target: str) -> Round | None:
+        """Return where the round over all runs stands."""
+        with self._tables() as tables:
+            value = tables[_ROUNDS].get(_key(target))
+        return None if value is None else Round(*_unpack(value))
+
+    def put_round(self, target: str, round_: Round) -> None:
+        """Remember where the round over all runs stands."""
+        with self._tables(write=True) as tables:
+            tables[_ROUNDS].put(_key(target), msgpack.packb(round_, unicode_errors="surrogateescape"))
 
     def is_begun(self, target: str) -> bool:
         """Tell whether `begin` was called for a target."""

@@ -43,6 +43,10 @@ class Uploader:
         """Let the next try ask whether the target still holds what it had acknowledged of a log."""
         self._logs.doubt(task)
 
+    def start_over(self, task: Task) -> None:
+        """Let the next try compare all of a log with what the target holds, its files as well."""
+        self._logs.start_over(task)
+
     async def upload(self, task: Task) -> Done:
         """Send the next piece of a task. Raises SetbackError where nothing was acknowledged."""
         try:

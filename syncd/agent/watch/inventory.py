@@ -110,6 +110,20 @@ class Inventory:
         logs = ((run.run, name, log) for run in runs for name, log in list(run.logs.items()))
         return [(run, name) for run, name, log in logs if log.is_live(now)]
 
+    def runs_after(self, folder: str, name: str, limit: int) -> list[Run]:
+        """Return the next runs of one project in the order of paths, behind a run of a project's folder.
+
+        None where no run follows. Safe while a look is under way in another thread.
+        """
+        for project in sorted(self._tree.projects, key=lambda project: project.path):
+            if project.path < folder:
+                continue
+            names = sorted(each for each in list(project.runs) if project.path > folder or each > name)
+            if names:
+                path = project.path
+                return [Run(os.path.join(path, each), project.name, each) for each in names[:limit]]
+        return []
+
     def add_root(self, root: str) -> bool:
         """Watch a path or a pattern from the next look on. Returns False where it is watched already."""
         return self._tree.add_root(root)

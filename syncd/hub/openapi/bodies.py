@@ -48,6 +48,34 @@ class Missing(Struct, frozen=True):
     missing: list[str]
 
 
+class AskedRun(Struct, frozen=True):
+    """A run, and how many bytes of each of its logs were acknowledged."""
+
+    run: str
+    logs: dict[str, Annotated[int, Meta(ge=0)]]
+
+
+class AskedRuns(Struct, frozen=True):
+    """Runs that an agent has uploaded."""
+
+    runs: Annotated[list[AskedRun], Meta(max_length=_LIMITS.held_runs_max)]
+
+
+class RunHeld(Struct, frozen=True):
+    """Which logs are not held, or not as far; `files` tells one state of its files from others."""
+
+    run: str
+    missing: list[str]
+    files: str
+    deleted: bool
+
+
+class RunsHeld(Struct, frozen=True):
+    """As many of the runs that were asked for, from the first on, as there was time to look at."""
+
+    runs: list[RunHeld]
+
+
 class Stored(Struct, frozen=True):
     """Those that are held now."""
 

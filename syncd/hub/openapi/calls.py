@@ -49,6 +49,7 @@ from tidelog.syncd.hub.read import documents
 from tidelog.syncd.hub.web.address import (
     BATCH_ROUTE,
     FILE_ROUTE,
+    HELD_ROUTE,
     HISTORY_ROUTE,
     KEY_ROUTE,
     LOG_ROUTE,
@@ -236,6 +237,15 @@ CALLS = (
         sends=OCTETS,
         answers=bodies.Appended,
         problems=(*BODY, OFFSET_MISMATCH, DIFFERENT_LOG, DIFFERENT_BYTES, INVALID_CHUNKS),
+    ),
+    Call(
+        "POST",
+        HELD_ROUTE,
+        "runs in; which of their logs are not held as far, told without reading them",
+        WRITE,
+        sends=bodies.AskedRuns,
+        answers=bodies.RunsHeld,
+        problems=(DIGEST_MISMATCH, BODY_TIMEOUT, TOO_LARGE, UNSUPPORTED_ENCODING, PATH_CONFLICT),
     ),
     Call(
         "POST",

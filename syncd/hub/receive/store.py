@@ -16,7 +16,13 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.replica import Replica, RunListing
 from tidelog.datastore.replica_files import HeldFile
 from tidelog.datastore.replica_logs import HeldLog
-from tidelog.syncd.bodies import decode_batch, decode_missing
+from tidelog.syncd.bodies import (
+    AskedRun,
+    HeldRun,
+    decode_asked_runs,
+    decode_batch,
+    decode_missing,
+)
 from tidelog.syncd.errors import BAD_REQUEST, ProblemError
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.receive.locks import Locks
@@ -71,6 +77,7 @@ class Store:
         self._reserve = Reserve(data, disk=disk, clock=clock, keep_free_bytes=limits.keep_free_bytes)
         self._quotas = Quotas(data, disk=disk, clock=clock, quota_of=quota_of)
         self._limits = limits
+        self._clock = clock
         self._locks = Locks()
         self._gate = RunGate()
         self.tombstones = Tombstones(data, disk=disk)
@@ -224,6 +231,41 @@ class Store:
         self._quotas.stored(run, len(data), by=body.account)
 
     # -- what is there ---------------------------------------------------------------------------
+
+    async def held_runs(self, project: str, body: Body) -> list[HeldRun]:
+        """Return what is held of some runs, by names, sizes and times alone.
+
+        Of as many of them, from the first on, as were looked at within `held_look_s`.
+        """
+
+        def look() -> list[HeldRun]:
+            limits = self._limits
+            asked = decode_asked_runs(
+                body.decode(limits.wire),
+                bytes_max=limits.wire.held_bytes_max,
+                runs_max=limits.wire.held_runs_max,
+                logs_max=limits.wire.held_logs_max,
+            )
+            end, held = self._clock.monotonic() + limits.held_look_s, list[HeldRun]()
+            for run in asked:
+                if held and self._clock.monotonic() >= end:
+                    break
+                held.append(self._held_run(project, run))
+            return held
+
+        async with self._proofs.take(body.account):
+            return await _in(self._provers, look)
+
+    def _held_run(self, project: str, asked: AskedRun) -> HeldRun:
+        address = RunAddress(project, asked.run)
+        try:
+            sizes, files = self._replica.log_sizes(*address), self._replica.files_mark(*address)
+        except FileNotFoundError:
+            # Deleted while it was looked at.
+            sizes, files = {}, ""
+        missing = [name for name, size in asked.logs.items() if sizes.get(name, -1) < size]
+        # A tombstone is set before a run moves: it is looked for last.
+        return HeldRun(asked.run, missing, files, is_deleted=self.tombstones.has(address))
 
     async def listing(self, address: RunAddress, *, by: str) -> RunListing | None:
         """Return what is held of a run, read again from the disk now; None where there is none.

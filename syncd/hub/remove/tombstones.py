@@ -43,9 +43,13 @@ class Tombstones:
             return None
         return Tombstone(float(document["deleted"]), str(document["trash"]))
 
+    def has(self, run: RunAddress) -> bool:
+        """Tell whether a run was deleted."""
+        return self._disk.is_file(self._path(run))
+
     def check(self, run: RunAddress) -> None:
         """Raise the problem of writing to a run that was deleted."""
-        if not self._disk.is_file(self._path(run)):
+        if not self.has(run):
             return
         stone = self.of(run)
         when = datetime.fromtimestamp(stone.deleted if stone else 0.0, UTC)

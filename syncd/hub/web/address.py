@@ -14,6 +14,7 @@ PREFIX = "/v1/projects/"
 
 # For the router. A name may hold braces, which aiohttp's own pattern for a segment leaves out.
 RUN_ROUTE = "/v1/projects/{project:[^/]+}/runs/{run:[^/]+}"
+HELD_ROUTE = "/v1/projects/{project:[^/]+}/runs:held"
 LOG_ROUTE = RUN_ROUTE + "/logs/{log:[^/]+}"
 OVERVIEW_ROUTE = RUN_ROUTE + "/overview"
 HISTORY_ROUTE = RUN_ROUTE + "/history"

@@ -9,7 +9,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.lock import Holder, acquire, holder_of
 from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
-from tidelog.syncd.agent.upload.state import LmdbState, MemoryState
+from tidelog.syncd.agent.upload.state import DOUBT, LmdbState, MemoryState, Round
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
@@ -71,6 +71,26 @@ def test_a_delivery_does_not_take_away_a_newer_version(state: MemoryState | Lmdb
     assert [SECOND] == state.files(TARGET, RUN)
     state.delivered(TARGET, RUN, [SECOND])
     assert [] == state.files(TARGET, RUN)
+
+
+def test_a_mark_is_good_until_another_file_is_delivered(state: MemoryState | LmdbState) -> None:
+    """One in doubt until another one is put."""
+    state.put_mark(TARGET, RUN, "3-aa")
+    assert ("3-aa", None) == (state.mark(TARGET, RUN), state.mark(OTHER, RUN))
+    state.delivered(TARGET, RUN, [FIRST])
+    assert state.mark(TARGET, RUN) is None
+    state.put_mark(TARGET, RUN, DOUBT)
+    state.delivered(TARGET, RUN, [FIRST])
+    assert DOUBT == state.mark(TARGET, RUN)
+    state.forget(TARGET, RUN)
+    assert state.mark(TARGET, RUN) is None
+
+
+def test_a_round_is_remembered_by_target(state: MemoryState | LmdbState) -> None:
+    """And where it stands."""
+    one = Round(1234.5, "/root/mnist", "r1", is_hurried=True)
+    state.put_round(TARGET, one)
+    assert (one, None) == (state.round(TARGET), state.round(OTHER))
 
 
 def test_what_is_parked_is_remembered_with_its_reason(state: MemoryState | LmdbState) -> None:

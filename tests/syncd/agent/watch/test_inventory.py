@@ -147,6 +147,20 @@ def test_a_folder_whose_name_can_be_no_project_is_told(tmp_path: Path) -> None:
     assert "a:b" in next(iter(found.problems))
 
 
+def test_runs_are_listed_in_an_order_in_which_one_can_go_on(tmp_path: Path) -> None:
+    """A few of one project at a time; a run that is gone by then is no obstacle."""
+    for project, run in (("b", "r2"), ("b", "r1"), ("a", "r3"), ("a", "r1"), ("a", "r2")):
+        RunSpec(tmp_path, project, run)
+    found = inventory_of(tmp_path)
+    found_by(found, Look.SWEEP)
+    listed, place = [], ("", "")
+    while runs := found.runs_after(*place, 2):
+        listed.append([str(run) for run in runs])
+        place = (str(tmp_path / runs[-1].project), runs[-1].name)
+    assert [["a/r1", "a/r2"], ["a/r3"], ["b/r1", "b/r2"]] == listed
+    assert ["a/r3"] == [str(run) for run in found.runs_after(str(tmp_path / "a"), "r2x", 9)]
+
+
 def test_a_run_that_was_deleted_is_forgotten(tmp_path: Path) -> None:
     """Deleting is the person's own act."""
     run = RunSpec(tmp_path)
