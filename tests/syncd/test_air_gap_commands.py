@@ -147,6 +147,7 @@ def test_unpacking_says_what_is_missing(tmp_path: Path) -> None:
         (["sync", "{root}", "--to", "file://{root}/backup"], "lies inside"),
         (["sync", "{root}/mnist", "--to", "file://{root}"], "lies inside the target"),
         (["start", "--root", "{root}", "--to", "file://{root}/backup"], "lies inside"),
+        (["verify", "{root}", "--receipt", "/proc/self/mem"], "syncd: Input/output error"),
         (["verify", "{root}", "--receipt", "{root}/mnist/r1/main.0001.tlog"], "is no receipt"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
