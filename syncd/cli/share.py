@@ -38,6 +38,8 @@ def command(
     """
     if sum((expires is not None, is_list, revoke is not None)) > 1:
         raise CannotStartError("--expires, --list and --revoke are three things: say one of them")
+    if revoke is not None and not revoke.isalnum():
+        raise CannotStartError(f"{revoke!r} is no id of a link: `--list` shows them")
     answers: list[dict[str, object]] = []
 
     async def call(hub: HubRuns, named: NamedRun) -> str:
