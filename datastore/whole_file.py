@@ -15,8 +15,8 @@ def whole_file(
 ) -> Iterator[io.RawIOBase]:
     """Give a file to write; at the end it is on the disk, and then at `path`.
 
-    After any error nothing is left of it. Raises FileExistsError where there is something at `path` and
-    `overwrite` is false.
+    After any error nothing is left of it. Raises FileExistsError where there is something at `path` that
+    is no plain file, or `overwrite` is false.
     """
     disk = disk or Disk()
     refuse_taken(path, overwrite=overwrite, disk=disk)
@@ -37,8 +37,16 @@ def whole_file(
 
 
 def refuse_taken(path: StrPath, *, overwrite: bool, disk: Disk) -> None:
-    """Raise FileExistsError where there is something at `path` that must stay."""
-    if not overwrite and disk.is_there(path):
+    """Raise FileExistsError where there is something at `path` that must stay.
+
+    A device would be replaced, for everybody, by the first file that root writes to /dev/null.
+    """
+    if not disk.is_there(path):
+        return
+    if not disk.is_file(path):
+        reason = "it is a device, a pipe or a link; name a plain file"
+        raise FileExistsError(errno.EEXIST, reason, os.fspath(path))
+    if not overwrite:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
 
 

@@ -111,6 +111,7 @@ PURE = (
     "tidelog.syncd.agent.target.certificate_faults",
     "tidelog.syncd.agent.target.held",
     "tidelog.syncd.agent.task",
+    "tidelog.syncd.agent.upload.acknowledged",
     "tidelog.syncd.agent.upload.cursor",
     "tidelog.syncd.agent.upload.lag",
     "tidelog.syncd.agent.upload.rate",

@@ -94,7 +94,7 @@ def _understand(wishes: Wishes) -> Config:
         roots=tuple(map(_root, wishes.roots or ())),
         limit_rate_bytes=rate,
         quiet_hours=_windows(wishes.quiet_hours or ()),
-        files=FileFilter(tuple(wishes.only or ()), has_media=wishes.media is not False),
+        files=FileFilter(tuple(map(_pattern, wishes.only or ())), has_media=wishes.media is not False),
         metrics=None if wishes.metrics is None else Listen.parse(wishes.metrics),
         settings=_in_small_pieces(_settings(wishes), Pace(rate)),
     )
@@ -121,6 +121,12 @@ def _root(text: str) -> str:
     if not text.strip():
         raise CannotStartError(f"roots: {text!r} is no folder: name one, or take it out")
     return os.path.expanduser(text)
+
+
+def _pattern(text: str) -> str:
+    if not text.strip():
+        raise CannotStartError(f"only: {text!r} matches no file: write it like media/**, or take it out")
+    return text
 
 
 def _rate(text: str) -> int:

@@ -7,7 +7,8 @@ from typing import ClassVar, NoReturn
 import click
 
 from tidelog.datastore.errors import DatastoreError
-from tidelog.syncd.cli.console import BAD_USAGE, INTERRUPTED, prepare_streams
+from tidelog.datastore.text import on_one_line
+from tidelog.syncd.cli.console import BAD_USAGE, INTERRUPTED, prepare_streams, say
 from tidelog.syncd.errors import SyncdError
 
 
@@ -93,14 +94,15 @@ def main() -> NoReturn:
     try:
         group.main(prog_name="syncd")
     except (SyncdError, DatastoreError) as error:
-        click.echo(f"syncd: {error}", err=True)
+        say(on_one_line(f"syncd: {error}"))
         raise SystemExit(BAD_USAGE) from None
     except OSError as error:
-        click.echo(f"syncd: {': '.join(_words(error))}", err=True)
+        say(on_one_line(f"syncd: {_words(error)}"))
         raise SystemExit(BAD_USAGE) from None
     raise SystemExit(0)
 
 
-def _words(error: OSError) -> list[str]:
-    """Return what the system refused, and why."""
-    return [os.fsdecode(error.filename)] * bool(error.filename) + [error.strerror or str(error)]
+def _words(error: OSError) -> str:
+    """Return what the system refused, and why. Of an open file it does not say which."""
+    what = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return what + (error.strerror or str(error))

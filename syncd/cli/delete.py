@@ -6,7 +6,7 @@ import click
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted
-from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.cli.options import json_option, to_option
 from tidelog.syncd.cli.runs_at_hub import (
     NamedRun,
@@ -49,7 +49,7 @@ def command(runs: tuple[str, ...], to: str | None, *, yes: bool, is_json: bool) 
     end(act_on(wanted, to, _delete), "delete", is_json=is_json)
 
 
-async def _delete(target: HttpTarget, run: NamedRun) -> str:
-    if not await target.delete_run(*run):
-        raise NotThereError(f"{target.name} has no such run, or none that this key may see")
+async def _delete(hub: HubRuns, run: NamedRun) -> str:
+    if not await hub.delete(*run):
+        raise NotThereError(f"{hub.url} has no such run, or none that this key may see")
     return "deleted"

@@ -97,15 +97,15 @@ def _warn_of_daemon(address: Address, disk: Disk) -> None:
 
 async def _try_key(address: Address, key: str) -> None:
     # Only this needs the HTTP client.
-    from tidelog.syncd.agent.target.http_target import HttpTarget
+    from tidelog.syncd.agent.target.hub_client import HubClient
 
-    target = HttpTarget(
+    client = HubClient(
         address.url, read_key=lambda: key, settings=AgentSettings(answer_timeout_s=10.0), clock=Clock()
     )
     try:
-        await target.check()
+        await client.check()
     finally:
-        await target.close()
+        await client.close()
 
 
 def _read_key(key_file: str | None, address: Address, disk: Disk) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -28,9 +29,9 @@ class Span(click.ParamType[float]):
 class Seconds(click.FloatRange):
     """A number of seconds; what is no number is none, though it compares with no bound."""
 
-    name = "seconds"
+    name = "number of seconds"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
         seconds = float(super().convert(value, param, ctx))
         if math.isnan(seconds):

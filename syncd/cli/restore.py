@@ -2,7 +2,7 @@
 
 import click
 
-from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.cli.options import json_option, to_option
 from tidelog.syncd.cli.runs_at_hub import (
     NamedRun,
@@ -36,8 +36,8 @@ def command(runs: tuple[str, ...], to: str | None, *, is_json: bool) -> None:
     end(act_on(parse_runs(runs), to, _restore), "restore", is_json=is_json)
 
 
-async def _restore(target: HttpTarget, run: NamedRun) -> str:
-    is_back = await target.restore_run(*run)
+async def _restore(hub: HubRuns, run: NamedRun) -> str:
+    is_back = await hub.restore(*run)
     if is_back is None:
-        raise NotThereError(f"{target.name} has deleted no such run, or none that this key may see")
+        raise NotThereError(f"{hub.url} has deleted no such run, or none that this key may see")
     return "restored" if is_back else "no longer in the trash; it may be uploaded again"

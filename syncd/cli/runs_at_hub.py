@@ -14,12 +14,13 @@ from tidelog.datastore.names import check_name
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import FILE, find_address, find_key
-from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_client import HubClient
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.cli.console import PARKED, UNREACHABLE, print_json, say
 from tidelog.syncd.errors import CannotStartError
 
 runs_argument = click.argument("runs", nargs=-1, required=True, metavar="PROJECT/RUN...")
-Call = Callable[[HttpTarget, "NamedRun"], Awaitable[str]]
+Call = Callable[[HubRuns, "NamedRun"], Awaitable[str]]
 
 
 class NamedRun(NamedTuple):
@@ -90,21 +91,21 @@ async def _act_on(runs: Sequence[NamedRun], to: str | None, call: Call) -> list[
     disk = Disk()
     url, address = hub_of(to, disk), find_address(to, os.environ, disk)
     key = find_key(address, os.environ, disk)
-    target = HttpTarget(url, read_key=lambda: key, settings=AgentSettings(), clock=Clock())
+    client = HubClient(url, read_key=lambda: key, settings=AgentSettings(), clock=Clock())
     outcomes = []
     try:
         for run in runs:
-            outcomes.append(await _outcome(target, run, call))
+            outcomes.append(await _outcome(HubRuns(client), run, call))
             if outcomes[-1].is_unreachable:
                 break
     finally:
-        await target.close()
+        await client.close()
     return outcomes
 
 
-async def _outcome(target: HttpTarget, run: NamedRun, call: Call) -> Outcome:
+async def _outcome(hub: HubRuns, run: NamedRun, call: Call) -> Outcome:
     try:
-        return Outcome(run, done=await call(target, run))
+        return Outcome(run, done=await call(hub, run))
     except NotThereError as error:
         return Outcome(run, reason=str(error))
     except SetbackError as error:

@@ -2,7 +2,7 @@
 
 import click
 
-from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.cli.console import print_json
 from tidelog.syncd.cli.hub_folder import moment, print_table
 from tidelog.syncd.cli.options import Span, json_option, to_option
@@ -38,22 +38,24 @@ def command(
     """
     if sum((expires is not None, is_list, revoke is not None)) > 1:
         raise CannotStartError("--expires, --list and --revoke are three things: say one of them")
+    if revoke is not None and not revoke.isalnum():
+        raise CannotStartError(f"{revoke!r} is no id of a link: `--list` shows them")
     answers: list[dict[str, object]] = []
 
-    async def call(target: HttpTarget, named: NamedRun) -> str:
+    async def call(hub: HubRuns, named: NamedRun) -> str:
         if revoke is not None:
-            if not await target.end_share(*named, revoke):
-                raise NotThereError(f"{target.name} has no such link to this run")
+            if not await hub.end_share(*named, revoke):
+                raise NotThereError(f"{hub.url} has no such link to this run")
             return f"revoked {revoke}"
         if is_list:
-            found = await target.shares(*named)
+            found = await hub.shares(*named)
             if found is None:
-                raise NotThereError(f"{target.name} has no such run, or none that this key may share")
+                raise NotThereError(f"{hub.url} has no such run, or none that this key may share")
             answers.extend(found)
             return f"{len(found)} links"
-        made = await target.share_run(*named, expires)
+        made = await hub.share(*named, expires)
         if made is None:
-            raise NotThereError(f"{target.name} has no such run, or none that this key may share")
+            raise NotThereError(f"{hub.url} has no such run, or none that this key may share")
         answers.append(made)
         return f"shared until {moment(float(made['expires']))}"
 

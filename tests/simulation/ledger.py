@@ -4,6 +4,7 @@ Kept by the scenario at the moment when a call returned; no code under test is a
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
 
@@ -41,6 +42,8 @@ class Ledger:
         self.logs: dict[bytes, LogHistory] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
         self.stored: dict[str, int] = {}
+        self.copies: Counter[tuple[str, bytes]] = Counter()
+        """How often a log was put into a run in the place of another."""
 
     def lives(self, run: str, name: str, data: bytes) -> list[LogHistory]:
         """Return the logs that these bytes may be of: the header's, and those of this name."""
@@ -54,6 +57,10 @@ class Ledger:
         """Tell whether these bytes were once in a log of this name, or in the header's."""
         lives = self.lives(run, name, data)
         return any(life.may_hold(data, is_hurt=is_hurt, unproven=unproven) for life in lives)
+
+    def places_of(self, run: str, log_id: bytes) -> int:
+        """Return in how many places of a run a log may lie."""
+        return max(1, self.copies[run, log_id] + (self.logs[log_id].run == run))
 
     def next_row(self, run: str) -> int:
         """Return the number of a new row; it is in no other."""

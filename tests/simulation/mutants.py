@@ -134,8 +134,8 @@ MUTANTS = [
     ),
     Mutant(
         "a portal's page counts as a success",
-        "syncd/agent/target/http_target.py",
-        "    except ProtocolError as error:\n        raise _not_a_hub(200, str(error)) from error\n",
+        "syncd/agent/target/hub_client.py",
+        "    except ProtocolError as error:\n        raise no_hub(answer.status, str(error)) from error\n",
         "    except ProtocolError:\n        return 10**9\n",
     ),
 ]

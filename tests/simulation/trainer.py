@@ -345,7 +345,9 @@ class Machine:
             node = self.medium.find(self.random.choice(others))
             assert isinstance(node, File)
             SimulatedDisk(self.medium, Faults()).replace(there, bytes(node.data))
-            self._disown(there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
+            run = there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0]
+            self.ledger.copies[run, bytes(node.data[8:24])] += 1
+            self._disown(run)
 
     def put_garbage(self) -> None:
         """Leave something that is named like a log, and is none."""

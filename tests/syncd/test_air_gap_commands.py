@@ -147,6 +147,7 @@ def test_unpacking_says_what_is_missing(tmp_path: Path) -> None:
         (["sync", "{root}", "--to", "file://{root}/backup"], "lies inside"),
         (["sync", "{root}/mnist", "--to", "file://{root}"], "lies inside the target"),
         (["start", "--root", "{root}", "--to", "file://{root}/backup"], "lies inside"),
+        (["verify", "{root}", "--receipt", "/proc/self/mem"], "syncd: Input/output error"),
         (["verify", "{root}", "--receipt", "{root}/mnist/r1/main.0001.tlog"], "is no receipt"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -161,6 +162,23 @@ def test_bad_usage_is_one_sentence(arguments: list[str], words: str, tmp_path: P
     assert (2, True) == (done.returncode, words in done.stderr), done.stderr
     assert "Traceback" not in done.stderr
     assert before == tree(tmp_path)
+
+
+def test_what_is_no_plain_file_is_not_written_over(tmp_path: Path) -> None:
+    """As root, `-o /dev/null` would else take the device away from everybody."""
+    RunSpec(tmp_path / "root").rows(3).finish()
+    assert 0 == run_syncd("pack", tmp_path / "root", "-o", tmp_path / "x.tar.zst").returncode
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("x.tar.zst")
+    for path in (pipe, link):
+        packed = run_syncd("pack", tmp_path / "root", "-o", path)
+        assert (1, True) == (packed.returncode, "name a plain file" in packed.stderr)
+        to_out = ("-d", tmp_path / "out", "-o", path)
+        unpacked = run_syncd("unpack", tmp_path / "x.tar.zst", *to_out)
+        assert (2, True) == (unpacked.returncode, "name a plain file" in unpacked.stderr)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
 
 
 def test_clean_asks_nobody_who_is_not_there(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from tidelog.syncd.agent.plan.file_filter import FileFilter
 from tidelog.syncd.agent.plan.gate import Closed
 from tidelog.syncd.agent.plan.retry import Course
 from tidelog.syncd.agent.task import LOG, Task
-from tidelog.syncd.agent.upload.agent import LastError
 from tidelog.syncd.agent.upload.backlog import Amount, Backlog
+from tidelog.syncd.agent.upload.telling import LastError
 from tidelog.syncd.cli.status_text import BAD, status_lines
 
 LONG = "the hub's answer " + "was quite long, and " * 20

@@ -10,8 +10,9 @@ from tidelog.syncd.agent.plan.gate import Closed
 from tidelog.syncd.agent.plan.planner import Outage
 from tidelog.syncd.agent.plan.retry import Setback
 from tidelog.syncd.agent.task import Run, Task
-from tidelog.syncd.agent.upload.agent import Agent, LastError
+from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.lag import Behind
+from tidelog.syncd.agent.upload.telling import LastError
 from tidelog.syncd.agent.watch.inventory import Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
 
@@ -66,7 +67,7 @@ def see(agent: Agent, now: float) -> SeenTarget:
         name=agent.target.name,
         outage=planner.outage,
         next_try=planner.next_try,
-        last_error=agent.last_error,
+        last_error=agent.telling.last_error,
         wanted=planner.wanted,
         under_way=planner.under_way,
         behind=dict(agent.lag.behind),

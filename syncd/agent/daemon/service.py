@@ -24,9 +24,10 @@ from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import Run, Task
-from tidelog.syncd.agent.upload.agent import Agent, Tell
+from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
+from tidelog.syncd.agent.upload.telling import Tell
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
 from tidelog.syncd.agent.watch.lookout import Lookout
 from tidelog.syncd.agent.watch.roots import absolute_root

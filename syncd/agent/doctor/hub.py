@@ -23,7 +23,7 @@ from tidelog.syncd.agent.doctor.key import judge_key
 from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.credentials import Address, find_key
-from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_client import HubClient
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.listen import LOOPBACK
 from tidelog.syncd.protocol import HEALTH_PATH
@@ -184,9 +184,9 @@ async def _show_key(
     settings: AgentSettings,
 ) -> dict[str, Any] | None:
     key = find_key(address, environ, disk)
-    target = HttpTarget(address.url, read_key=lambda: key, settings=settings, clock=clock)
+    client = HubClient(address.url, read_key=lambda: key, settings=settings, clock=clock)
     try:
-        await target.check()
-        return await target.own_key()
+        await client.check()
+        return await client.own_key()
     finally:
-        await target.close()
+        await client.close()

@@ -4,28 +4,14 @@ What is whole is kept, whatever comes after it. Nothing here makes a path of a m
 members must be those of the table of contents, in its order, and where they go the target decides.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tidelog.datastore.layout import LogName
-from tidelog.syncd.agent.pack.contents import (
-    CONTENTS_BYTES_MAX,
-    CONTENTS_NAME,
-    Contents,
-    PackedLog,
-    PackedRun,
-    PackError,
-    decode_contents,
-)
-from tidelog.syncd.agent.pack.tar_stream import (
-    BLOCK_BYTES,
-    EXTENDED_BYTES_MAX,
-    Member,
-    TarStream,
-    ZstdStream,
-)
+from tidelog.syncd.agent.pack.archive import Archive
+from tidelog.syncd.agent.pack.arrival import lacking
+from tidelog.syncd.agent.pack.contents import Contents, PackedLog, PackedRun, PackError
 from tidelog.syncd.agent.plan.retry import Course, SetbackError, park
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Piece, Target
@@ -33,14 +19,8 @@ from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.bodies import FileEntry, SmallFile
 
-OVERHEAD_BYTES = 4 * BLOCK_BYTES + EXTENDED_BYTES_MAX
-"""What a member may take beside its bytes: headers and padding."""
-END_BYTES_MAX = 64 * 1024
-SKIP_BYTES = 1024 * 1024
-
 GAP = "what comes before it was not received: unpack the earlier pack first, then this one again"
 OTHER_BYTES = "the archive has other bytes than its contents say; the file was changed, or the archive"
-NOT_ARRIVED = "it did not arrive"
 
 
 @dataclass(slots=True)
@@ -83,25 +63,14 @@ class Unpacker:
         """`room()` tells how many bytes the target can still take, where that is known."""
         self.outcome = Unpacked()
         self._room = room
-        self._archive = archive
+        self._name = archive
         self._target = target
         self._settings = settings
-        self._on_bytes = on_bytes
-        self._stream = ZstdStream(read_input, bytes_max=CONTENTS_BYTES_MAX + OVERHEAD_BYTES)
-        self._tar = TarStream(self._stream.read)
-        self._members = iter(self._tar)
+        self._archive = Archive(read_input, on_bytes=on_bytes)
 
     async def open(self) -> Contents:
         """Return the table of contents. Raises PackError where this is no pack."""
-        member = await self._next()
-        if member is None or member.name != CONTENTS_NAME or member.size > CONTENTS_BYTES_MAX:
-            raise PackError(
-                "it is no archive that `syncd pack` wrote: it does not start with its contents"
-            )
-        contents = decode_contents(await asyncio.to_thread(self._tar.read, member.size))
-        members = sum(1 for _ in contents.members()) + 1
-        self._stream.bytes_max += contents.size + members * OVERHEAD_BYTES + END_BYTES_MAX
-        return contents
+        return await self._archive.open()
 
     async def take_in(self, contents: Contents) -> Unpacked:
         """Hand over all that can be read, then ask the target what it holds of it.
@@ -123,7 +92,8 @@ class Unpacker:
             except SetbackError as error:
                 self._note(str(run), error)
                 held = None
-            self._compare(run, held)
+            for name, reason in lacking(run, held, older=self.outcome.older).items():
+                self.outcome.faults.setdefault(name, reason)
             if held is not None:
                 self.outcome.held[run] = held
         return self.outcome
@@ -133,36 +103,17 @@ class Unpacker:
     async def _take_run(self, run: PackedRun, state: _RunState) -> None:
         for log in run.logs:
             if log.cuts:
-                await self._expect(f"{run}/{log.member}", log.end - log.start)
+                await self._archive.expect(f"{run}/{log.member}", log.end - log.start)
             try:
                 await self._take_log(run, log, state)
             except SetbackError as error:
                 self._note(f"{run}/{log.name}", error)
         for file in run.files:
-            await self._expect(f"{run}/{file.path}", file.size)
+            await self._archive.expect(f"{run}/{file.path}", file.size)
             try:
                 await self._take_file(run, file, state)
             except SetbackError as error:
                 self._note(f"{run}/{file.path}", error)
-
-    async def _next(self) -> Member | None:
-        return await asyncio.to_thread(next, self._members, None)
-
-    async def _expect(self, name: str, size: int) -> None:
-        """Go to the next member, which must be this one. Raises PackError."""
-        member = await self._next()
-        if member is None:
-            raise PackError(f"it ends before {name}")
-        if member != (name, size):
-            raise PackError(
-                f"it has {member.name!r} of {member.size} bytes where its contents name {name!r} of "
-                f"{size}"
-            )
-
-    async def _read(self, size: int) -> bytes:
-        data = await asyncio.to_thread(self._tar.read, size)
-        self._on_bytes(len(data))
-        return data
 
     # -- logs ------------------------------------------------------------------------------------
 
@@ -178,7 +129,7 @@ class Unpacker:
         if (offset, sha256) == (log.end, log.sha256):
             return
         for start, end in log.pieces():
-            data = await self._read(end - start)
+            data = await self._archive.read(end - start)
             piece = Piece(bytes.fromhex(log.log_id), start, data, log.damage_in(start, end))
             await self._target.append(self._run(run), name, piece)
 
@@ -205,7 +156,7 @@ class Unpacker:
         if file.size > self._settings.small_file_bytes_max:
             await self._take_large(run, file)
             return
-        data = await self._read(file.size)
+        data = await self._archive.read(file.size)
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise park(OTHER_BYTES)
         state.batch.append(SmallFile(file.path, file.sha256, data))
@@ -250,10 +201,10 @@ class Unpacker:
         if self._room is not None and file.size - held > self._room():
             raise park(f"it needs {file.size - held} bytes, and there is room for {self._room()}")
         digest = hashlib.sha256()
-        await asyncio.to_thread(self._skip, held, digest)
+        await self._archive.pass_over(held, digest)
         is_whole = False
         while not is_whole:
-            data = await self._read(min(self._settings.piece_bytes, file.size - held))
+            data = await self._archive.read(min(self._settings.piece_bytes, file.size - held))
             digest.update(data)
             is_wrong = held + len(data) == file.size and digest.hexdigest() != file.sha256
             try:
@@ -265,17 +216,10 @@ class Unpacker:
                 raise
             is_whole = held >= file.size
 
-    def _skip(self, size: int, digest: "hashlib._Hash") -> None:
-        """Pass over what the target has of a file; its digest counts all the same."""
-        while size:
-            data = self._tar.read(min(size, SKIP_BYTES))
-            digest.update(data)
-            size -= len(data)
-
     # -- what came of it -------------------------------------------------------------------------
 
     def _run(self, run: PackedRun) -> Run:
-        return Run(self._archive, run.project, run.run)
+        return Run(self._name, run.project, run.run)
 
     def _note(self, name: str, error: SetbackError) -> None:
         """Keep why one thing was not taken; a target that is away, or takes no key, ends all."""
@@ -283,24 +227,6 @@ class Unpacker:
         if course in (Course.OUTAGE, Course.REFUSED):
             raise error
         self.outcome.faults[name] = reason if course is Course.PARK else f"{reason}; unpack it again"
-
-    def _compare(self, run: PackedRun, held: RunContents | None) -> None:
-        """Find what the target does not hold, by its own word."""
-        logs = {log.log_id: log for log in held.logs} if held is not None else {}
-        for log in run.logs:
-            there = logs.get(log.log_id)
-            if there is None or there.size < log.end:
-                size = there.size if there is not None else 0
-                reason = f"{size} of {log.end} bytes arrived" if size else NOT_ARRIVED
-                self.outcome.faults.setdefault(f"{run}/{log.name}", reason)
-            elif there.size == log.end and there.sha256 != log.sha256:
-                reason = f"SHA-256 {log.sha256} in the pack, {there.sha256} at the target"
-                self.outcome.faults.setdefault(f"{run}/{log.name}", reason)
-        files = {file.path: (file.size, file.sha256) for file in held.files} if held is not None else {}
-        for file in run.files:
-            name = f"{run}/{file.path}"
-            if files.get(file.path) != (file.size, file.sha256) and name not in self.outcome.older:
-                self.outcome.faults.setdefault(name, NOT_ARRIVED)
 
 
 def _twin_name(log: PackedLog) -> str:

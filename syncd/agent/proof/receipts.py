@@ -95,7 +95,9 @@ def add_to_receipt(path: str, attested: Iterable[Attested], disk: Disk) -> str |
 
 
 def refuse_no_receipt(path: str, disk: Disk) -> None:
-    """Raise ReceiptError where a file lies at `path` that was never a receipt, also not a cut one."""
+    """Raise ReceiptError where something lies at `path` that was never a receipt, also not a cut one."""
+    if disk.is_there(path) and not disk.is_file(path):
+        raise ReceiptError(f"{path} is a device, a pipe or a link: name a plain file")
     if disk.is_file(path) and not is_beginning(disk.read_start(path, START_BYTES)):
         raise ReceiptError(f"{path} is no receipt, and stays as it is: name another file")
 

@@ -1,6 +1,6 @@
 """How a request gets to a hub and its answer back: one pool of connections, every answer bounded.
 
-Knows nothing of the protocol: what an answer means, `http_target.py` says.
+Knows nothing of the protocol: what an answer means, `hub_client.py` says.
 """
 
 from collections.abc import Mapping

@@ -4,16 +4,10 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
-from tidelog.datastore.scan import Damage, TornTail
-from tidelog.datastore.text import counted, size_text
-from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -22,54 +16,18 @@ from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
+from tidelog.syncd.agent.upload.acknowledged import Acknowledged
 from tidelog.syncd.agent.upload.done import Done, file_task
 from tidelog.syncd.agent.upload.lag import Lag
+from tidelog.syncd.agent.upload.losses import Losses
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.recount import Recount, RunsAfter
 from tidelog.syncd.agent.upload.state import DELETED, State
+from tidelog.syncd.agent.upload.telling import Tell, Telling
 from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.bodies import FileEntry
-
-Tell = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Losses:
-    """What a log at home cannot give: damage that travels as it is, and tails that stay."""
-
-    damage: dict[Task, dict[int, Damage]] = field(default_factory=dict)
-    tails: dict[Task, Damage | TornTail] = field(default_factory=dict)
-
-    def note(self, task: Task, done: Done) -> None:
-        """Take the outcome of one try into account."""
-        if done.damage:
-            self.damage.setdefault(task, {}).update({d.offset: d for d in done.damage})
-        if done.tail is not None:
-            self.tails[task] = done.tail
-        elif not done.has_more:
-            self.tails.pop(task, None)
-
-    @property
-    def damaged(self) -> list[tuple[Task, Damage]]:
-        """Every damaged place, tails that are no mere cut included."""
-        inner = [(task, d) for task, found in self.damage.items() for d in found.values()]
-        tails = [(task, tail) for task, tail in self.tails.items() if isinstance(tail, Damage)]
-        return inner + tails
-
-    @property
-    def torn(self) -> list[tuple[Task, TornTail]]:
-        """Every unfinished last chunk."""
-        return [(task, tail) for task, tail in self.tails.items() if isinstance(tail, TornTail)]
-
-
-class LastError(NamedTuple):
-    """What failed last: when (seconds since the epoch), why, and of which item; None for all of them."""
-
-    at: float
-    reason: str
-    item: str | None
 
 
 class Agent:
@@ -103,15 +61,15 @@ class Agent:
         self.lag = Lag()
         self.progress = progress or Progress()
         self.losses = Losses()
-        self._told_damage = set() if told_damage is None else told_damage
+        self.telling = Telling(
+            target.name, tell, clock=clock, told_damage=set() if told_damage is None else told_damage
+        )
         self.rate = Rate()
         self.twins: dict[Task, str] = {}
-        self.last_error: LastError | None = None
         self.last_acknowledged = clock.monotonic()
         self._state = state
         self._clock = clock
         self._settings = settings
-        self._tell = tell
         self._gate = gate or Gate()
         self._files = files
         self._on_final = on_final
@@ -134,11 +92,10 @@ class Agent:
             disk=disk,
             clock=clock,
             settings=settings,
-            tell=self._say,
+            tell=self.telling.say,
         )
         self._gone: set[Run] = set()
-        self._acknowledged: OrderedDict[Task, None] = OrderedDict()
-        self._has_told_loss = False
+        self._acknowledged = Acknowledged(settings.asked_again_max)
         self._wake = asyncio.Event()
         self._is_stopping = False
 
@@ -193,19 +150,14 @@ class Agent:
         self.lag.forget(run)
         self.planner.forget(run)
         self.twins = {task: twin for task, twin in self.twins.items() if task.run != run}
-        for task in [task for task in self._acknowledged if task.run == run]:
-            del self._acknowledged[task]
+        self._acknowledged.forget(run)
         if self.recount is not None:
             self.recount.forget(run)
         files = self._state.files(self.target.name, run)
-        self._write_down(run, run, lambda: self._state.forget(self.target.name, run))
+        self._write_down(run, lambda: self._state.forget(self.target.name, run))
         if unsent or files:
-            lost = size_text(sum(log.lag_bytes for log in unsent))
-            self._say(
-                f"{run} is gone from here before {self.target.name} had all of it: {lost} of its logs "
-                f"and {counted(len(files), 'file')} were not",
-                run=run,
-            )
+            log_bytes = sum(log.lag_bytes for log in unsent)
+            self.telling.is_gone(run, log_bytes=log_bytes, files=len(files))
 
     def held_back(self) -> list[FileEntry]:
         """Return the files that are known and do not travel, for the filter stops them."""
@@ -304,22 +256,39 @@ class Agent:
         self.progress.bytes_sent += done.bytes_sent
         self._pace.spent(done.bytes_sent, self.last_acknowledged)
         if task.kind == LOG:
-            self._report(task, done)
-            if done.twin:
-                self.twins[task] = done.twin
-            self._note_acknowledged(task)
-            if done.has_lost and self.recount is not None:
-                self.recount.hurry()
-            if done.has_more:
-                self.lag.acknowledged(task, done.offset)
-            else:
-                end = done.offset if done.tail is None else done.tail.offset + done.tail.length
-                self.lag.reached_end(task, done.offset, end, self.last_acknowledged)
-            self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
-            if done.is_final and self._on_final is not None:
-                self._on_final(task.run, task.name)
+            self._finish_log(task, done)
         if self.recount is not None:
             self.recount.note(task.run)
+        self._finish_files(task, done)
+        # Last: whatever failed above, the task is still under way and becomes one that waits.
+        outage = self.planner.outage
+        if self.planner.done(task, has_more=done.has_more) and outage is not None:
+            lasted_s = self._clock.monotonic() - outage.since
+            self.telling.works_again(lasted_s)
+            if lasted_s >= self._settings.backoff_first_s:
+                # Else an item that fails while another works would have all asked for without end.
+                self._ask_again()
+
+    def _finish_log(self, task: Task, done: Done) -> None:
+        self.losses.note(task, done)
+        if done.has_lost:
+            self.telling.has_lost(task)
+            if self.recount is not None:
+                self.recount.hurry()
+        self.telling.are_damaged(task, done.damage)
+        if done.twin:
+            self.twins[task] = done.twin
+        self._acknowledged.note(task)
+        if done.has_more:
+            self.lag.acknowledged(task, done.offset)
+        else:
+            end = done.offset if done.tail is None else done.tail.offset + done.tail.length
+            self.lag.reached_end(task, done.offset, end, self.last_acknowledged)
+        self.progress.advanced(task, done.offset, done.chunks, is_done=not done.has_more)
+        if done.is_final and self._on_final is not None:
+            self._on_final(task.run, task.name)
+
+    def _finish_files(self, task: Task, done: Done) -> None:
         wanted = [entry for entry in done.entries if self._files.passes(entry.path)]
         self.progress.found_files(task.run, wanted)
         self.progress.delivered(task.run, done.delivered)
@@ -330,20 +299,6 @@ class Agent:
         self._want_files(task.run, done.entries)
         for parked, reason in done.parked.items():
             self._park(parked, reason)
-        # Last: whatever failed above, the task is still under way and becomes one that waits.
-        outage = self.planner.outage
-        if self.planner.done(task, has_more=done.has_more) and outage is not None:
-            lasted_s = self._clock.monotonic() - outage.since
-            self._say(f"{self.target.name} works again after {lasted_s:.0f} s", is_good_news=True)
-            if lasted_s >= self._settings.backoff_first_s:
-                # Else an item that fails while another works would have all asked for without end.
-                self._ask_again()
-
-    def _note_acknowledged(self, task: Task) -> None:
-        self._acknowledged[task] = None
-        self._acknowledged.move_to_end(task)
-        if len(self._acknowledged) > self._settings.asked_again_max:
-            self._acknowledged.popitem(last=False)
 
     def _ask_again(self) -> None:
         """A target that was away may be back from an older copy: ask whether it lost anything."""
@@ -361,71 +316,32 @@ class Agent:
             self.planner.want(task, Stage.LOG)
         self._wake.set()
 
-    def _report(self, task: Task, done: Done) -> None:
-        """Note what a log at home has lost, and tell it, once for each place."""
-        self.losses.note(task, done)
-        if done.has_lost and not self._has_told_loss:
-            self._has_told_loss = True
-            self._say(
-                f"{self.target.name} had lost bytes of {task} that it had acknowledged, as from an "
-                "older copy; they were sent again, and so is what else it lacks"
-            )
-        for damage in done.damage:
-            if (task, damage.offset) in self._told_damage:
-                continue
-            self._told_damage.add((task, damage.offset))
-            self._say(
-                f"{task} is damaged from byte {damage.offset} on for {counted(damage.length, 'byte')} "
-                f"({counted(damage.chunks, 'chunk')} lost); all else of it travels",
-                run=task.run,
-            )
-
     def _fail(self, task: Task, setback: Setback) -> None:
-        was_up = self.planner.outage is None
+        was_up, was_waiting = self.planner.outage is None, task in self.planner.waiting
+        self.planner.failed(task, setback, self._clock.monotonic())
         if setback.course is Course.PARK:
-            self.planner.failed(task, setback, self._clock.monotonic())
             self._park(task, setback.reason)
             return
-        is_new = task not in self.planner.waiting
-        self.planner.failed(task, setback, self._clock.monotonic())
         is_outage = self.planner.outage is not None
-        if setback.course is not Course.ASK:
-            self._note_error(setback.reason, None if is_outage else task)
-        if is_outage:
-            if was_up:
-                self._has_told_loss = False
-                is_refused = setback.course is Course.REFUSED
-                is_named = self.target.name in setback.reason
-                reason = setback.reason if is_named else f"{self.target.name}: {setback.reason}"
-                self._say(reason + ("" if is_refused else "; trying again until it works"))
-        elif is_new and setback.course is Course.AGAIN:
-            self._say(f"{task}: {setback.reason}; trying again", run=task.run)
-
-    def _note_error(self, reason: str, task: Task | None) -> None:
-        self.last_error = LastError(self._clock.now(), reason, None if task is None else str(task))
+        is_new = was_up if is_outage else not was_waiting
+        self.telling.failed(task, setback, is_outage=is_outage, is_new=is_new)
 
     def _park(self, task: Task, reason: str) -> None:
         self.planner.park(task, reason)
-        self._note_error(reason, task)
-        self._write_down(task, task.run, lambda: self._state.park(self.target.name, task, reason))
-        self._say(f"{task} is parked: {reason}", run=task.run)
+        self._write_down(task, lambda: self._state.park(self.target.name, task, reason))
+        self.telling.is_parked(task, reason)
 
     def _unpark(self, task: Task) -> None:
         if task in self.planner.parked:
             self.planner.unpark(task)
-            self._write_down(task, task.run, lambda: self._state.unpark(self.target.name, task))
+            self._write_down(task, lambda: self._state.unpark(self.target.name, task))
 
-    def _write_down(self, about: Task | Run, run: Run, write: Callable[[], None]) -> None:
+    def _write_down(self, about: Task | Run, write: Callable[[], None]) -> None:
         """Keep something over a restart; a full disk must not end the uploads over that."""
         try:
             write()
         except Exception as error:  # noqa: BLE001 - LMDB and the disk have many ways to fail
-            text = f"{about}: the state cannot be written: {type(error).__name__}: {error}"
-            self._say(text, run=run)
-
-    def _say(self, text: str, *, run: Run | None = None, is_good_news: bool = False) -> None:
-        about = {} if run is None else {"run": str(run)}
-        self._tell(Notice(text, is_good_news=is_good_news, target=self.target.name, **about))
+            self.telling.cannot_write(about, error)
 
     def _want_files(self, run: Run, entries: Iterable[FileEntry]) -> None:
         for entry in entries:

@@ -40,10 +40,14 @@ def absolute_root(root: str, disk: Disk) -> str:
     """Return a root as it is kept: absolute, and free of symbolic links in front of a pattern.
 
     Raises CannotStartError for an empty one: it is an unset variable of a shell more often than the
-    folder one happens to be in.
+    folder one happens to be in. And for an address, which would name a folder below that one.
     """
     if not root.strip():
         raise CannotStartError(f"{root!r} is no folder: name one, or `.` for this one")
+    if "://" in root:
+        raise CannotStartError(
+            f"{root!r} is an address, no folder: a root is a path, `--to` takes those"
+        )
     path = os.path.abspath(os.path.expanduser(root))
     if not is_pattern(path) or disk.is_directory(path):
         return disk.real_path(path)

@@ -33,6 +33,9 @@ def select_logs(path: str, disk: Disk, left_out: list[str] | None = None) -> lis
     keep all others here. Raises NotARunError where there is no log at or below the path,
     InvalidNameError where a folder's name can be no name of a run or project.
     """
+    if not path.strip():
+        # It is an unset variable of a shell, and would mean the folder one happens to be in.
+        raise NotARunError(f"{path!r} is no path: name one, or `.` for this folder")
     # Through links: `latest` is a link, and a run's place gives it its name.
     path = os.path.realpath(path)
     logs = []

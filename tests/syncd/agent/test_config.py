@@ -63,6 +63,7 @@ def test_a_slow_line_takes_small_pieces(environ: dict[str, str]) -> None:
     [
         ("[sync]\nspeed = 3", "unknown field `speed`; it may set targets, roots, limit_rate"),
         ('[sync]\nonly = "media/**"', r"Expected `array \| null`, got `str` - at `\$.only`"),
+        ('[sync]\nonly = ["media/**", ""]', "only: '' matches no file"),
         ('[sync]\nroots = ["/runs", ""]', "roots: '' is no folder"),
         ('[sync]\nlimit_rate = "fast"', "limit_rate: 'fast' is no amount of bytes; write it like 500K"),
         ('[sync]\nlimit_rate = "0"', "a rate of 0 bytes a second sends nothing: `syncd pause`"),

@@ -13,8 +13,9 @@ from pack_lab import changed, hostile, pack, received_from, root_target, take_in
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.replica_files import STAGED_DIGITS
+from tidelog.syncd.agent.pack.arrival import NOT_ARRIVED
 from tidelog.syncd.agent.pack.contents import Contents, PackedLog, PackedRun, PackError
-from tidelog.syncd.agent.pack.unpack import GAP, NOT_ARRIVED, OTHER_BYTES
+from tidelog.syncd.agent.pack.unpack import GAP, OTHER_BYTES
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.held import RunContents
 from tidelog.syncd.agent.task import Run

@@ -90,7 +90,7 @@ async def setback_at(url: str, *, key: str = "tide_k") -> Setback:
     try:
         async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(SetbackError) as caught:
-                await target.check()
+                await target.client.check()
     finally:
         await target.close()
     return caught.value.setback

@@ -47,7 +47,7 @@ def at_hub(data: Path, work: Work, *, suffix: str = "", scheme: str = "http", ke
         lambda target: target.append(RUN, "main.0001.tlog", Piece(b"x" * 16, 0, b"x" * 100)),
         lambda target: target.missing(RUN, []),
         lambda target: target.contents(RUN),
-        lambda target: target.check(),
+        lambda target: target.client.check(),
     ],
     ids=["append", "missing", "contents", "check"],
 )
@@ -61,14 +61,14 @@ def test_an_address_below_the_hub_is_an_outage(tmp_path: Path, work: Work) -> No
 
 def test_a_refused_connection_is_said_in_plain_words(tmp_path: Path) -> None:
     """No library's jargon between the address and the reason; what to do comes last."""
-    setback = asyncio.run(setback_of("http://127.0.0.1:9", "k", lambda target: target.check()))
+    setback = asyncio.run(setback_of("http://127.0.0.1:9", "k", lambda target: target.client.check()))
     text = "http://127.0.0.1:9 cannot be reached: Connection refused; start the hub there, or correct"
     assert Setback(Course.OUTAGE, f"{text} the address") == setback
 
 
 def test_a_hub_without_tls_is_told_from_one_that_is_away(tmp_path: Path) -> None:
     """https:// where http:// is meant is the commonest slip."""
-    setback = at_hub(tmp_path, lambda target: target.check(), scheme="https")
+    setback = at_hub(tmp_path, lambda target: target.client.check(), scheme="https")
     assert Course.OUTAGE is setback.course
     assert "TLS" in setback.reason
     assert "http://" in setback.reason
@@ -84,7 +84,7 @@ def test_a_key_that_went_away_is_a_refused_one(tmp_path: Path) -> None:
     async def work() -> Setback:
         target = HttpTarget("http://127.0.0.1:9", read_key=read_key, settings=SETTINGS, clock=Clock())
         with pytest.raises(SetbackError) as caught:
-            await target.check()
+            await target.client.check()
         return caught.value.setback
 
     assert Setback(Course.REFUSED, "no API key for http://hub") == asyncio.run(work())
@@ -92,7 +92,7 @@ def test_a_key_that_went_away_is_a_refused_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "work",
-    [lambda target: target.held_log(RUN, "main.0001.tlog"), lambda target: target.check()],
+    [lambda target: target.held_log(RUN, "main.0001.tlog"), lambda target: target.client.check()],
     ids=["HEAD", "GET"],
 )
 def test_a_refused_key_is_said_once_with_the_remedy(tmp_path: Path, work: Work) -> None:

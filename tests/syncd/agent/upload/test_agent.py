@@ -17,6 +17,8 @@ from tidelog.syncd.agent.proof.compare import Verdict
 from tidelog.syncd.agent.proof.verify import logs_by_run, verify_run
 from tidelog.syncd.agent.target.contract import HeldLog, Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_client import HubClient
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Stage, Task
 from tidelog.syncd.agent.upload.agent import Agent
@@ -55,16 +57,17 @@ def test_a_run_that_was_deleted_at_the_hub_is_parked_until_an_admin_takes_that_b
         state = MemoryState()
         endings = [(await sync(target, root, state))[0]]
         key = KeyFile(tmp_path / "data").create("boss", role="admin")
-        boss = HttpTarget(target.name, read_key=lambda: key, settings=SETTINGS, clock=Clock())
+        boss = HubClient(target.name, read_key=lambda: key, settings=SETTINGS, clock=Clock())
+        runs = HubRuns(boss)
         try:
-            assert await boss.delete_run("mnist", "r1")
-            assert not await boss.delete_run("mnist", "r1")
+            assert await runs.delete("mnist", "r1")
+            assert not await runs.delete("mnist", "r1")
             spec.rows(5)
             ending, agent = await sync(target, root, state)
             parked, _ = dict(agent.planner.parked), told.extend(agent.planner.parked.values())
             assert not (tmp_path / "data/mnist/r1").exists()
-            assert await boss.restore_run("mnist", "r1")
-            assert await boss.restore_run("mnist", "r1") is None
+            assert await runs.restore("mnist", "r1")
+            assert await runs.restore("mnist", "r1") is None
             endings += [ending, (await sync(target, root, state))[0]]
         finally:
             await boss.close()
@@ -340,14 +343,15 @@ def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path) -> None:
     RunSpec(root).rows(5)
 
     async def work(target: Target) -> None:
+        assert isinstance(target, HttpTarget)
         agent = make_agent(target, told=told)
-        name, target.name = target.name, "http://127.0.0.1:9"
+        url, target.client.url = target.client.url, "http://127.0.0.1:9"
         agent.found([FoundLog(Run(str(root / "mnist/r1"), "mnist", "r1"), "main.0001.tlog", 1, True)])
         running = asyncio.ensure_future(agent.run(until_idle=True))
         while agent.outage is None or agent.outage.attempt < 5:
             assert not running.done()
             await asyncio.sleep(0.01)
-        target.name = name
+        target.client.url = url
         await running
 
     on_target(open_hub, tmp_path / "data", work)

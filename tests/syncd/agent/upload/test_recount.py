@@ -21,6 +21,8 @@ from run_spec import RunSpec, tree
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
+from tidelog.syncd.agent.target.hub_client import HubClient
+from tidelog.syncd.agent.target.hub_runs import HubRuns
 from tidelog.syncd.agent.task import Run
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.state import DOUBT, MemoryState, Round
@@ -185,8 +187,8 @@ def test_what_an_admin_deleted_stays_deleted(tmp_path: Path) -> None:
         assert isinstance(target, HttpTarget)
         await live(target, root, state)
         key = KeyFile(data).create("boss", role="admin")
-        boss = HttpTarget(target.name, read_key=lambda: key, settings=SETTINGS, clock=Clock())
-        assert await boss.delete_run("mnist", "r1")
+        boss = HubClient(target.name, read_key=lambda: key, settings=SETTINGS, clock=Clock())
+        assert await HubRuns(boss).delete("mnist", "r1")
         await boss.close()
         for _ in range(2):
             agent = await live(target, root, state, told=told)
@@ -232,10 +234,10 @@ class OldHub(HttpTarget):
     """A hub that does not know the call."""
 
     def __init__(self, target: HttpTarget) -> None:
-        super().__init__(target.name, read_key=target._read_key, settings=SETTINGS, clock=Clock())
+        super().__init__(target.name, read_key=target.client._read_key, settings=SETTINGS, clock=Clock())
 
     async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
-        answer = await self._ask("POST", f"/v2/projects/{project}/runs:held", body=b"{}")
+        answer = await self.client.ask("POST", f"/v2/projects/{project}/runs:held", body=b"{}")
         assert answer is None
         assert asked
         return None
@@ -258,7 +260,9 @@ def test_a_round_goes_on_where_the_last_daemon_left_it(tmp_path: Path) -> None:
                 return await super().held_runs(project, runs)
 
         assert isinstance(target, HttpTarget)
-        other = Listening(target.name, read_key=target._read_key, settings=SETTINGS, clock=Clock())
+        other = Listening(
+            target.name, read_key=target.client._read_key, settings=SETTINGS, clock=Clock()
+        )
         await live(other, root, state)
         await other.close()
         assert ["mnist/r2", "cifar/r3", "mnist/r1", "mnist/r2"] == asked[:4]
