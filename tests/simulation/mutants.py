@@ -135,7 +135,7 @@ MUTANTS = [
     Mutant(
         "a portal's page counts as a success",
         "syncd/agent/target/hub_client.py",
-        "    except ProtocolError as error:\n        raise no_hub(answer.status, str(error)) from error\n",
+        "        raise no_hub(answer.status, str(error)) from error\n",
         "    except ProtocolError:\n        return 10**9\n",
     ),
 ]
