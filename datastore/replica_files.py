@@ -53,6 +53,8 @@ class ReplicaFiles:
         self._is_shared = is_shared
         self._elsewhere = SameContent()
         self._running = RunningDigests()
+        self._suspect: set[str] = set()
+        """Staged files of which a failed sync may have lost bytes that are still read."""
         self._remembered: OrderedDict[str, tuple[_Version, str]] = OrderedDict()
         self._remembered_max = remembered_max
         self._lock = threading.Lock()
@@ -102,7 +104,7 @@ class ReplicaFiles:
         if self._is_held(place, sha256):
             return HeldFile(self._disk.stat(place).st_size, is_complete=True)
         staged = _staged(place, sha256)
-        if not self._disk.is_file(staged):
+        if staged in self._suspect or not self._disk.is_file(staged):
             return None
         return HeldFile(self._disk.stat(staged).st_size, is_complete=False)
 
@@ -112,11 +114,12 @@ class ReplicaFiles:
         Offset 0 starts anew. Raises OffsetMismatchError where `offset` is not what is there.
         """
         place = self._places.file(project, run, path)
+        staged = _staged(place, sha256)
         self._places.make_parent(place)
         with self._changing(place):
-            fd = self._disk.open_update(_staged(place, sha256))
+            fd = self._disk.open_update(staged)
             try:
-                size = self._disk.size(fd)
+                size = 0 if staged in self._suspect else self._disk.size(fd)
                 if offset not in (0, size):
                     raise OffsetMismatchError(
                         f"{path} is held up to {size}, the request starts at {offset}: go on at {size}",
@@ -127,12 +130,27 @@ class ReplicaFiles:
                 while view:
                     written = self._disk.pwrite(fd, view, at)
                     view, at = view[written:], at + written
-                self._disk.fdatasync(fd)
+                self._sync(fd, staged)
             finally:
                 self._disk.close(fd)
         if not self._is_shared:  # Else another process may stage the same version.
-            self._running.carry_on(_staged(place, sha256), data, offset=offset)
+            self._running.carry_on(staged, data, offset=offset)
         return at
+
+    def _sync(self, fd: int, staged: str) -> None:
+        """Sync a staged file; where that fails, the file begins anew.
+
+        What a failed sync had to write counts as written from then on, and may be nowhere: another sync
+        would succeed, and the bytes would be read until the next power cut.
+        """
+        try:
+            self._disk.fdatasync(fd)
+        except OSError:
+            self._suspect.add(staged)
+            self._disk.truncate(fd, 0)
+            self._suspect.discard(staged)
+            raise
+        self._suspect.discard(staged)
 
     def complete(self, project: str, run: str, path: str, *, sha256: str, size: int) -> None:
         """Let a staged file appear in its place, once its size and its digest hold.

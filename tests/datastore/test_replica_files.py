@@ -120,6 +120,44 @@ def test_offset_0_starts_a_large_file_anew(files: ReplicaFiles) -> None:
     assert DATA == b"".join(files.read(*RUN, PATH))
 
 
+class DroppingDisk(Disk):
+    """The next sync fails; the kernel then takes what was to be written for written."""
+
+    def __init__(self, *, is_stuck: bool) -> None:
+        self.drops = False
+        self._is_stuck = is_stuck
+        self._has_dropped = False
+
+    def fdatasync(self, fd: int) -> None:
+        self._has_dropped = self.drops
+        if self.drops:
+            raise OSError(errno.EIO, "injected")
+        super().fdatasync(fd)
+
+    def truncate(self, fd: int, size: int) -> None:
+        if self.drops and self._has_dropped and self._is_stuck:
+            raise OSError(errno.EROFS, "injected")
+        super().truncate(fd, size)
+
+
+@pytest.mark.parametrize("is_stuck", [False, True], ids=["cut", "not to be cut"])
+def test_a_large_file_begins_anew_after_a_sync_that_failed(tmp_path: Path, is_stuck: bool) -> None:
+    """Its bytes are read as before and may be nowhere: another sync succeeds, a power cut takes them."""
+    disk, digest = DroppingDisk(is_stuck=is_stuck), sha(DATA)
+    files = on_disk(tmp_path, disk)
+    files.stage(*RUN, PATH, DATA[:5], sha256=digest, offset=0)
+    disk.drops = True
+    with pytest.raises(OSError, match="injected"):
+        files.stage(*RUN, PATH, DATA[5:], sha256=digest, offset=5)
+    disk.drops = False
+    assert 0 == getattr(files.held(*RUN, PATH, sha256=digest), "offset", 0)
+    with pytest.raises(OffsetMismatchError, match="up to 0"):
+        files.stage(*RUN, PATH, b"", sha256=digest, offset=len(DATA))
+    files.stage(*RUN, PATH, DATA, sha256=digest, offset=0)
+    files.complete(*RUN, PATH, sha256=digest, size=len(DATA))
+    assert DATA == b"".join(files.read(*RUN, PATH))
+
+
 def test_a_large_file_of_another_digest_never_appears(files: ReplicaFiles, tmp_path: Path) -> None:
     """Its parts are thrown away, so that the next try starts at 0."""
     files.stage(*RUN, PATH, DATA.upper(), sha256=sha(DATA), offset=0)
