@@ -88,23 +88,30 @@ class Places:
         parent = os.path.dirname(path)
         if not self._disk.is_directory(self.root):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.root)
-        with taken(path):
-            self._disk.make_directory(parent)
-        self.sync_above(path)
+        try:
+            with taken(path):
+                self._disk.make_directory(parent)
+            self.sync_above(path)
+        except OSError:
+            self.forget_synced()
+            raise
 
     def sync_above(self, path: str) -> None:
         """Return once every name from the root down to `path` is on the disk.
 
         Whoever made them before may have died before that. Once is enough: what this process adds
-        later is synced as it is added.
+        later is synced as it is added. A directory that is not known yet may have been made a moment ago,
+        by a thread that has not synced its name, or could not: so the known one above it is synced, too.
         """
-        parent, above = os.path.dirname(path), []
-        while parent not in self._synced:
-            self._disk.sync_directory(parent)
+        parent, above = os.path.dirname(path), list[str]()
+        if parent in self._synced:
+            return
+        while parent != self.root and parent not in self._synced:
             above.append(parent)
-            if parent == self.root:
-                break
             parent = os.path.dirname(parent)
+        above.append(parent)
+        for directory in above:
+            self._disk.sync_directory(directory)
         with self._lock:
             if len(self._synced) >= SYNCED_DIRECTORIES_MAX:
                 self._synced.clear()
