@@ -100,8 +100,8 @@ class Places:
         """Return once every name from the root down to `path` is on the disk.
 
         Whoever made them before may have died before that. Once is enough: what this process adds
-        later is synced as it is added. A directory that is not known yet may have been made a moment ago,
-        by a thread that has not synced its name, or could not: so the known one above it is synced, too.
+        later is synced as it is added. But a directory that is not known yet may have been made just now
+        by a thread that has not synced its name, or could not: the known one above it is synced, too.
         """
         parent, above = os.path.dirname(path), list[str]()
         if parent in self._synced:

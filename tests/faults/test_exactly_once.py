@@ -277,7 +277,7 @@ def test_a_hub_of_yesterday_gets_what_it_lost(tmp_path: Path) -> None:
         assert tree(root) == lab.stored()
 
     in_lab(data, work)
-    assert 1 == sum("older copy" in line and "syncd sync" in line for line in told), told
+    assert 1 == sum("older copy" in line and "what else it lacks" in line for line in told), told
 
 
 def test_what_a_hub_refuses_is_parked_with_its_words(tmp_path: Path) -> None:
