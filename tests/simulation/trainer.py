@@ -324,13 +324,18 @@ class Machine:
         written = {writer.stream.log.path for writer in self.alive if writer.stream.log is not None}
         logs = [path for path, file in self.logs() if path not in written and file.data]
         there = self.random.choice(logs) if logs else ""
-        others = [path for path in logs if path.rsplit("/", 1)[0] != there.rsplit("/", 1)[0]]
+        folder = there.rsplit("/", 1)[0]
+        own = {bytes(file.data[8:24]) for path, file in self.logs() if path.startswith(f"{folder}/")}
+        # One log under two names of a run is twice there at home already.
+        others = [
+            path for path, file in self.logs() if path in logs and bytes(file.data[8:24]) not in own
+        ]
         if others:
             self.note_versions()
             node = self.medium.find(self.random.choice(others))
             assert isinstance(node, File)
             SimulatedDisk(self.medium, Faults()).replace(there, bytes(node.data))
-            self._disown(there.removeprefix(f"{ROOT}/").rsplit("/", 1)[0])
+            self._disown(folder.removeprefix(f"{ROOT}/"))
 
     def put_garbage(self) -> None:
         """Leave something that is named like a log, and is none."""
