@@ -133,6 +133,8 @@ class HubLimits:
     """Runs that are looked at in one go."""
     tick_s: float = 5.0
     """How often states are judged while nothing arrives."""
+    request_look_s: float = 0.1
+    """How often it is looked whether somebody asks for a new index."""
     silence_s: float = 300.0
     """A run that is silent for so long is unreachable; a writer that lives writes each minute."""
     scan_interval_s: float = 60.0

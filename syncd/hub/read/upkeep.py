@@ -67,7 +67,8 @@ class Upkeep:
         self._running: dict[RunAddress, float] = {}
         """Since when each running run is silent. The thread's alone: none goes while it is judged."""
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._asked = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
         self._started = clock.now()
         self._next_scan = 0.0
         self.is_complete = False
@@ -93,14 +94,14 @@ class Upkeep:
     async def start(self) -> None:
         """Judge the states anew, then work in the background."""
         await self._work(self._resume)
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._listen())]
 
     async def stop(self) -> None:
         """End the work."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         await asyncio.to_thread(self._thread.shutdown)
 
     async def see_new(self) -> None:
@@ -126,19 +127,32 @@ class Upkeep:
             except (OSError, lmdb.Error) as error:
                 await self._recover(error)
             rest = max(self._limits.refresh_interval_s, self._clock.monotonic() - began)
-            await asyncio.sleep(rest)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.tick_s):
-                    await self._wake.wait()
+            if self.fault is None:
+                await _wait(self._asked, rest)
+            else:
+                await asyncio.sleep(rest)
+            await _wait(self._wake, self._limits.tick_s)
+
+    async def _listen(self) -> None:
+        """Let a person who asks for a new index wait for no rest."""
+        while True:
+            await asyncio.sleep(self._limits.request_look_s)
+            if not self._asked.is_set() and self._is_wanted():
+                self._asked.set()
+                self._wake.set()
 
     async def _turn(self) -> None:
-        if await self._work(lambda: self._is_wanted() or not self._index.is_in_place()):
+        was_asked = await self._work(self._is_wanted)
+        if was_asked or not await self._work(self._index.is_in_place):
             await self._work(self._index.start_over)
             self.is_complete, self._next_scan = False, 0.0
         await self._refresh()
         await self._judge_silence()
         if self._clock.monotonic() >= self._next_scan:
             await self._scan()
+            if was_asked:
+                await self._work(self._is_done)
+                self._asked.clear()
 
     async def _recover(self, error: Exception) -> None:
         """Make a broken index anew, and go on; a disk that is full is tried again."""
@@ -253,7 +267,7 @@ class Upkeep:
             left.difference_update(map(key_of, batch))
             worked = self._clock.monotonic()
             self._tell(await self._work(lambda: self._look_at(batch)))
-            await asyncio.sleep(self._clock.monotonic() - worked)
+            await _wait(self._asked, self._clock.monotonic() - worked)
             await self._refresh()
         gone = dict.fromkeys(map(run_of_key, left), SCANNED)
         if gone:
@@ -263,7 +277,6 @@ class Upkeep:
         self.is_complete = True
         rest = max(self._limits.scan_interval_s, self._limits.scan_rest * self.scan_s)
         self._next_scan = self._clock.monotonic() + rest
-        await self._work(self._is_done)
 
     def _next_of(self, runs: Iterator[RunAddress]) -> dict[RunAddress, Arrived]:
         return dict.fromkeys(islice(runs, self._limits.refresh_batch_max), SCANNED)
@@ -275,3 +288,10 @@ class Upkeep:
 
     async def _work(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Return when something has happened, or after so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -15,6 +15,7 @@ from syncd_process import HubProcess, make_key, run_syncd
 from waiting import until
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.datastore.records import CONFIG, EXIT, RUN
 
 QUICK = {"refresh_interval_s": 0.02, "tick_s": 0.05, "scan_interval_s": 0.1, "scan_rest": 1.0}
@@ -249,9 +250,38 @@ def test_reindex_asks_the_hub_that_serves_the_folder(tmp_path: Path) -> None:
     assert not (data / ".hub/reindex.wanted").exists()
 
 
+def test_who_asks_for_a_new_index_waits_for_no_rest(start_hub) -> None:
+    """Nor for the next look: a hub that has nothing to do begins at once."""
+    hub = start_hub(refresh_interval_s=1e6, tick_s=1e6, scan_interval_s=1e6)
+    RunSpec(hub.data).rows(3)
+    request = hub.data / ".hub/reindex.wanted"
+    request.write_bytes(b"")
+    until(lambda: not request.exists())
+    assert "mnist/r1" in listed(hub)
+
+
+def test_an_index_that_is_asked_for_while_runs_are_looked_at_is_made_after_that(
+    start_hub, tmp_path: Path
+) -> None:
+    """What is under way began before, and is not what was asked for."""
+    data = tmp_path / "hub"
+    request, index, old = data / ".hub/reindex.wanted", data / DATA, tmp_path / "old"
+
+    class AskingDisk(Disk):
+        def list(self, path: StrPath) -> list[Entry]:
+            if str(path) == str(data / "mnist") and not old.exists():
+                old.hardlink_to(index)
+                request.write_bytes(b"")
+            return super().list(path)
+
+    RunSpec(data).rows(3)
+    start_hub(data=data, disk=AskingDisk(), **STILL)
+    until(lambda: old.exists() and not request.exists())
+    assert not index.samefile(old)
+
+
 def test_ten_thousand_runs_are_listed_from_the_index_in_a_tenth_of_a_second(tmp_path: Path) -> None:
     """And the memory of a list that nobody keeps is given back."""
-    from tidelog.datastore.disk import Disk
     from tidelog.syncd.hub.limits import HubLimits
     from tidelog.syncd.hub.read.documents import encoded
     from tidelog.syncd.hub.read.entry import Facts, Known
