@@ -161,9 +161,9 @@ class Disk:
         finally:
             self.close(fd)
 
-    def open_text(self, path: StrPath) -> IO[str]:
+    def open_text(self, path: StrPath, *, errors: str = "strict") -> IO[str]:
         """Open a file for reading, as whoever asked for it will go on by himself."""
-        return Path(path).open(encoding="utf-8")
+        return Path(path).open(encoding="utf-8", errors=errors)
 
     def replace(self, path: StrPath, data: bytes, *, mode: int = 0o666) -> None:
         """Let a file appear whole, or not at all: temporary file, fsync, rename, fsync of the folder."""

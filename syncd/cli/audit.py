@@ -37,8 +37,8 @@ def command(data: str, since: float | None, what: str | None, *, is_json: bool) 
     with in_words(f"the audit log of {data} cannot be read"):
         entries = [
             entry
-            for entry in KeyFile(data).audit.entries()
-            if str(entry.get("time", "")) >= first and _is_asked_for(str(entry.get("what")), what)
+            for entry in KeyFile(data).audit.entries(since=first)
+            if _is_asked_for(str(entry.get("what")), what)
         ]
     if is_json:
         for entry in entries:

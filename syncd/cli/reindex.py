@@ -22,7 +22,7 @@ Examples:
 Exit code: 0 made, 2 no such folder or the disk refuses, 3 the hub that serves it did not do it in time.
 """
 
-POLL_S = 0.2
+POLL_S = 0.05
 NOT_IN_TIME = 3
 
 
@@ -58,12 +58,7 @@ def command(data: str, timeout_s: float, *, as_json: bool) -> None:
 
 def _rebuild(data: str) -> int | None:
     """Make the index; None where a hub serves the folder."""
-    import lmdb
-
-    from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY
-    from tidelog.syncd.hub.limits import HubLimits
-    from tidelog.syncd.hub.read.rebuild import rebuild_index
-    from tidelog.syncd.hub.server import LOCK_FILE
+    from tidelog.syncd.hub.own_folder import HUB_DIRECTORY, LOCK_FILE
 
     disk = Disk()
     directory = os.path.join(data, HUB_DIRECTORY)
@@ -72,16 +67,27 @@ def _rebuild(data: str) -> int | None:
     try:
         if not disk.try_lock(lock):
             return None
-        return rebuild_index(data, disk=disk, clock=Clock(), limits=HubLimits(), on_progress=_show)
-    except lmdb.Error as error:
-        raise CannotStartError(f"the index of {data} cannot be written: {error}") from error
+        return _make(data, disk)
     finally:
         disk.close(lock)
 
 
+def _make(data: str, disk: Disk) -> int:
+    # To ask a hub none of this is needed, and loading it takes longer than many an index.
+    import lmdb
+
+    from tidelog.syncd.hub.limits import HubLimits
+    from tidelog.syncd.hub.read.rebuild import rebuild_index
+
+    try:
+        return rebuild_index(data, disk=disk, clock=Clock(), limits=HubLimits(), on_progress=_show)
+    except lmdb.Error as error:
+        raise CannotStartError(f"the index of {data} cannot be written: {error}") from error
+
+
 def _ask(data: str, timeout_s: float) -> bool:
     """Ask the hub that serves a folder; tell whether it has done it in time."""
-    from tidelog.syncd.hub.read.rebuild import ask_for_rebuild
+    from tidelog.syncd.hub.read.rebuild_request import ask_for_rebuild
 
     is_done = ask_for_rebuild(data, disk=Disk())
     deadline = time.monotonic() + timeout_s

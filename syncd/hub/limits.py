@@ -139,10 +139,14 @@ class HubLimits:
     # The index of runs, and what is read by it.
     refresh_interval_s: float = 1.0
     """How long the index may be behind what arrived, while the hub is not busy."""
+    new_runs_wait_s: float = 1.0
+    """How long a list waits for what is new to be in the index."""
     refresh_batch_max: int = 100
     """Runs that are looked at in one go."""
     tick_s: float = 5.0
     """How often states are judged while nothing arrives."""
+    request_look_s: float = 0.1
+    """How often it is looked whether somebody asks for a new index."""
     silence_s: float = 300.0
     """A run that is silent for so long is unreachable; a writer that lives writes each minute."""
     scan_interval_s: float = 60.0
@@ -151,9 +155,10 @@ class HubLimits:
     """A scan that takes long rests so many times as long."""
     index_retry_s: float = 10.0
     """How long an index that the disk refuses waits before it is tried again."""
-    costly_look_s: float = 0.1
-    """A run whose logs take longer to read than this waits `costly_look_rest` times as long."""
-    costly_look_rest: float = 20.0
+    short_look_bytes: int = 4 * MIB
+    """A run of which more has to be read is looked at beside the others; of sound logs the end is."""
+    long_look_rest: float = 5.0
+    """So many times as long as such a look took, its run waits for the next one."""
     facts_bytes_max: int = MIB
     """Config, summary, metadata of a run, each, as JSON; what is longer is left out of the index."""
     page_runs_max: int = 1000

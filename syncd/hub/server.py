@@ -21,9 +21,10 @@ from tidelog.datastore.errors import DatastoreError
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.app import make_app
 from tidelog.syncd.hub.door import Door, within_descriptors
-from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings, read_hub_settings
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.own_folder import HUB_DIRECTORY, LOCK_FILE
 from tidelog.syncd.hub.page.runs_from_index import RunsFromIndex
 from tidelog.syncd.hub.pages import PageParts
 from tidelog.syncd.hub.read.reading import Reading
@@ -36,8 +37,6 @@ from tidelog.syncd.hub.tls import Tls, TlsFiles
 from tidelog.syncd.hub.web.connections import Connections
 from tidelog.syncd.hub.web.proxy import behind_proxy
 from tidelog.syncd.listen import Listen
-
-LOCK_FILE = "hub.lock"
 
 logger = logging.getLogger("tidelog.hub")
 

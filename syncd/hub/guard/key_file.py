@@ -47,8 +47,8 @@ from tidelog.syncd.hub.guard.keys import Key, digest, new_secret
 from tidelog.syncd.hub.guard.last_use import LastUse
 from tidelog.syncd.hub.guard.own_file import OwnFile
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.own_folder import HUB_DIRECTORY
 
-HUB_DIRECTORY = ".hub"
 KEYS_FILE = "keys.json"
 KEYS_LOCK = "keys.lock"
 OVERLAP_S = 86400.0

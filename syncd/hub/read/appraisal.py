@@ -7,6 +7,7 @@ import msgspec
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.hub.read.entry import Entry, Known
 from tidelog.syncd.hub.read.look import Look, last_written
+from tidelog.syncd.hub.read.paced_disk import Pause, no_pause
 from tidelog.syncd.hub.read.run_state import state_of
 from tidelog.syncd.hub.web.address import RunAddress
 
@@ -29,10 +30,12 @@ class Appraisal:
         self._clock = clock
         self._silence_s = silence_s
 
-    def known(self, run: RunAddress, before: Entry | None, arrived: Arrived) -> Known | Entry | None:
+    def known(
+        self, run: RunAddress, before: Entry | None, arrived: Arrived, *, pause: Pause = no_pause
+    ) -> Known | Entry | None:
         """Return what is known of a run now: `before` where nothing is new, None where it is gone.
 
-        Raises OSError where its folder cannot be read.
+        Raises OSError where its folder cannot be read, TakesLongError as `pause` does.
         """
         sizes = self._look.sizes(run)
         if not sizes:
@@ -44,11 +47,30 @@ class Appraisal:
         # What came by other ways than the hub's was written when its file was.
         heard = now if arrived.number else min(now, last_written(sizes))
         if before is None or not is_same:
-            known = self._look.known(run, sizes, files, heard=heard)
+            known = self._look.known(run, sizes, files, heard=heard, pause=pause)
             return msgspec.structs.replace(known, entry=self.judged(known.entry))
         if files == (before.files, before.files_bytes):
             return before
         grown = msgspec.structs.replace(before, files=files[0], files_bytes=files[1], heard=heard)
+        return self.judged(grown)
+
+    def unread(self, run: RunAddress, before: Entry | None, arrived: Arrived) -> Known | Entry | None:
+        """Return what is known of a run that is to be read still: sizes, files, and that it lives.
+
+        What was known of it stays.
+        """
+        sizes = self._look.sizes(run)
+        if not sizes:
+            return None
+        now, files = self._clock.now(), self._look.files(run)
+        heard = now if arrived.number else min(now, last_written(sizes))
+        logs = tuple(size.unread() for size in sizes)
+        if before is None:
+            known = self._look.unread(run, logs, files, heard=heard)
+            return msgspec.structs.replace(known, entry=self.judged(known.entry))
+        grown = msgspec.structs.replace(
+            before, logs=logs, files=files[0], files_bytes=files[1], heard=max(heard, before.heard)
+        )
         return self.judged(grown)
 
     def judged(self, entry: Entry, *, since: float | None = None) -> Entry:

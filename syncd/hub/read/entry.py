@@ -22,6 +22,10 @@ class LogSize(msgspec.Struct, frozen=True, array_like=True):
     mtime_ns: int
     inode: int
 
+    def unread(self) -> "LogSize":
+        """Return one that no log on the disk is equal to: it is to be read still."""
+        return LogSize(self.name, self.size, -1, -1)
+
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """A run in short. Times are seconds since the epoch: `heard` by the hub's clock, others the run's.

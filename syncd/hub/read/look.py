@@ -16,12 +16,14 @@ from tidelog.datastore.run_outline import RunOutline, outline_of
 from tidelog.datastore.scan import BLOCK_BYTES
 from tidelog.syncd.hub.read.entry import (
     Entry,
+    Facts,
     Known,
     LogSize,
     facts_of,
     tags_of,
     text_of,
 )
+from tidelog.syncd.hub.read.paced_disk import PacedDisk, Pause, TakesLongError, no_pause
 from tidelog.syncd.hub.read.run_state import RunState
 from tidelog.syncd.hub.web.address import RunAddress
 
@@ -66,13 +68,16 @@ class Look:
                     size += self._disk.stat(path).st_size
         return count, size
 
-    def outline(self, run: RunAddress) -> tuple[RunOutline, str | None]:
-        """Return what the ends of a run's logs say, and why they cannot be read, None where they can."""
+    def outline(self, run: RunAddress, *, pause: Pause) -> tuple[RunOutline, str | None]:
+        """Return what the ends of a run's logs say, and why they cannot be read, None where they can.
+
+        Of a log that is damaged near its end all is read. Raises TakesLongError as `pause` does.
+        """
         try:
             logs = RunLogs(
                 Path(self._places.run(*run)),
                 recovery="skip_damage",
-                disk=self._disk,
+                disk=PacedDisk(self._disk, pause),
                 block_bytes=BLOCK_BYTES,
             )
             try:
@@ -81,6 +86,8 @@ class Look:
                 logs.close()
         except (DatastoreError, OSError) as error:
             return outline_of([]), str(error).replace(self._places.root, "")
+        except TakesLongError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever somebody sent, the other runs are listed
             return outline_of([]), f"its logs cannot be read: {type(error).__name__}"
 
@@ -91,9 +98,13 @@ class Look:
         files: tuple[int, int],
         *,
         heard: float,
+        pause: Pause = no_pause,
     ) -> Known:
-        """Return all of it, the state left at "running" for whoever knows the time."""
-        outline, fault = self.outline(run)
+        """Return all of it, the state left at "running" for whoever knows the time.
+
+        Raises TakesLongError as `pause` does.
+        """
+        outline, fault = self.outline(run, pause=pause)
         facts = facts_of(
             {
                 "config": outline.config,
@@ -104,6 +115,12 @@ class Look:
             bytes_max=self._facts_bytes_max,
         )
         return Known(_entry(run, outline, fault, logs, files, heard), facts)
+
+    def unread(
+        self, run: RunAddress, logs: tuple[LogSize, ...], files: tuple[int, int], *, heard: float
+    ) -> Known:
+        """Return what there is to say of a run whose logs were not read yet."""
+        return Known(_entry(run, outline_of([]), None, logs, files, heard), Facts())
 
     def _folders(self, path: str) -> Iterator[str]:
         try:

@@ -18,8 +18,8 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.places import Places
 from tidelog.syncd.errors import ProtocolError
-from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.own_folder import HUB_DIRECTORY, REINDEX_REQUEST
 from tidelog.syncd.hub.read.changes import Changes
 from tidelog.syncd.hub.read.desk import Desk
 from tidelog.syncd.hub.read.documents import History, MediaList, Run, Runs, brief_of
@@ -31,9 +31,6 @@ from tidelog.syncd.hub.read.media import MediaShelf, Place
 from tidelog.syncd.hub.read.question import Reach
 from tidelog.syncd.hub.read.upkeep import Upkeep
 from tidelog.syncd.hub.web.address import RunAddress
-
-REINDEX_REQUEST = "reindex.wanted"
-"""A file of this name in the hub's own folder asks a running hub for a new index; it removes it then."""
 
 NEWEST = "newest"
 NO_NEXT = "the query's after is no `next` of an answer"

@@ -1,4 +1,4 @@
-"""Makes an index anew while no hub runs, or asks the hub that does: what `syncd reindex` calls."""
+"""Makes an index anew while no hub runs: what `syncd reindex` calls."""
 
 import os
 from collections.abc import Callable
@@ -6,13 +6,12 @@ from itertools import islice
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
-from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.own_folder import HUB_DIRECTORY
 from tidelog.syncd.hub.read.appraisal import SCANNED, Appraisal
 from tidelog.syncd.hub.read.entry import Entry, Known
 from tidelog.syncd.hub.read.index import Index
 from tidelog.syncd.hub.read.look import Look
-from tidelog.syncd.hub.read.reading import REINDEX_REQUEST
 
 OnProgress = Callable[[int], None]
 
@@ -42,10 +41,3 @@ def rebuild_index(
         return count
     finally:
         index.close()
-
-
-def ask_for_rebuild(data: StrPath, *, disk: Disk) -> Callable[[], bool]:
-    """Ask the hub that serves a data folder for a new index; return what tells whether it is made."""
-    request = os.path.join(os.path.abspath(data), HUB_DIRECTORY, REINDEX_REQUEST)
-    disk.place(request, b"")
-    return lambda: not disk.is_there(request)

@@ -9,9 +9,10 @@ from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.hub.guard.accounts import Caller
 from tidelog.syncd.hub.guard.audit import SHARE_MADE, SHARE_REVOKED, Actor
 from tidelog.syncd.hub.guard.entries_file import EntriesFile
-from tidelog.syncd.hub.guard.key_file import HUB_DIRECTORY, KeyFile
+from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.guard.keys import digest
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.own_folder import HUB_DIRECTORY
 from tidelog.syncd.hub.shares.share import (
     SECRET_CHARS_MAX,
     Share,

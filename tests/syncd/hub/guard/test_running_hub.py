@@ -257,4 +257,4 @@ def test_a_hundred_thousand_forged_keys_open_nothing_and_keep_nobody_away(
     assert statuses[b"401"] <= 20 + took_s
     assert {200} == {status for _, _, status in good.answers}
     assert after - before < 16e6
-    assert (tmp_path / "hub/.hub/audit.jsonl").stat().st_size < 20_000
+    assert sum(path.stat().st_size for path in (tmp_path / "hub/.hub").glob("audit-*.jsonl")) < 20_000

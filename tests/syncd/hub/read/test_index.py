@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 from random import Random
@@ -15,7 +16,9 @@ from syncd_process import HubProcess, make_key, run_syncd
 from waiting import until
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk, Entry, StrPath
 from tidelog.datastore.records import CONFIG, EXIT, RUN
+from tidelog.syncd.hub.web.address import RunAddress
 
 QUICK = {"refresh_interval_s": 0.02, "tick_s": 0.05, "scan_interval_s": 0.1, "scan_rest": 1.0}
 STILL = {**QUICK, "scan_interval_s": 1e6}
@@ -249,16 +252,99 @@ def test_reindex_asks_the_hub_that_serves_the_folder(tmp_path: Path) -> None:
     assert not (data / ".hub/reindex.wanted").exists()
 
 
+def tell_arrived(hub, run: str) -> None:
+    """Let a hub know that something arrived for a run, as its own writing does."""
+    upkeep = hub.server._reading.upkeep
+    hub._loop.call_soon_threadsafe(lambda: upkeep.arrived(RunAddress("mnist", run)))
+
+
+class StuckDisk(Disk):
+    """Lets looks that take long wait until they are let go, and tells that one waits."""
+
+    def __init__(self) -> None:
+        self.goes_on, self.waits = threading.Event(), threading.Event()
+
+    def pread(self, fd: int, size: int, offset: int) -> bytes:
+        if threading.current_thread().name.startswith("hub-index-long"):
+            self.waits.set()
+            assert self.goes_on.wait(20)
+        return super().pread(fd, size, offset)
+
+
+def test_a_run_that_takes_long_to_read_holds_up_no_other(start_hub) -> None:
+    """It is listed at once, with what is known by then, and lives while it is read; then it is right."""
+    disk, clock = StuckDisk(), HandClock()
+    hub = start_hub(**STILL, disk=disk, clock=clock, short_look_bytes=300 * 1024, long_look_rest=0.0)
+    big = LogSpec()
+    big.record(RUN, 1000.0, {"id": "big", "name": "damaged"})
+    while len(big.data) < 500 * 1024:
+        big.row({"text": "x" * 9000}, step=len(big.starts))
+    data, last = bytearray(big.data), big.starts[-1]
+    data[last + 30] ^= 1
+    folder = hub.data / "mnist/big"
+    folder.mkdir(parents=True)
+    (folder / "main.0001.tlog").write_bytes(data)
+    try:
+        hub.append(0, begun().data)
+        tell_arrived(hub, "big")
+        assert disk.waits.wait(20)
+        known = listed(hub)
+        assert ("big", "running", len(data)) == tuple(
+            known["mnist/big"][name] for name in ("name", "state", "log_bytes")
+        )
+        for number in range(5):
+            hub.append(0, begun().data, name=("mnist", f"other{number}", "main.0001.tlog"))
+            assert "first try" == listed(hub)[f"mnist/other{number}"]["name"]
+        clock.ahead = 290
+        tell_arrived(hub, "big")
+        until(lambda: listed(hub)["mnist/big"]["heard"] > time.time() + 200)
+        clock.ahead = 400
+        until(lambda: state(hub) == "unreachable")
+        assert "running" == state(hub, "mnist/big")
+    finally:
+        disk.goes_on.set()
+    until(lambda: listed(hub)["mnist/big"]["name"] == "damaged")
+    until(lambda: hub.call("GET", "/v1/runs").json["complete"])
+
+
+def test_who_asks_for_a_new_index_waits_for_no_rest(start_hub) -> None:
+    """Nor for the next look: a hub that has nothing to do begins at once."""
+    hub = start_hub(refresh_interval_s=1e6, tick_s=1e6, scan_interval_s=1e6)
+    RunSpec(hub.data).rows(3)
+    request = hub.data / ".hub/reindex.wanted"
+    request.write_bytes(b"")
+    until(lambda: not request.exists())
+    assert "mnist/r1" in listed(hub)
+
+
+def test_an_index_that_is_asked_for_while_runs_are_looked_at_is_made_after_that(
+    start_hub, tmp_path: Path
+) -> None:
+    """What is under way began before, and is not what was asked for."""
+    data = tmp_path / "hub"
+    request, index, old = data / ".hub/reindex.wanted", data / DATA, tmp_path / "old"
+
+    class AskingDisk(Disk):
+        def list(self, path: StrPath) -> list[Entry]:
+            if str(path) == str(data / "mnist") and not old.exists():
+                old.hardlink_to(index)
+                request.write_bytes(b"")
+            return super().list(path)
+
+    RunSpec(data).rows(3)
+    start_hub(data=data, disk=AskingDisk(), **STILL)
+    until(lambda: old.exists() and not request.exists())
+    assert not index.samefile(old)
+
+
 def test_ten_thousand_runs_are_listed_from_the_index_in_a_tenth_of_a_second(tmp_path: Path) -> None:
     """And the memory of a list that nobody keeps is given back."""
-    from tidelog.datastore.disk import Disk
     from tidelog.syncd.hub.limits import HubLimits
     from tidelog.syncd.hub.read.documents import encoded
     from tidelog.syncd.hub.read.entry import Facts, Known
     from tidelog.syncd.hub.read.look import Look
     from tidelog.syncd.hub.read.question import Reach
     from tidelog.syncd.hub.read.reading import Listed, Reading
-    from tidelog.syncd.hub.web.address import RunAddress
 
     RunSpec(tmp_path, "p", "r").rows(3)
     look = Look(tmp_path, disk=Disk(), facts_bytes_max=1 << 20)
