@@ -4,6 +4,8 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -171,6 +173,7 @@ LIES: dict[str, Callable[[Claims], Claims]] = {
     "from the future": lambda claims: {**claims, "iat": claims["iat"] + HOUR},
     "not yet": lambda claims: {**claims, "nbf": claims["iat"] + HOUR},
     "nobody": lambda claims: {**claims, "sub": ""},
+    "a name without end": lambda claims: {**claims, "sub": 256 * "a"},
 }
 
 
@@ -206,6 +209,50 @@ def test_people_without_an_account(start_with, provider: HostileProvider, twist)
     browser, reply = through(hub, provider)
     assert 403 == reply.status
     assert SESSION not in browser.cookies
+
+
+DEEP: Any = reduce(lambda inner, _: [inner], range(500), [])
+NONSENSE: list[Any] = [None, True, 5, 1e300, "", "\udc80", "a\nb", [], [[]], {}, {"a": 1}, DEEP]
+CLAIMS = ("iss", "aud", "azp", "sub", "exp", "iat", "nbf", "nonce", "email", "email_verified")
+
+
+def test_claims_that_are_nonsense(start_with, provider: HostileProvider) -> None:
+    """However well they are signed: nobody is let in as somebody else, and nothing is a 500."""
+    hub = start_with(provider.url, refusals_burst=1000)
+    for claim, value in product(CLAIMS, NONSENSE):
+        provider.twist = lambda claims, claim=claim, value=value: {**claims, claim: value}
+        browser, reply = through(hub, provider)
+        assert reply.status in (303, 401, 403), (claim, value)
+        assert (SESSION in browser.cookies) == (reply.status == 303)
+    assert {"", "ada-1"} == {account.subject for account in hub.server.keys.book().accounts}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/token", name) for name in ("", "id_token", "access_token")),
+        *(("/userinfo", name) for name in ("", "sub", "email", "email_verified")),
+        *(("/jwks", name) for name in ("", "keys")),
+    ],
+)
+def test_answers_that_are_nonsense(start_with, provider: HostileProvider, path: str, name: str) -> None:
+    """The token, the keys and what is said of a person may be of any type."""
+    hub = start_with(provider.url, refusals_burst=1000, sso_known_s=0.0)
+    provider.twist = lambda claims: {k: v for k, v in claims.items() if not k.startswith("email")}
+    provider.userinfo = {"sub": "ada-1", "email": "ada@example.org", "email_verified": True}
+    for value in NONSENSE:
+
+        def alter(asked: str, document: Any, value: Any = value) -> Any:
+            if asked != path:
+                return document
+            return {**document, name: value} if name else value
+
+        provider.alter = alter
+        browser, reply = through(hub, provider)
+        assert reply.status in (303, 401, 403, 503), value
+        assert (SESSION in browser.cookies) == (reply.status == 303)
+        # What the provider does not look at may be anything.
+        assert reply.status != 303 or name in ("access_token", "email_verified")
 
 
 def test_domain_rule(start_with, provider: HostileProvider) -> None:
