@@ -17,6 +17,7 @@ from joserfc.jwk import OctKey, RSAKey
 from looking import MovedClock
 from oidc_provider import CLIENT, HostileProvider, hostile_provider
 from run_spec import RunSpec
+from syncd_process import run_syncd
 
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.guard.grants import Grant
@@ -108,6 +109,32 @@ def test_known_by_subject(start_with, provider: HostileProvider) -> None:
     assert 403 == through(hub, provider)[1].status
     whats = [entry["what"] for entry in hub.server.keys.audit.entries()]
     assert [1, 2] == [whats.count(what) for what in ("account.linked", "signin")]
+
+
+def test_an_account_that_is_there_gets_its_address(start_with, provider: HostileProvider) -> None:
+    """And loses it; the provider's id for the person is learnt anew each time that it is given."""
+    hub = start_with(provider.url)
+    data = ("--data", hub.data)
+    assert 0 == run_syncd("account", "email", "ada", "none", *data).returncode
+    assert 403 == through(hub, provider)[1].status
+    hub.server.keys.create_account("eve", "person", [])
+    hub.server.keys.create("robot")
+    for name, email, words in (
+        ("eve", "ada", "is no mail address"),
+        ("nobody", "a@b.c", "no account 'nobody'"),
+        ("robot", "a@b.c", "only people sign in"),
+    ):
+        refused = run_syncd("account", "email", name, email, *data)
+        assert (2, True) == (refused.returncode, words in refused.stderr)
+    assert 0 == run_syncd("account", "email", "ada", "Ada@example.org", *data).returncode
+    taken = run_syncd("account", "email", "eve", "ada@example.org", *data)
+    assert (2, True) == (taken.returncode, "'ada' has the address" in taken.stderr)
+    assert 303 == through(hub, provider)[1].status
+    provider.twist = lambda claims: {**claims, "sub": "ada-2"}
+    assert 403 == through(hub, provider)[1].status
+    assert 0 == run_syncd("account", "email", "ada", "ada@example.org", *data).returncode
+    assert 303 == through(hub, provider)[1].status
+    assert "account.email" in [entry["what"] for entry in hub.server.keys.audit.entries()]
 
 
 def wrong_key(provider: HostileProvider) -> Callable[[Claims], str]:
