@@ -3,7 +3,9 @@
 import base64
 import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -18,6 +20,7 @@ from looking import MovedClock
 from oidc_provider import CLIENT, HostileProvider, hostile_provider
 from run_spec import RunSpec
 from syncd_process import run_syncd
+from waiting import until
 
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.guard.grants import Grant
@@ -410,6 +413,27 @@ def test_ways_to_show_the_secret_that_are_none(start_with, provider: HostileProv
     provider.description = {"token_endpoint_auth_methods_supported": 5}
     hub = start_with(provider.url, toml=f'client_secret_file = "{tmp_path}/secret"')
     assert 303 == through(hub, provider)[1].status
+
+
+def test_a_provider_that_hangs_is_asked_once_for_all_who_wait(start_with) -> None:
+    """One after the other they would wait for minutes, and hold the line for everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        port = hanging.getsockname()[1]
+        hub = start_with(f"http://127.0.0.1:{port}", sso_timeout_s=60.0, sso_asking_max=1)
+
+        def status(_: int) -> int:
+            return Browser(hub.server.url).get("/signin/sso").status
+
+        with ThreadPoolExecutor(8) as threads:
+            asked = threads.map(status, range(8))
+            first, _address = hanging.accept()
+            with first:
+                until(lambda: 8 == sum(each.is_busy for each in hub.server.connections.all()))
+                first.sendall(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")
+            assert 8 * [503] == list(asked)
+        hanging.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            hanging.accept()
 
 
 def test_provider_is_away(start_with) -> None:
