@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import RSAKey
 
 CLIENT = "tidelog"
@@ -23,7 +23,10 @@ Claims = dict[str, Any]
 
 
 class HostileProvider:
-    """A provider on loopback. `twist` changes the claims, `sign` makes the token of them."""
+    """A provider on loopback.
+
+    `twist` changes the claims, `sign` makes the token of them, `alter` changes any answer.
+    """
 
     def __init__(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "k1"}, auto_kid=False)
@@ -32,6 +35,7 @@ class HostileProvider:
         self.sign: Callable[[Claims], str] = self.signed
         self.description: Claims = {}
         self.userinfo: Claims | None = None
+        self.alter: Callable[[str, Any], Any] = lambda _path, document: document
         self.asked: list[str] = []
         self._codes: dict[str, Claims] = {}
         provider = self
@@ -47,14 +51,16 @@ class HostileProvider:
                     },
                     "/userinfo": lambda: provider.userinfo,
                 }
-                self._answer(answers[path]())
+                self._answer(path, answers[path]())
 
             def do_POST(self) -> None:
                 provider.asked.append(self.path)
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                self._answer(provider.exchange({name: values[0] for name, values in form.items()}))
+                fields = {name: values[0] for name, values in form.items()}
+                self._answer(self.path, provider.exchange(fields))
 
-            def _answer(self, document: Any) -> None:
+            def _answer(self, path: str, document: Any) -> None:
+                document = provider.alter(path, document)
                 body = json.dumps(document or {"error": "invalid_grant"}).encode()
                 self.send_response(200 if document else 400)
                 self.send_header("Content-Length", str(len(body)))
@@ -117,7 +123,8 @@ class HostileProvider:
         return {"id_token": self.sign(self.twist(claims)), "access_token": "at", "token_type": "Bearer"}
 
     def signed(self, claims: Claims, **header: str) -> str:
-        return jwt.encode({"alg": "RS256", "kid": "k1", **header}, claims, self.key)
+        head = {"alg": "RS256", "kid": "k1", **header}
+        return jws.serialize_compact(head, json.dumps(claims).encode(), self.key)
 
     def stop(self) -> None:
         self._server.shutdown()

@@ -24,6 +24,7 @@ Examples:
   syncd account grant ada 'admin:team-b*' --data hub/
   syncd account ungrant ada 'read:*' --data hub/
   syncd account quota ada 100G --data hub/           her runs take no more than that
+  syncd account email ada ada@example.org --data hub/    who proves to have it signs in as ada
   syncd account disable ada --data hub/              all her keys open nothing from now on
 \b
 A grant is a role (read, write, admin), a colon, and a pattern of projects.
@@ -51,13 +52,12 @@ def create(
     name: str, data: str, grants: tuple[str, ...], email: str | None, *, is_service: bool
 ) -> None:
     """Create an account. It has no keys yet: `syncd key create KEY --account NAME`."""
-    if email is not None and (is_service or "@" not in email):
-        raise KeyNameError(f"{email!r} is no address of a person")
+    if email is not None and is_service:
+        raise KeyNameError(f"a service has no address; {email!r} is a person's")
+    address = "" if email is None else _address(email)
     kind = SERVICE if is_service else PERSON
     with in_words(f"the accounts of {data} cannot be written"):
-        made = KeyFile(data).create_account(
-            name, kind, _parsed(grants), email=email or "", by=at_console()
-        )
+        made = KeyFile(data).create_account(name, kind, _parsed(grants), email=address, by=at_console())
     say(f"created {made.kind} {made.name}: {_may(made)}")
 
 
@@ -139,6 +139,22 @@ def quota(name: str, amount: str, data: str) -> None:
     say(f"the runs of {name} may take {_amount(quota_bytes)}")
 
 
+@command.command("email")
+@click.argument("name")
+@click.argument("email", metavar="ADDRESS|none")
+@data_option
+def set_email(name: str, email: str, data: str) -> None:
+    """Say by which address a person comes by single sign-on; `none` lets nobody come as this one.
+
+    The provider's own name for the person is learnt anew with the next sign-in, as after a change of the
+    provider.
+    """
+    address = "" if email == "none" else _address(email)
+    with in_words(f"the accounts of {data} cannot be written"):
+        KeyFile(data).set_email(name, address, by=at_console())
+    say(f"{name} signs in by {address}" if address else f"nobody signs in as {name} by an address")
+
+
 @command.command("disable")
 @click.argument("name")
 @data_option
@@ -167,6 +183,13 @@ def _set(data: str, name: str, change: Callable[[tuple[Grant, ...]], Iterable[Gr
 
 def _parsed(grants: tuple[str, ...]) -> list[Grant]:
     return [parse_grant(text) for text in grants]
+
+
+def _address(text: str) -> str:
+    name, at, domain = text.partition("@")
+    if not (name and at and domain) or not text.isprintable() or " " in text:
+        raise KeyNameError(f"{text!r} is no mail address, like ada@example.org, or `none`")
+    return text
 
 
 def _may(account: Account) -> str:

@@ -10,6 +10,7 @@ from tidelog.syncd.hub.guard.guard import Guard
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.hub_settings import HubSettings
 from tidelog.syncd.hub.limits import HubLimits
+from tidelog.syncd.hub.page.key_pages import KeyPages
 from tidelog.syncd.hub.page.page_calls import HistoryOf, PageCalls, SharedPageCalls
 from tidelog.syncd.hub.page.rendering import Rendering
 from tidelog.syncd.hub.page.run_pages import RunPages
@@ -70,6 +71,7 @@ class Pages:
         self._routes = [
             *sign_in_calls.routes(),
             *PageCalls(pages, door, parts.shares, limits, parts.address).routes(),
+            *KeyPages(keys, door, self._rendering, clock=clock).routes(),
             *SharedPageCalls(pages, parts.shares, history).routes(),
             *ShareCalls(parts.shares, store, limits, parts.address).routes(),
         ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tidelog.datastore.names import check_name
 from tidelog.syncd.errors import KeyNameError
-from tidelog.syncd.hub.guard.accounts import KINDS, SERVICE, Account, folded_address
+from tidelog.syncd.hub.guard.accounts import KINDS, PERSON, SERVICE, Account, folded_address
 from tidelog.syncd.hub.guard.grants import EVERY_PROJECT, WRITE, Grant, check_grant, gives
 from tidelog.syncd.hub.guard.keys import Key
 
@@ -113,6 +113,20 @@ def with_grants(book: Book, name: str, grants: Iterable[Grant]) -> Book:
 def with_quota(book: Book, name: str, quota_bytes: int | None) -> Book:
     """Let the runs of an account take so much, None for any amount."""
     return _with_changed(book, replace(known_account(book, name), quota_bytes=quota_bytes))
+
+
+def with_email(book: Book, name: str, email: str) -> Book:
+    """Let whoever proves to have this address be the person of an account, "" for nobody.
+
+    Who was that person at a provider until now is it no longer, unless he proves it again.
+    """
+    account = known_account(book, name)
+    if account.kind != PERSON:
+        raise KeyNameError(f"the account {name!r} is a {account.kind}, and only people sign in")
+    other = book.person_with_email(email) if email else None
+    if other is not None and other.name != name:
+        raise KeyNameError(f"the account {other.name!r} has the address {email!r} already")
+    return _with_changed(book, replace(account, email=email, issuer="", subject=""))
 
 
 def linked(book: Book, name: str, issuer: str, subject: str) -> Book:

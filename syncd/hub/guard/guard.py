@@ -34,6 +34,7 @@ from tidelog.syncd.protocol import AUTHORIZATION, BEARER, HEALTH_PATH, RETRY_AFT
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 LINES_PER_S = 1 / 60
 _READING = ("GET", "HEAD")
+_REMEDY = "use another key, or ask who runs this hub for a grant"
 
 
 class Guard:
@@ -202,7 +203,8 @@ class Guard:
             wait_s = math.ceil(self._refusals.wait_s())
             raise ProblemError(
                 TOO_MANY_REQUESTS,
-                "too many requests with keys that are none of this hub's came from this address",
+                "too many requests with keys that are none of this hub's came from this address: wait "
+                f"{wait_s} s, and look for a program with a mistyped key; good keys are let in",
                 headers={RETRY_AFTER: str(wait_s)},
             )
 
@@ -223,10 +225,12 @@ def authorize(caller: Caller, role: str, project: str | None, request: web.Reque
     if may(caller, role, project):
         return
     if project is None:
-        raise ProblemError(FORBIDDEN, f"{caller} has not the role {role!r} on any project")
+        raise ProblemError(FORBIDDEN, f"{caller} has not the role {role!r} on any project: {_REMEDY}")
     if not caller.covers(project) and role != WRITE:
         raise nothing_at(request)
-    raise ProblemError(FORBIDDEN, f"{caller} has not the role {role!r} on project {project!r}")
+    raise ProblemError(
+        FORBIDDEN, f"{caller} has not the role {role!r} on project {project!r}: {_REMEDY}"
+    )
 
 
 def demand(request: web.Request, role: str) -> Caller:

@@ -15,6 +15,7 @@ from tidelog.syncd.hub.guard.accounts import Account
 from tidelog.syncd.hub.guard.audit import (
     ACCOUNT_CREATED,
     ACCOUNT_DISABLED,
+    ACCOUNT_EMAIL,
     ACCOUNT_ENABLED,
     ACCOUNT_GRANTS,
     ACCOUNT_LINKED,
@@ -37,6 +38,7 @@ from tidelog.syncd.hub.guard.book import (
     rotated,
     successor,
     with_account,
+    with_email,
     with_grants,
     with_key,
     with_quota,
@@ -251,6 +253,13 @@ class KeyFile:
         with self._file.changing() as book:
             changed = with_quota(book, name, quota_bytes)
             self.audit.record(ACCOUNT_QUOTA, name, by=by, quota_bytes=quota_bytes)
+            self._file.write(encode_book(changed))
+
+    def set_email(self, name: str, email: str, *, by: Actor = CONSOLE) -> None:
+        """Let whoever proves to have this address be the person of an account, "" for nobody."""
+        with self._file.changing() as book:
+            changed = with_email(book, name, email)
+            self.audit.record(ACCOUNT_EMAIL, name, by=by, email=email)
             self._file.write(encode_book(changed))
 
     def quota_of(self, name: str) -> int | None:

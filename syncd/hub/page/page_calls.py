@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from tidelog.syncd.errors import BAD_REQUEST, NOT_FOUND, ProblemError
+from tidelog.syncd.errors import NOT_FOUND, ProblemError
 from tidelog.syncd.hub.guard.grants import READ, WRITE
 from tidelog.syncd.hub.guard.guard import CALLER, actor_of
 from tidelog.syncd.hub.limits import DAY_S, HubLimits
@@ -27,7 +27,7 @@ from tidelog.syncd.hub.read.question import Reach, reach_of
 from tidelog.syncd.hub.shares.share import Share
 from tidelog.syncd.hub.shares.shares import Shares
 from tidelog.syncd.hub.signin.door import Door, demand_on
-from tidelog.syncd.hub.signin.form import FORM
+from tidelog.syncd.hub.signin.form import FORM, days_in
 from tidelog.syncd.hub.signin.way_back import HOME
 from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.hub.web.answers import nothing_at
@@ -52,7 +52,7 @@ class PageCalls:
         self._pages = pages
         self._door = door
         self._shares = shares
-        self._limits = limits
+        self._days_max = int(limits.share_life_s_max / DAY_S)
         self._address = address
 
     def routes(self) -> list[web.RouteDef]:
@@ -88,7 +88,7 @@ class PageCalls:
         """Make a link to a run and show it, this one time."""
         run = run_of_page(request.rel_url.raw_path)
         caller = demand_on(request, run.project, WRITE)
-        life_s = self._life_s(request[FORM].get("days", ""))
+        life_s = days_in(request[FORM], self._days_max, of="a link") * DAY_S
         if not await self._pages.is_there(run, reach_of(request)):
             raise nothing_at(request)
         secret, _ = await asyncio.to_thread(
@@ -109,8 +109,7 @@ class PageCalls:
     ) -> web.Response:
         sharing = None
         if request[CALLER].may(WRITE, run.project):
-            days_max = int(self._limits.share_life_s_max / DAY_S)
-            sharing = Sharing(self._shares.of(run), days_max, fresh)
+            sharing = Sharing(self._shares.of(run), self._days_max, fresh)
         return await self._pages.one(
             request,
             run,
@@ -120,14 +119,6 @@ class PageCalls:
             visitor=self._door.visitor(request),
             sharing=sharing,
         )
-
-    def _life_s(self, days: str) -> float:
-        days_max = int(self._limits.share_life_s_max / DAY_S)
-        if not (days.isascii() and days.isdigit() and len(days) < 10 and 1 <= int(days) <= days_max):
-            raise ProblemError(
-                BAD_REQUEST, f"a link is good for 1 to {days_max} days, not {days[:20]!r}"
-            )
-        return int(days) * DAY_S
 
 
 class SharedPageCalls:

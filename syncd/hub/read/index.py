@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import lmdb
 
@@ -90,23 +90,34 @@ class Index:
                 sealed = reading.get(key_of(run))
                 yield (None if sealed is None else open_facts(sealed)) or Facts()
 
-    def entries(self, *, after: RunAddress | None = None) -> Iterator[Entry]:
+    def entries(
+        self,
+        *,
+        after: RunAddress | None = None,
+        is_wanted: Callable[[str], bool] = lambda _project: True,
+    ) -> Iterator[Entry]:
         """Yield the entries in the order of project and run, those behind `after` where that is given.
 
-        To be read to its end at once, in one thread: others wait, and LMDB keeps what it replaces.
+        Projects that are not wanted are passed over in one step, however many runs they have. To be read
+        to its end at once, in one thread: others wait, and LMDB keeps what it replaces.
         """
         with (
             self._reading,
             self._environment.begin(db=self._entries) as reading,
             reading.cursor() as cursor,
         ):
-            start = b"" if after is None else key_of(after) + b"\0"
-            if not cursor.set_range(start):
-                return
-            for sealed in cursor.iternext(keys=False, values=True):
-                entry = open_entry(sealed)
+            is_there = cursor.set_range(b"" if after is None else key_of(after) + b"\0")
+            project = None
+            while is_there:
+                of_entry = cursor.key().partition(b"\0")[0]
+                if of_entry != project and not is_wanted(of_entry.decode()):
+                    is_there = cursor.set_range(of_entry + b"\1")
+                    continue
+                project = of_entry
+                entry = open_entry(cursor.value())
                 if entry is not None:
                     yield entry
+                is_there = cursor.next()
 
     def keys(self) -> set[bytes]:
         """Return what names the runs that there are, damaged entries included."""

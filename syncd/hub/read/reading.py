@@ -146,16 +146,15 @@ class Reading:
         return sums
 
     def _chosen(self, listed: Listed, reach: Reach) -> Iterator[Entry]:
-        covered: dict[str, bool] = {}
         is_newest = listed.order == NEWEST
         start = None if is_newest or listed.after is None else RunAddress(*listed.after[1:])
         asked = None if listed.project is None else _pattern(listed.project)
-        for entry in self.index.entries(after=start):
-            is_covered = covered.get(entry.project)
-            if is_covered is None:
-                is_asked = asked is None or asked.match(entry.project) is not None
-                is_covered = covered[entry.project] = is_asked and reach.covers(entry.project)
-            if not is_covered or (listed.states and entry.state not in listed.states):
+
+        def is_wanted(project: str) -> bool:
+            return (asked is None or asked.match(project) is not None) and reach.covers(project)
+
+        for entry in self.index.entries(after=start, is_wanted=is_wanted):
+            if listed.states and entry.state not in listed.states:
                 continue
             if is_newest and listed.after is not None and entry.order <= listed.after:
                 continue

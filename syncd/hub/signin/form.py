@@ -14,6 +14,14 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 FIELDS_MAX = 20
 
 
+def days_in(form: Mapping[str, str], days_max: int, *, of: str) -> int:
+    """Return for how many days somebody wants something; `of` says in a refusal what."""
+    days = form.get("days", "")
+    if not (days.isascii() and days.isdigit() and len(days) < 10 and 1 <= int(days) <= days_max):
+        raise ProblemError(BAD_REQUEST, f"{of} is good for 1 to {days_max} days, not {days[:20]!r}")
+    return int(days)
+
+
 async def read_form(request: web.Request, limits: HubLimits) -> dict[str, str]:
     """Return the fields of a form, of one that came twice the first."""
     if request.content_type != FORM_TYPE:

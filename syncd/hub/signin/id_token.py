@@ -31,6 +31,8 @@ ALGORITHMS: Final = (
 )
 TOKEN_CHARS_MAX: Final = 32 * 1024
 KEYS_MAX: Final = 100
+SUBJECT_CHARS_MAX: Final = 255
+"""As the standard has it (OpenID Connect Core, 2)."""
 TIME_MAX: Final = 1e15
 
 
@@ -69,11 +71,19 @@ def checked_claims(token: str, keys: Mapping[str, Any], expected: Expected) -> d
         raise refused("the token was given to another client")
     _check_times(claims, expected)
     nonce = claims.get("nonce")
-    if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):
+    is_text = isinstance(nonce, str) and nonce.isascii()
+    if not is_text or not hmac.compare_digest(str(nonce), expected.nonce):
         raise refused("the token is not the answer to this sign-in")
-    if not isinstance(claims.get("sub"), str) or not claims["sub"]:
-        raise refused("the token does not say whose it is")
+    _check_subject(claims.get("sub"))
     return claims
+
+
+def _check_subject(subject: object) -> None:
+    """Refuse what cannot be kept as the name of a person: it goes into the file of accounts."""
+    if not isinstance(subject, str) or not subject or not subject.isprintable():
+        raise refused("the token does not say whose it is")
+    if len(subject) > SUBJECT_CHARS_MAX:
+        raise refused(f"the token's sub has {len(subject)} characters; the limit is {SUBJECT_CHARS_MAX}")
 
 
 def _signed_claims(token: str, keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,13 +42,18 @@ class Provider:
         self._fetching = asyncio.Lock()
         self._description: tuple[float, Document] | None = None
         self._keys: tuple[float, Document] | None = None
+        self._failure: tuple[float, ProblemError] | None = None
 
     def __repr__(self) -> str:
         return f"<Provider {self.settings.issuer}>"
 
     async def description(self) -> Document:
         """Return the provider's description of itself (OpenID Connect Discovery)."""
+        came = self._clock.monotonic()
         async with self._in_line():
+            if self._failure is not None and self._failure[0] >= came:
+                # It was asked meanwhile, in vain: who waits for all before him would wait for minutes.
+                raise self._failure[1]
             return await self._known_description()
 
     async def claims(self, code: str, flow: Flow, *, redirect_uri: str) -> Document:
@@ -75,10 +80,17 @@ class Provider:
         async with self._fetching:
             known = self._description
             if known is None or self._clock.monotonic() - known[0] >= self._limits.sso_known_s:
-                document = await self._ask("GET", self.settings.issuer.rstrip("/") + WELL_KNOWN)
-                self._check(document)
-                known = self._description = (self._clock.monotonic(), document)
+                known = self._description = (self._clock.monotonic(), await self._described())
         return known[1]
+
+    async def _described(self) -> Document:
+        try:
+            document = await self._ask("GET", self.settings.issuer.rstrip("/") + WELL_KNOWN)
+            self._check(document)
+        except ProblemError as error:
+            self._failure = (self._clock.monotonic(), error)
+            raise
+        return document
 
     async def _claims(self, code: str, flow: Flow, redirect_uri: str) -> Document:
         description = await self._known_description()

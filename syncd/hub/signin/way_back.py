@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import quote
 
 HOME: Final = "/"
+KEYS: Final = "/keys"
 SIGN_IN: Final = "/signin"
 SSO: Final = "/signin/sso"
 SSO_ANSWER: Final = "/signin/sso/answer"
@@ -12,7 +13,7 @@ SSO_ANSWER: Final = "/signin/sso/answer"
 CHARS_MAX: Final = 4096
 
 # One slash, then a word of ours: no second slash or backslash, which browsers take for another host.
-_OURS = re.compile(r"/(?:runs/[!-~]*|\?[!-~]*)?", re.ASCII)
+_OURS = re.compile(r"/(?:runs/[!-~]*|keys|\?[!-~]*)?", re.ASCII)
 
 
 def safe_way_back(text: object) -> str:

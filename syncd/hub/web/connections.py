@@ -36,7 +36,6 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._is_idle = False
         self.group = ""
-        self.is_proven = False
 
     def __repr__(self) -> str:
         state = "in a request" if self._requests else "idle" if self._is_idle else "silent"
@@ -211,17 +210,24 @@ class Connections:
     def proving(self) -> Middleware:
         """Return what notes that a good key came with a request; it stands behind the guard.
 
-        Before the body and the answer, which may take long: meanwhile this is nobody's stranger.
+        Before the body and the answer, which may take long: meanwhile this is nobody's stranger. Of a
+        page it is known behind it, for pages have a door of their own.
         """
 
         @web.middleware
         async def prove(request: web.Request, handler: Handler) -> web.StreamResponse:
-            connection = _connection_of(request)
-            if connection is not None and CALLER in request:
-                self.prove(connection)
-            return await handler(request)
+            self._prove_sender(request)
+            try:
+                return await handler(request)
+            finally:
+                self._prove_sender(request)
 
         return prove
+
+    def _prove_sender(self, request: web.Request) -> None:
+        connection = _connection_of(request)
+        if connection is not None and CALLER in request:
+            self.prove(connection)
 
     def _send_away(self, among: dict[Connection, None], new: Connection) -> None:
         """Close who came first of those that are not in a request; the new one where all are."""

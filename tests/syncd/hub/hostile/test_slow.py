@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from hostile.raw_http import request
 from hostile.slow_clients import connect, dribble, is_open, rest_of, silent, sip
 from hostile.watched_hub import descriptors, good_client, memory_mib
@@ -163,6 +164,20 @@ def test_uploads_that_take_long_take_no_strangers_place(start_hub) -> None:
         until(lambda: "3 with a key" in repr(hub.server.connections))
         assert 200 == hub.call("GET", "/v1/keys/self").status
         assert all(map(is_open, slow))
+
+
+def test_a_browser_that_signed_in_is_no_stranger(start_hub) -> None:
+    """Its connection keeps its place, as one over which a key came."""
+    hub = start_hub(strangers_per_address_max=3)
+    browser = Browser(hub.server.url)
+    browser.sign_in(hub.key)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with connect(hub.port) as inside:
+        inside.sendall(request("GET", b"/", headers={"Cookie": cookie}))
+        assert inside.recv(65536).startswith(b"HTTP/1.1 200")
+        with silent(hub.port, 20):
+            until(lambda: hub.connections() == 4)
+            assert is_open(inside)
 
 
 def test_strangers_of_one_address_close_their_own_connections_alone(start_hub) -> None:

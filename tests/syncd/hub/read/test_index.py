@@ -211,6 +211,23 @@ def test_an_index_that_is_removed_while_the_hub_runs_is_made_anew(start_hub) -> 
     until(lambda: (hub.data / DATA).exists() and "mnist/r1" in listed(hub))
 
 
+def test_the_runs_of_others_cost_a_list_nothing(hub) -> None:
+    """However many there are: a project that is not wanted is passed over in one step."""
+    for project in ("a", "a b", "b", "c"):
+        for run in range(20):
+            RunSpec(hub.data, project, f"r{run}").rows(1)
+    hub.index()
+    asked: list[str] = []
+
+    def is_wanted(project: str) -> bool:
+        asked.append(project)
+        return project in ("a b", "c")
+
+    found = [entry.project for entry in hub.server._reading.index.entries(is_wanted=is_wanted)]
+    assert 20 * ["a b"] + 20 * ["c"] == found
+    assert ["a", "a b", "b", "c"] == asked
+
+
 def test_a_file_where_a_run_was_is_no_run(start_hub) -> None:
     """Nor a link to one; what cannot be read is told, and the others are listed."""
     hub = start_hub(**QUICK)

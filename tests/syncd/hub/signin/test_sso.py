@@ -3,7 +3,11 @@
 import base64
 import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +19,8 @@ from joserfc.jwk import OctKey, RSAKey
 from looking import MovedClock
 from oidc_provider import CLIENT, HostileProvider, hostile_provider
 from run_spec import RunSpec
+from syncd_process import run_syncd
+from waiting import until
 
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.guard.grants import Grant
@@ -108,6 +114,32 @@ def test_known_by_subject(start_with, provider: HostileProvider) -> None:
     assert [1, 2] == [whats.count(what) for what in ("account.linked", "signin")]
 
 
+def test_an_account_that_is_there_gets_its_address(start_with, provider: HostileProvider) -> None:
+    """And loses it; the provider's id for the person is learnt anew each time that it is given."""
+    hub = start_with(provider.url)
+    data = ("--data", hub.data)
+    assert 0 == run_syncd("account", "email", "ada", "none", *data).returncode
+    assert 403 == through(hub, provider)[1].status
+    hub.server.keys.create_account("eve", "person", [])
+    hub.server.keys.create("robot")
+    for name, email, words in (
+        ("eve", "ada", "is no mail address"),
+        ("nobody", "a@b.c", "no account 'nobody'"),
+        ("robot", "a@b.c", "only people sign in"),
+    ):
+        refused = run_syncd("account", "email", name, email, *data)
+        assert (2, True) == (refused.returncode, words in refused.stderr)
+    assert 0 == run_syncd("account", "email", "ada", "Ada@example.org", *data).returncode
+    taken = run_syncd("account", "email", "eve", "ada@example.org", *data)
+    assert (2, True) == (taken.returncode, "'ada' has the address" in taken.stderr)
+    assert 303 == through(hub, provider)[1].status
+    provider.twist = lambda claims: {**claims, "sub": "ada-2"}
+    assert 403 == through(hub, provider)[1].status
+    assert 0 == run_syncd("account", "email", "ada", "ada@example.org", *data).returncode
+    assert 303 == through(hub, provider)[1].status
+    assert "account.email" in [entry["what"] for entry in hub.server.keys.audit.entries()]
+
+
 def wrong_key(provider: HostileProvider) -> Callable[[Claims], str]:
     other = RSAKey.generate_key(2048)
     return lambda claims: jwt.encode({"alg": "RS256", "kid": "k1"}, claims, other)
@@ -171,6 +203,7 @@ LIES: dict[str, Callable[[Claims], Claims]] = {
     "from the future": lambda claims: {**claims, "iat": claims["iat"] + HOUR},
     "not yet": lambda claims: {**claims, "nbf": claims["iat"] + HOUR},
     "nobody": lambda claims: {**claims, "sub": ""},
+    "a name without end": lambda claims: {**claims, "sub": 256 * "a"},
 }
 
 
@@ -206,6 +239,50 @@ def test_people_without_an_account(start_with, provider: HostileProvider, twist)
     browser, reply = through(hub, provider)
     assert 403 == reply.status
     assert SESSION not in browser.cookies
+
+
+DEEP: Any = reduce(lambda inner, _: [inner], range(500), [])
+NONSENSE: list[Any] = [None, True, 5, 1e300, "", "\udc80", "a\nb", [], [[]], {}, {"a": 1}, DEEP]
+CLAIMS = ("iss", "aud", "azp", "sub", "exp", "iat", "nbf", "nonce", "email", "email_verified")
+
+
+def test_claims_that_are_nonsense(start_with, provider: HostileProvider) -> None:
+    """However well they are signed: nobody is let in as somebody else, and nothing is a 500."""
+    hub = start_with(provider.url, refusals_burst=1000)
+    for claim, value in product(CLAIMS, NONSENSE):
+        provider.twist = lambda claims, claim=claim, value=value: {**claims, claim: value}
+        browser, reply = through(hub, provider)
+        assert reply.status in (303, 401, 403), (claim, value)
+        assert (SESSION in browser.cookies) == (reply.status == 303)
+    assert {"", "ada-1"} == {account.subject for account in hub.server.keys.book().accounts}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/token", name) for name in ("", "id_token", "access_token")),
+        *(("/userinfo", name) for name in ("", "sub", "email", "email_verified")),
+        *(("/jwks", name) for name in ("", "keys")),
+    ],
+)
+def test_answers_that_are_nonsense(start_with, provider: HostileProvider, path: str, name: str) -> None:
+    """The token, the keys and what is said of a person may be of any type."""
+    hub = start_with(provider.url, refusals_burst=1000, sso_known_s=0.0)
+    provider.twist = lambda claims: {k: v for k, v in claims.items() if not k.startswith("email")}
+    provider.userinfo = {"sub": "ada-1", "email": "ada@example.org", "email_verified": True}
+    for value in NONSENSE:
+
+        def alter(asked: str, document: Any, value: Any = value) -> Any:
+            if asked != path:
+                return document
+            return {**document, name: value} if name else value
+
+        provider.alter = alter
+        browser, reply = through(hub, provider)
+        assert reply.status in (303, 401, 403, 503), value
+        assert (SESSION in browser.cookies) == (reply.status == 303)
+        # What the provider does not look at may be anything.
+        assert reply.status != 303 or name in ("access_token", "email_verified")
 
 
 def test_domain_rule(start_with, provider: HostileProvider) -> None:
@@ -336,6 +413,27 @@ def test_ways_to_show_the_secret_that_are_none(start_with, provider: HostileProv
     provider.description = {"token_endpoint_auth_methods_supported": 5}
     hub = start_with(provider.url, toml=f'client_secret_file = "{tmp_path}/secret"')
     assert 303 == through(hub, provider)[1].status
+
+
+def test_a_provider_that_hangs_is_asked_once_for_all_who_wait(start_with) -> None:
+    """One after the other they would wait for minutes, and hold the line for everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        port = hanging.getsockname()[1]
+        hub = start_with(f"http://127.0.0.1:{port}", sso_timeout_s=60.0, sso_asking_max=1)
+
+        def status(_: int) -> int:
+            return Browser(hub.server.url).get("/signin/sso").status
+
+        with ThreadPoolExecutor(8) as threads:
+            asked = threads.map(status, range(8))
+            first, _address = hanging.accept()
+            with first:
+                until(lambda: 8 == sum(each.is_busy for each in hub.server.connections.all()))
+                first.sendall(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")
+            assert 8 * [503] == list(asked)
+        hanging.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            hanging.accept()
 
 
 def test_provider_is_away(start_with) -> None:
