@@ -70,7 +70,7 @@ def command(hub: str | None, key_file: str | None, profile: str, *, in_keyring: 
         say(f"warning: the key could not be tried: {error}")
     stored = store_profile(profile, address.url, key, os.environ, disk, in_keyring=in_keyring)
     say(f"stored the key for {address.url} in {stored.place}; next: {_next_step(stored, os.environ)}")
-    _warn_of_daemon(address, disk)
+    _tell_daemon(address, disk)
 
 
 def _known_hub(profile: str, disk: Disk) -> str:
@@ -86,13 +86,18 @@ def _next_step(stored: Profile, environ: Mapping[str, str]) -> str:
     return "`syncd start` or `syncd sync PATH`"
 
 
-def _warn_of_daemon(address: Address, disk: Disk) -> None:
-    """Say that a daemon which runs already goes on with other hubs."""
-    daemon = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=disk)
-    held = [target["target"] for target in daemon["targets"]] if daemon is not None else []
-    if daemon is not None and address.url not in held:
-        pid = daemon["pid"]
+def _tell_daemon(address: Address, disk: Disk) -> None:
+    """Let a daemon that the hub refused try the new key; one for other hubs goes on with those."""
+    directory = state_directory(os.environ)
+    daemon = ask_daemon(directory, {"command": "status"}, disk=disk)
+    if daemon is None:
+        return
+    pid, held = daemon["pid"], {target["target"]: target["state"] for target in daemon["targets"]}
+    if address.url not in held:
         say(f"warning: daemon {pid} uploads to {', '.join(held)} until you stop it: `kill {pid}`")
+    elif held[address.url] == Course.REFUSED.value:
+        ask_daemon(directory, {"command": "retry", "parked": False}, disk=disk)
+        say(f"daemon {pid}, which the hub has refused, tries again now")
 
 
 async def _try_key(address: Address, key: str) -> None:

@@ -70,6 +70,24 @@ def test_login_keeps_other_settings_and_refuses_a_wrong_key(hub: HubProcess) -> 
     assert 'project = "mnist"' in config.read_text()
 
 
+def test_a_daemon_that_was_refused_goes_on_with_the_next_login(
+    hub: HubProcess, key: str, tmp_path: Path
+) -> None:
+    """At once, and not with a probe that comes a minute later."""
+    data, root = tmp_path / "data", tmp_path / "root"
+    login = ("login", "--hub", hub.url, "--key-file", "-")
+    assert 0 == run_syncd(*login, stdin=key).returncode
+    with SyncdProcess("start", "--root", root, "--retry-max", "3000") as daemon:
+        daemon.line_with("uploads to")
+        assert 0 == run_syncd("key", "revoke", "test", "--data", data).returncode
+        RunSpec(root).rows(5)
+        daemon.line_with("is revoked")
+        other = run_syncd("key", "create", "other", "--data", data).stdout
+        told = run_syncd(*login, stdin=other)
+        assert (0, True) == (told.returncode, f"daemon {daemon.pid}, which" in told.stderr)
+        wait_for_equal(root, data)
+
+
 def test_a_stored_key_goes_to_its_own_hub_alone(hub: HubProcess, key: str, tmp_path: Path) -> None:
     """An address from elsewhere does not get it; TIDELOG_API_KEY is the person's own word."""
     RunSpec(tmp_path / "root").finish()
