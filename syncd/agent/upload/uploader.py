@@ -15,6 +15,7 @@ from tidelog.syncd.agent.upload.done import Done
 from tidelog.syncd.agent.upload.file_uploads import FileUploads
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
+from tidelog.syncd.agent.upload.tables import StateWriteError
 
 
 class Uploader:
@@ -46,6 +47,9 @@ class Uploader:
         except DatastoreError as error:
             self._forget(task)
             raise park(str(error)) from error
+        except StateWriteError as error:
+            self._forget(task)
+            raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except OSError as error:
             self._forget(task)
             raise SetbackError(
