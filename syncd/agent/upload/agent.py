@@ -24,7 +24,7 @@ from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.telling import Tell, Telling
-from tidelog.syncd.agent.upload.uploader import Uploader
+from tidelog.syncd.agent.upload.uploader import RunGoneError, Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.bodies import FileEntry
 
@@ -61,6 +61,8 @@ class Agent:
         )
         self.rate = Rate()
         self.twins: dict[Task, str] = {}
+        self.runs_lost = 0
+        """How many runs were gone from here before the target had all of them."""
         self.last_acknowledged = clock.monotonic()
         self._state = state
         self._clock = clock
@@ -127,6 +129,7 @@ class Agent:
         self._write_down(run, lambda: self._state.forget(self.target.name, run))
         if unsent or files:
             log_bytes = sum(log.lag_bytes for log in unsent)
+            self.runs_lost += 1
             self.telling.is_gone(run, log_bytes=log_bytes, files=len(files))
 
     def held_back(self) -> list[FileEntry]:
@@ -202,6 +205,9 @@ class Agent:
             self._finish(task, await self._uploader.upload(task), began)
         except SetbackError as error:
             self._fail(task, error.setback)
+        except RunGoneError:
+            self.planner.abandoned(task)
+            self.gone(task.run)
         except asyncio.CancelledError:
             self.planner.abandoned(task)
             raise

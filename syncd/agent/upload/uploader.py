@@ -3,10 +3,12 @@
 Never decides what goes next and never waits before another try: the rooms of `plan` do.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
+from tidelog.syncd.agent.home import is_deleted
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
@@ -16,6 +18,11 @@ from tidelog.syncd.agent.upload.file_uploads import FileUploads
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.tables import StateWriteError
+from tidelog.syncd.errors import SyncdError
+
+
+class RunGoneError(SyncdError):
+    """The run of a task was deleted here: nothing of it can be sent any more."""
 
 
 class Uploader:
@@ -30,6 +37,7 @@ class Uploader:
         settings: AgentSettings,
         is_set_aside: Callable[[Task], bool],
     ) -> None:
+        self._disk = disk
         self._logs = LogUploads(target, state, disk=disk, settings=settings)
         self._files = FileUploads(target, state, disk=disk, settings=settings, is_set_aside=is_set_aside)
 
@@ -41,7 +49,10 @@ class Uploader:
         self._logs.doubt(task)
 
     async def upload(self, task: Task) -> Done:
-        """Send the next piece of a task. Raises SetbackError where nothing was acknowledged."""
+        """Send the next piece of a task.
+
+        Raises SetbackError where nothing was acknowledged, RunGoneError where nothing ever will be.
+        """
         try:
             return await self._carry_out(task)
         except DatastoreError as error:
@@ -52,9 +63,10 @@ class Uploader:
             raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except OSError as error:
             self._forget(task)
-            raise SetbackError(
-                Setback(Course.AGAIN, f"{task} cannot be read: {error.strerror or error}")
-            ) from error
+            if await asyncio.to_thread(is_deleted, task.run, self._disk):
+                raise RunGoneError(f"{task.run.path} is there no more") from error
+            reason = f"it cannot be read here: {error.strerror or error}"
+            raise SetbackError(Setback(Course.AGAIN, reason)) from error
         except BaseException:
             self._forget(task)
             raise

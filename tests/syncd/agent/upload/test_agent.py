@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from agent_targets import SETTINGS, OpenTarget, make_agent, on_target, open_hub
 from run_spec import RunSpec, tree
 
@@ -27,6 +29,7 @@ from tidelog.syncd.agent.upload.state import MemoryState, State
 from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
+from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.hub.guard.key_file import KeyFile
 
 
@@ -309,6 +312,35 @@ def test_a_log_that_was_cut_after_its_upload_is_parked(open_any: OpenTarget, tmp
         assert before == tree(tmp_path / "data")
 
     on_target(open_any, tmp_path / "data", work)
+
+
+@pytest.mark.parametrize("is_project_there", [True, False])
+def test_a_run_that_went_while_no_agent_ran_is_forgotten(
+    open_any: OpenTarget, tmp_path: Path, *, is_project_there: bool
+) -> None:
+    """It is told, once; where the project is not there either, its disk may come back."""
+    root, data, told = tmp_path / "root", tmp_path / "data", list[str]()
+    run, state = RunSpec(root).media("a.png").finish(), MemoryState()
+    image = run.path / "media/images/a.png"
+    entry = FileEntry("media/images/a.png", 500, hashlib.sha256(image.read_bytes()).hexdigest())
+
+    async def work(target: Target) -> None:
+        state.queue(target.name, Run(str(run.path), "mnist", "r1"), [entry])
+        shutil.rmtree(run.path if is_project_there else run.path.parent)
+        agent = make_agent(target, state, told=told)
+        agent.resume()
+        running = asyncio.ensure_future(agent.run(until_idle=True))
+        if is_project_there:
+            await running
+        else:
+            while not agent.planner.waiting:  # noqa: ASYNC110 - the planner sends no event
+                await asyncio.sleep(0.01)
+            running.cancel()
+        assert (1, 0) == (len(told), len(agent.planner.parked))
+        assert is_project_there == (not state.runs_with_files(target.name)) == bool(agent.runs_lost)
+
+    on_target(open_any, data, work)
+    assert ("is gone from here before" if is_project_there else "it cannot be read here") in told[0]
 
 
 def test_parked_items_are_remembered_until_a_retry(open_any: OpenTarget, tmp_path: Path) -> None:
