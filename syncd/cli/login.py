@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import PROFILE_VARIABLE, read_settings
@@ -37,7 +38,12 @@ Exit code: 0 stored, 1 the hub refuses the key, 2 bad usage, or a keyring that d
 
 @click.command("login", epilog=EPILOG)
 @click.option("--hub", metavar="URL", help=f"The hub's address; {DEFAULT_HUB} where none is known.")
-@click.option("--key-file", metavar="FILE", help="Read the key from a file, - for standard input.")
+@click.option(
+    "--key-file",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Read the key from a file, - for standard input.",
+)
 @click.option(
     "--profile",
     metavar="NAME",
