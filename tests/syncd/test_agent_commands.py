@@ -2,7 +2,10 @@
 
 import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +224,22 @@ def test_ctrl_c_ends_a_sync_with_130(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
         process.line_with("interrupted")
         assert 130 == process.wait()
+
+
+def test_ctrl_c_ends_a_question_with_130(tmp_path: Path) -> None:
+    """Exit code 1 is that the hub refuses the key."""
+    command = [sys.executable, "-m", "tidelog.syncd", "login", "--hub", "http://127.0.0.1:9"]
+    person, terminal = pty.openpty()
+    with subprocess.Popen(
+        command, stdin=terminal, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        asked = process.stderr.read(1)
+        os.kill(process.pid, signal.SIGINT)
+        said = asked + process.stderr.read()
+    os.close(person)
+    os.close(terminal)
+    assert (130, True) == (process.returncode, b"interrupted" in said), said
 
 
 def test_a_refused_key_ends_a_sync(hub: HubProcess, tmp_path: Path) -> None:
