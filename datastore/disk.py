@@ -367,6 +367,10 @@ class Disk:
         """Return the absolute path behind all symbolic links; it need not be there."""
         return os.path.realpath(path)
 
+    def is_writable(self, path: StrPath) -> bool:
+        """Tell whether this account may write to a file or folder, and its file system be written."""
+        return os.access(path, os.W_OK)
+
     def is_there(self, path: StrPath) -> bool:
         """Tell whether there is anything at a path; a dangling symbolic link is something."""
         return os.path.lexists(path)

@@ -6,6 +6,7 @@ import click
 
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.cli.as_text import time_text, value_text
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting, tell
 from tidelog.datastore.location import Location
 from tidelog.datastore.reader import Reader
@@ -24,7 +25,7 @@ Examples:
   datastore cat tidelog/latest --kind row --json | jq .data.loss
   datastore cat tidelog/latest --follow     until the run has ended""",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_path)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record and line.")
 @click.option("--kind", type=click.Choice(KINDS), multiple=True, help="Only records of this kind.")
 @click.option("--follow", is_flag=True, help="Wait for more, until the run has ended.")

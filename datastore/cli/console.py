@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from tidelog.datastore.as_json import dumps
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.console import ConsoleLine, ConsoleLines
 from tidelog.datastore.find import find_locations
 from tidelog.datastore.reader import Reader
@@ -22,7 +23,7 @@ Examples:
   datastore console tidelog/latest --stream stderr | tail
   datastore console tidelog/latest --follow     until the run has ended""",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="RUN...")
+@click.argument("paths", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_path)
 @click.option("--stream", type=click.Choice(["stdout", "stderr"]), help="Only this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line of the console.")
 @click.option("--follow", is_flag=True, help="Wait for more, until the run has ended.")

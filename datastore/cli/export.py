@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.unreadable import tell
 from tidelog.datastore.columns import Columns
 from tidelog.datastore.disk import Disk
@@ -39,12 +40,13 @@ Examples:
   datastore export tidelog/latest -o val.csv --keys 'val/*' --keys loss
   datastore export tidelog/latest -o run.jsonl --steps 100:200 --force""",
 )
-@click.argument("path", metavar="PATH")
+@click.argument("path", metavar="PATH", shell_complete=complete_path)
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="FILE",
+    shell_complete=complete_path,
     help="The file to write; it ends in .parquet, .csv or .jsonl.",
 )
 @click.option("--keys", multiple=True, metavar="NAME", help="Only these columns; * as in a shell.")

@@ -8,6 +8,7 @@ import click
 
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import print_table, time_text, value_text
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.progress import has_watcher
 from tidelog.datastore.cli.unreadable import CANNOT_READ, tell
 from tidelog.datastore.comparison import find_field
@@ -35,7 +36,9 @@ Fields: project, id, name, state, exit_code, rows, last_step, started, updated, 
 summary.KEY, metadata.KEY. Signs: = != < <= > >= and ~ for a pattern with *. A run that has no such
 field is left out by any comparison.""",
 )
-@click.argument("root", required=False, default="tidelog", metavar="[ROOT]")
+@click.argument(
+    "root", required=False, default="tidelog", metavar="[ROOT]", shell_complete=complete_path
+)
 @click.option("--project", metavar="PATTERN", help="Only runs of these projects; may hold *.")
 @click.option("--state", type=click.Choice(get_args(State)), multiple=True, help="Only in this state.")
 @click.option("--where", multiple=True, metavar="COMPARISON", help="Only runs for which it holds.")

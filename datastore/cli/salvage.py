@@ -6,6 +6,7 @@ import click
 
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.cli.as_text import tail_text
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.gaps import Loss
@@ -28,7 +29,7 @@ Examples:
 
 Exit codes: 0 all was readable, 1 something is lost and the rest was copied, 2 nothing was copied.""",
 )
-@click.argument("path", metavar="PATH")
+@click.argument("path", metavar="PATH", shell_complete=complete_path)
 @click.option(
     "-o",
     "--output",

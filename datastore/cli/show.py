@@ -8,6 +8,7 @@ import click
 
 from tidelog.datastore.as_json import encoded, plain
 from tidelog.datastore.cli.as_text import key_text, print_table, tail_text, time_text, value_text
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.repro import print_rebuild
 from tidelog.datastore.cli.system import describe_system, system_lines
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
@@ -36,7 +37,7 @@ Examples:
   datastore show tidelog/latest --json | jq .summary
   datastore show tidelog/latest --repro > rebuild.sh""",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_path)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--repro", is_flag=True, help="Print a script that makes the run again.")
 def command(paths: tuple[str, ...], *, as_json: bool, repro: bool) -> None:

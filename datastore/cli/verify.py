@@ -7,6 +7,7 @@ import click
 from tidelog.datastore.as_json import encoded
 from tidelog.datastore.check import RunCheck, check_run
 from tidelog.datastore.cli.as_text import tail_text
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.cli.pipe import while_read
 from tidelog.datastore.cli.progress import reading
 from tidelog.datastore.cli.unreadable import Unreadable, end_if_any, find_each, noting
@@ -27,7 +28,7 @@ Examples:
 Exit codes: 0 all is whole, 1 something is damaged or missing, 2 something cannot be read at all,
 whatever else was found. `datastore salvage` copies what can be read of a damaged run.""",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_path)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(paths: tuple[str, ...], *, as_json: bool) -> None:
     """Check every CRC, every gap, and every file of the ledger by its SHA-256.

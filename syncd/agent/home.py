@@ -20,6 +20,11 @@ class LogAtHome(NamedTuple):
     tail: Damage | TornTail | None
 
 
+def is_deleted(run: Run, disk: Disk) -> bool:
+    """Tell whether a run is there no more; where its project is not either, a disk may be unmounted."""
+    return not disk.is_there(run.path) and disk.is_directory(os.path.dirname(run.path))
+
+
 def logs_at_home(run: Run, disk: Disk) -> list[str]:
     """Return the names of a run's logs in reading order."""
     names = [entry.name for entry in disk.list(run.path) if entry.is_file]

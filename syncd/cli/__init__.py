@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
         """Run the subcommand; Ctrl-C ends it with the code that shells give, wherever it comes."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # The latter where it comes while a person is asked.
             click.echo("syncd: interrupted", err=True)
             raise SystemExit(INTERRUPTED) from None
 

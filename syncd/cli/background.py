@@ -14,6 +14,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import read_settings
 from tidelog.syncd.agent.config import Config, Wishes, read_config
 from tidelog.syncd.agent.daemon.control import ask_daemon
+from tidelog.syncd.agent.daemon.lock import no_state
 from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import find_addresses
 from tidelog.syncd.cli.console import BAD_USAGE
@@ -70,14 +71,6 @@ def flags_of(wishes: Wishes) -> Iterator[str]:
         elif value is not None:
             for one in value if isinstance(value, list) else [value]:
                 yield from (f"--{flag}", str(one))
-
-
-def no_state(directory: Path, error: OSError) -> CannotStartError:
-    """Return the error for a state folder that cannot be made."""
-    return CannotStartError(
-        f"the state cannot be kept in {directory}: {error.strerror}; set XDG_STATE_HOME to a folder "
-        "that you can write"
-    )
 
 
 def _hand_over(roots: Sequence[str], config: Config, directory: Path, disk: Disk) -> bool:

@@ -13,7 +13,7 @@ from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.daemon.lock import state_directory
 from tidelog.syncd.agent.plan.retry import SetbackError
-from tidelog.syncd.agent.proof.clean import ChangedError, Cleaner, Finding
+from tidelog.syncd.agent.proof.clean import BookError, ChangedError, Cleaner, Finding
 from tidelog.syncd.agent.proof.verify import logs_by_run
 from tidelog.syncd.agent.target.credentials import FILE, find_address
 from tidelog.syncd.agent.target.root_target import refuse_nested
@@ -97,6 +97,8 @@ def command(
     except SetbackError as error:
         report.reason = str(error)
         code = UNREACHABLE if error.setback.is_passing else PARKED
+    except BookError as error:
+        report.reason = str(error)
     report.end()
     raise SystemExit(code or (WHOLE if report.is_well else PARKED))
 

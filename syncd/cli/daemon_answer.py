@@ -13,6 +13,8 @@ from tidelog.syncd.cli.console import UNREACHABLE, print_json, say
 from tidelog.syncd.cli.status_text import held_text
 from tidelog.syncd.errors import CannotStartError
 
+_OUTDATED = "; it may be of another version: restart it with `syncd start`"
+
 
 def answer_of_daemon(request: Mapping[str, Any], *, is_json: bool, without: str) -> dict[str, Any]:
     """Return the daemon's answer; where none runs, say `without` and exit with 3.
@@ -27,9 +29,7 @@ def answer_of_daemon(request: Mapping[str, Any], *, is_json: bool, without: str)
         say(why_no_answer(directory, disk, without=without))
         raise SystemExit(UNREACHABLE)
     if answer.get("type") == "error":
-        raise CannotStartError(
-            f"{answer['detail']}; it may be of another version: restart it with `syncd start`"
-        )
+        raise CannotStartError(str(answer["detail"]) + ("" if answer.get("is_failure") else _OUTDATED))
     return answer
 
 

@@ -7,6 +7,7 @@ import click
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import counted
 from tidelog.syncd.agent.target.hub_runs import HubRuns
+from tidelog.syncd.cli.console import INTERRUPTED, say
 from tidelog.syncd.cli.options import json_option, to_option
 from tidelog.syncd.cli.runs_at_hub import (
     NamedRun,
@@ -45,7 +46,9 @@ def command(runs: tuple[str, ...], to: str | None, *, yes: bool, is_json: bool) 
     if not yes:
         if not sys.stdin.isatty():
             raise CannotStartError("no terminal to ask whether to delete: say --yes")
-        click.confirm(f"Delete {counted(len(wanted), 'run')} at {url}?", abort=True, err=True)
+        if not click.confirm(f"Delete {counted(len(wanted), 'run')} at {url}?", err=True):
+            say("nothing was deleted")
+            raise SystemExit(INTERRUPTED)
     end(act_on(wanted, to, _delete), "delete", is_json=is_json)
 
 

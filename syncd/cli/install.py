@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.control import ask_daemon
 from tidelog.syncd.agent.daemon.lock import state_directory
@@ -41,13 +42,18 @@ else wrote, or another daemon has the state, 130 interrupted.
 )
 @click.option("--account", metavar="NAME", help="With --system: whose service; else who called sudo.")
 @click.option(
-    "--root", "roots", multiple=True, metavar="DIR", help="As of `syncd start`; may be repeated."
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="DIR",
+    shell_complete=complete_path,
+    help="As of `syncd start`; may be repeated.",
 )
 @click.option(
     "--to", "targets", multiple=True, metavar="URL", help="As of `syncd start`; may be repeated."
 )
 @click.option("--hub", "is_hub", is_flag=True, help="Install `syncd serve` instead of the agent.")
-@click.option("--data", metavar="DIR", help="With --hub: its data folder.")
+@click.option("--data", metavar="DIR", shell_complete=complete_path, help="With --hub: its data folder.")
 @click.option("--listen", metavar="HOST:PORT", help="With --hub: where it listens.")
 @click.option("--now", "is_started", is_flag=True, help="Start it as well, now and after every boot.")
 @click.option("--print", "is_printed", is_flag=True, help="Print the unit and change nothing.")

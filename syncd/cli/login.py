@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.settings import PROFILE_VARIABLE, read_settings
@@ -37,7 +38,12 @@ Exit code: 0 stored, 1 the hub refuses the key, 2 bad usage, or a keyring that d
 
 @click.command("login", epilog=EPILOG)
 @click.option("--hub", metavar="URL", help=f"The hub's address; {DEFAULT_HUB} where none is known.")
-@click.option("--key-file", metavar="FILE", help="Read the key from a file, - for standard input.")
+@click.option(
+    "--key-file",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Read the key from a file, - for standard input.",
+)
 @click.option(
     "--profile",
     metavar="NAME",
@@ -70,7 +76,7 @@ def command(hub: str | None, key_file: str | None, profile: str, *, in_keyring: 
         say(f"warning: the key could not be tried: {error}")
     stored = store_profile(profile, address.url, key, os.environ, disk, in_keyring=in_keyring)
     say(f"stored the key for {address.url} in {stored.place}; next: {_next_step(stored, os.environ)}")
-    _warn_of_daemon(address, disk)
+    _tell_daemon(address, disk)
 
 
 def _known_hub(profile: str, disk: Disk) -> str:
@@ -86,13 +92,18 @@ def _next_step(stored: Profile, environ: Mapping[str, str]) -> str:
     return "`syncd start` or `syncd sync PATH`"
 
 
-def _warn_of_daemon(address: Address, disk: Disk) -> None:
-    """Say that a daemon which runs already goes on with other hubs."""
-    daemon = ask_daemon(state_directory(os.environ), {"command": "status"}, disk=disk)
-    held = [target["target"] for target in daemon["targets"]] if daemon is not None else []
-    if daemon is not None and address.url not in held:
-        pid = daemon["pid"]
+def _tell_daemon(address: Address, disk: Disk) -> None:
+    """Let a daemon that the hub refused try the new key; one for other hubs goes on with those."""
+    directory = state_directory(os.environ)
+    daemon = ask_daemon(directory, {"command": "status"}, disk=disk)
+    if daemon is None:
+        return
+    pid, held = daemon["pid"], {target["target"]: target["state"] for target in daemon["targets"]}
+    if address.url not in held:
         say(f"warning: daemon {pid} uploads to {', '.join(held)} until you stop it: `kill {pid}`")
+    elif held[address.url] == Course.REFUSED.value:
+        ask_daemon(directory, {"command": "retry", "parked": False}, disk=disk)
+        say(f"daemon {pid}, which the hub has refused, tries again now")
 
 
 async def _try_key(address: Address, key: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.syncd.log_lines import FORMATS, TEXT
 from tidelog.syncd.quantities import parse_amount, parse_span
 
@@ -69,10 +70,13 @@ to_option = click.option(
     "Without it: TIDELOG_HUB, else the hub that `syncd login` stored.",
 )
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document.")
-paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+paths_argument = click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_path
+)
 receipt_option = click.option(
     "--receipt",
     metavar="FILE",
+    shell_complete=complete_path,
     help="Ask no target: believe what this receipt says, or all those beside the runs of a folder.",
 )
 targets_option = click.option(

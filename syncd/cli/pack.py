@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
@@ -49,6 +50,7 @@ or the archive could not be written, 2 bad usage, 130 interrupted.
 @click.option(
     "--since",
     metavar="RECEIPT",
+    shell_complete=complete_path,
     help="Leave out what this receipt has. Without it: what the receipts beside the runs have.",
 )
 @click.option("--full", "is_full", is_flag=True, help="Leave nothing out, whatever receipts say.")

@@ -26,7 +26,7 @@ from tidelog.syncd.agent.target.credentials import FILE, find_addresses
 from tidelog.syncd.agent.target.root_target import refuse_nested
 from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.agent.watch.selection import look_for_no_root
-from tidelog.syncd.cli.background import default_root, no_state, start_in_background
+from tidelog.syncd.cli.background import default_root, start_in_background
 from tidelog.syncd.cli.console import BAD_USAGE, say
 from tidelog.syncd.cli.options import log_options, sending_options, targets_option
 from tidelog.syncd.log_file import LOG_NAME
@@ -218,10 +218,7 @@ def _warn_of_no_roots(roots: Sequence[str], disk: Disk, log: logging.Logger) -> 
 
 
 def _take(directory: Path, disk: Disk) -> Lock:
-    try:
-        lock = acquire(directory, disk)
-    except OSError as error:
-        raise no_state(directory, error) from error
+    lock = acquire(directory, disk)
     if lock is None:
         holder = holder_of(directory, disk)
         who = f"process {holder.pid}" if holder is not None else "another process"

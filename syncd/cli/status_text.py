@@ -142,7 +142,7 @@ def _target(target: Document, status: Document, width: int) -> Iterator[Line]:
         yield from _entry("held back", text, width)
     sent = f"{size_text(target['sent']['bytes'])} sent since the start"
     yield from _entry("rate", f"{size_text(target['rate_bytes_s'])}/s now, {sent}", width)
-    yield from _live(target["live"])
+    yield from _live(target["live"], target["live_count"])
     yield from _problems(target, width)
     error = target["last_error"]
     shown = [*target["parked"][:SHOWN_MAX], *target["waiting"][:SHOWN_MAX]]
@@ -180,17 +180,19 @@ def _amount(amount: Document, noun: str) -> str:
     return f"{counted(amount['count'], noun)} ({size_text(amount['bytes'])})"
 
 
-def _live(runs: list[Document]) -> Iterator[Line]:
+def _live(runs: list[Document], count: int) -> Iterator[Line]:
     """Show the live runs in columns: how far behind, in rows and in time, and which."""
-    cells = [(rows_text(r["rows"], is_exact=r["are_rows_exact"]), _lag(r), run_name(r)) for r in runs]
-    shown = cells[:SHOWN_MAX]
+    shown = [
+        (rows_text(run["rows"], is_exact=run["are_rows_exact"]), _lag(run), run_name(run))
+        for run in _first(runs)
+    ]
     columns = [max((width_of(cell[at]) for cell in shown), default=0) for at in (0, 1)]
     for at, (rows, lag, name) in enumerate(shown):
         text = f"{rows:>{columns[0]}}  {lag:>{columns[1]}}  {name}"
         label = padded("" if at else "live", LABEL_WIDTH)
         yield Line(f"  {label}{text}")
-    if len(cells) > SHOWN_MAX:
-        yield Line(f"  {'':{LABEL_WIDTH}}and {len(cells) - SHOWN_MAX} more, less behind", FAINT)
+    if count > SHOWN_MAX:
+        yield Line(f"  {'':{LABEL_WIDTH}}and {count - SHOWN_MAX:,} more, no further behind", FAINT)
 
 
 def _lag(run: Document) -> str:

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from tidelog.datastore.cli.path_completion import complete_path
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import on_one_line
 from tidelog.syncd.agent.daemon.lock import state_directory
@@ -26,7 +27,7 @@ Exit code: 0 they are watched, or will be; 2 the state cannot be written, or bad
 
 
 @click.command("watch", epilog=EPILOG)
-@click.argument("roots", nargs=-1, required=True, metavar="DIR...")
+@click.argument("roots", nargs=-1, required=True, metavar="DIR...", shell_complete=complete_path)
 @json_option
 def command(roots: tuple[str, ...], *, is_json: bool) -> None:
     """Watch folders of runs: what is in them is uploaded, and what comes into them.

@@ -32,8 +32,8 @@ MUTANTS = [
     Mutant(
         "a part of a large file is not synced",
         "datastore/replica_files.py",
-        "                self._disk.fdatasync(fd)\n",
-        "",
+        "            self._disk.fdatasync(fd)\n",
+        "            pass\n",
     ),
     Mutant(
         "a large file appears though its digest does not hold",
@@ -136,6 +136,6 @@ MUTANTS = [
         "a portal's page counts as a success",
         "syncd/agent/target/hub_client.py",
         "        raise no_hub(answer.status, str(error)) from error\n",
-        "    except ProtocolError:\n        return 10**9\n",
+        "        return 10**9\n",
     ),
 ]

@@ -2,7 +2,10 @@
 
 import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +71,24 @@ def test_login_keeps_other_settings_and_refuses_a_wrong_key(hub: HubProcess) -> 
     assert 0 == away.returncode
     assert "could not be tried" in away.stderr
     assert 'project = "mnist"' in config.read_text()
+
+
+def test_a_daemon_that_was_refused_goes_on_with_the_next_login(
+    hub: HubProcess, key: str, tmp_path: Path
+) -> None:
+    """At once, and not with a probe that comes a minute later."""
+    data, root = tmp_path / "data", tmp_path / "root"
+    login = ("login", "--hub", hub.url, "--key-file", "-")
+    assert 0 == run_syncd(*login, stdin=key).returncode
+    with SyncdProcess("start", "--root", root, "--retry-max", "3000") as daemon:
+        daemon.line_with("uploads to")
+        assert 0 == run_syncd("key", "revoke", "test", "--data", data).returncode
+        RunSpec(root).rows(5)
+        daemon.line_with("is revoked")
+        other = run_syncd("key", "create", "other", "--data", data).stdout
+        told = run_syncd(*login, stdin=other)
+        assert (0, True) == (told.returncode, f"daemon {daemon.pid}, which" in told.stderr)
+        wait_for_equal(root, data)
 
 
 def test_a_stored_key_goes_to_its_own_hub_alone(hub: HubProcess, key: str, tmp_path: Path) -> None:
@@ -203,6 +224,22 @@ def test_ctrl_c_ends_a_sync_with_130(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
         process.line_with("interrupted")
         assert 130 == process.wait()
+
+
+def test_ctrl_c_ends_a_question_with_130(tmp_path: Path) -> None:
+    """Exit code 1 is that the hub refuses the key."""
+    command = [sys.executable, "-m", "tidelog.syncd", "login", "--hub", "http://127.0.0.1:9"]
+    person, terminal = pty.openpty()
+    with subprocess.Popen(
+        command, stdin=terminal, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        asked = process.stderr.read(1)
+        os.kill(process.pid, signal.SIGINT)
+        said = asked + process.stderr.read()
+    os.close(person)
+    os.close(terminal)
+    assert (130, True) == (process.returncode, b"interrupted" in said), said
 
 
 def test_a_refused_key_ends_a_sync(hub: HubProcess, tmp_path: Path) -> None:

@@ -252,6 +252,20 @@ def test_what_an_earlier_command_left_is_finished_and_nothing_outside_is_touched
     assert outside.exists()
 
 
+def test_what_cannot_be_written_down_is_not_deleted(tmp_path: Path) -> None:
+    """Said once, with the remedy, and not for each run after all of them were proven."""
+    root, to = tmp_path / "root", ("--to", f"file://{tmp_path}/usb")
+    for number in range(3):
+        RunSpec(root, run=f"r{number}", seed=number).rows(3).finish()
+    run_syncd("sync", root, *to)
+    let_it_be_old(root)
+    before = tree(root)
+    done = run_syncd("clean", root, *to, "--yes", XDG_STATE_HOME="/dev/null")
+    assert (1, 1) == (done.returncode, done.stderr.count("cannot be written down in /dev/null")), done
+    assert "set XDG_STATE_HOME" in done.stderr
+    assert before == tree(root)
+
+
 def test_a_target_that_is_away_deletes_nothing(tmp_path: Path) -> None:
     """Exit code 3."""
     RunSpec(tmp_path / "root").finish()

@@ -42,6 +42,32 @@ def test_bash_completes_commands_and_options() -> None:
     assert {"show"} == complete("datastore", "datastore", "sho")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("syncd", "sync"),
+        ("syncd", "watch"),
+        ("syncd", "clean", "x", "--receipt"),
+        ("syncd", "login", "--key-file"),
+        ("datastore", "show"),
+        ("datastore", "export", "x", "-o"),
+    ],
+    ids=" ".join,
+)
+def test_bash_is_told_to_complete_a_path(words: tuple[str, ...]) -> None:
+    """By the names on the disk, which the shell knows best."""
+    program, *before = words
+    asked = {"COMP_WORDS": " ".join([*words, "ru"]), "COMP_CWORD": str(len(before) + 1)}
+    done = subprocess.run(
+        [Path(sys.executable).parent / program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **asked, f"_{program.upper()}_COMPLETE": "bash_complete"},
+    )
+    assert "file,ru\n" == done.stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_its_own(shell: str) -> None:
     """On stdout, for eval or a file."""

@@ -130,11 +130,11 @@ def test_lists_are_cut_and_say_how_much_more_there_is() -> None:
     """A thousand parked files do not push the next target out of sight."""
     run = a_run("r1")
     parked = {a_file(run, f"media/{n}.png"): "it is not here" for n in range(1234)}
-    lives = [a_run(f"r{n}") for n in range(30)]
+    lives = [a_run(f"r{n}") for n in range(3000)]
     text = text_of(a_status(a_target(parked=parked), live=lives))
     assert 10 == text.count("it is not here")
     assert "and 1,224 more" in text
-    assert "and 20 more, less behind" in text
+    assert "and 2,990 more, no further behind" in text
 
 
 def test_an_error_that_is_over_is_shown_with_its_age() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.lock import holder_of
-from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.errors import CannotStartError, SyncdError
 
 SOCKET_PATH_BYTES_MAX = 100
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
@@ -82,7 +82,11 @@ class ControlServer:
             request = None
         if not isinstance(request, dict):
             return {"type": "error", "detail": "a request is one JSON object on one line"}
-        return await self._handle(request)
+        try:
+            return await self._handle(request)
+        except SyncdError as error:
+            # Silence would be taken for a daemon that hangs.
+            return {"type": "error", "detail": str(error), "is_failure": True}
 
 
 def ask_daemon(

@@ -39,9 +39,15 @@ class Lock:
 
 
 def acquire(directory: Path, disk: Disk) -> Lock | None:
-    """Take the lock of a state directory, or return None where another process has it."""
-    disk.make_directory(directory, mode=0o700)
-    fd = disk.open_update(directory / LOCK_NAME, mode=0o600)
+    """Take the lock of a state directory, or return None where another process has it.
+
+    Raises CannotStartError where no lock can be made there.
+    """
+    try:
+        disk.make_directory(directory, mode=0o700)
+        fd = disk.open_update(directory / LOCK_NAME, mode=0o600)
+    except OSError as error:
+        raise no_state(directory, error) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -51,6 +57,14 @@ def acquire(directory: Path, disk: Disk) -> Lock | None:
         disk.close(fd)
         raise
     return Lock(fd, disk)
+
+
+def no_state(directory: Path, error: OSError) -> CannotStartError:
+    """Return the error for a state folder that cannot be made or written."""
+    return CannotStartError(
+        f"the state cannot be kept in {directory}: {error.strerror}; set XDG_STATE_HOME to a folder "
+        "that you can write"
+    )
 
 
 def holder_of(directory: Path, disk: Disk) -> Holder | None:

@@ -64,6 +64,7 @@ def _target(target: SeenTarget, seen: Seen, depth: Depth, entries_max: int) -> d
         "rate_history": list(target.history),
         "lag": _lag(target, live, seen.now),
         "live": live[:entries_max],
+        "live_count": len(live),
         "queue": _queue(target, depth.files[target.name], are_exact=depth.are_files_exact),
         "wanted": target.wanted,
         "under_way": [str(task) for task in target.under_way],

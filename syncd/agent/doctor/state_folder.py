@@ -24,6 +24,11 @@ def look_at_state(directory: Path, *, bytes_max: int, disk: Disk) -> Iterator[Fi
         text = f"{directory} lies on a network file system ({kind}), where it would break"
         yield problem(NAME, text, "set XDG_STATE_HOME to a folder on a local disk")
         return
+    there = nearest_folder(directory, disk)
+    if not disk.is_writable(there):
+        text = f"{directory} cannot be kept: this account cannot write to {there}"
+        yield problem(NAME, text, "set XDG_STATE_HOME to a folder that it can write")
+        return
     try:
         mode = stat.S_IMODE(disk.stat(directory).st_mode)
     except FileNotFoundError:
@@ -33,6 +38,11 @@ def look_at_state(directory: Path, *, bytes_max: int, disk: Disk) -> Iterator[Fi
         text = f"{directory} is open to others (mode {mode:04o})"
         yield warning(NAME, text, f"`chmod 700 {directory}`")
     yield from _look_inside(directory / STATE_NAME, kind, bytes_max, disk)
+
+
+def nearest_folder(path: Path, disk: Disk) -> Path:
+    """Return the folder at a path, or the nearest one above that is there."""
+    return next(folder for folder in (path, *path.parents) if disk.is_directory(folder))
 
 
 def judge_size(directory: Path, size_bytes: int, kind: str, *, bytes_max: int) -> Finding:

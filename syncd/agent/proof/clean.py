@@ -39,6 +39,10 @@ class ChangedError(SyncdError):
     """A run is not what was proven any more; it is where it was."""
 
 
+class BookError(SyncdError):
+    """What is deleted cannot be written down, so nothing more is."""
+
+
 class Proof(NamedTuple):
     """Who said that it holds a run, and when; `receipt` names the file where nobody was asked now."""
 
@@ -133,7 +137,7 @@ class Cleaner:
         return finding
 
     async def delete(self, finding: Finding) -> None:
-        """Delete a run that is due. Raises ChangedError, and it stays; OSError; SetbackError.
+        """Delete a run that is due. Raises ChangedError, BookError, and it stays; OSError; SetbackError.
 
         What was deleted, and by which proof, is in the book before anything happens.
         """
@@ -260,10 +264,20 @@ class Cleaner:
             "logs": [log._asdict() for log in held.logs] if held is not None else [],
             "files": len(held.files) if held is not None else 0,
         }
-        self._disk.make_directory(self._state, mode=0o700)
-        fd = self._disk.open_append(os.path.join(self._state, BOOK_NAME), mode=0o600)
+        book = os.path.join(self._state, BOOK_NAME)
         try:
-            self._disk.write(fd, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            self._disk.make_directory(self._state, mode=0o700)
+            self._append(book, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        except OSError as error:
+            raise BookError(
+                f"what is deleted cannot be written down in {book}: {error.strerror}; make room there, "
+                "or set XDG_STATE_HOME to a folder that you can write"
+            ) from error
+
+    def _append(self, path: str, line: bytes) -> None:
+        fd = self._disk.open_append(path, mode=0o600)
+        try:
+            self._disk.write(fd, line)
             self._disk.fdatasync(fd)
         finally:
             self._disk.close(fd)

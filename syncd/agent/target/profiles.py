@@ -78,16 +78,14 @@ def store_profile(
 ) -> Profile:
     """Store hub and key, readable by this account alone; other settings of the file stay.
 
-    Raises CannotStartError, and stores nothing, where the keyring does not work.
+    Raises CannotStartError, and stores nothing, where the file or the keyring does not take it.
     """
     path = profile_path(environ, name)
-    text = disk.read(path).decode() if disk.is_file(path) else ""
+    text = _read(path, disk) if disk.is_file(path) else ""
     if in_keyring:
         keyring_store.keep(_entry(name, hub), key)
     kept = {"key_store": KEYRING} if in_keyring else {"api_key": key}
-    text = with_values(without_values(text, _STORED), {"hub": hub, **kept})
-    disk.make_directory(path.parent, mode=0o700)
-    disk.replace(path, text.encode(), mode=0o600)
+    _write(path, with_values(without_values(text, _STORED), {"hub": hub, **kept}), disk)
     return Profile(name, path, hub, None if in_keyring else key, in_keyring)
 
 
@@ -95,11 +93,11 @@ def forget_profile(profile: Profile, disk: Disk) -> None:
     """Forget hub and key of a profile; other settings of the file stay."""
     if profile.is_in_keyring:
         keyring_store.forget(_entry(profile.name, profile.hub))
-    rest = without_values(disk.read(profile.path).decode(), _STORED)
+    rest = without_values(_read(profile.path, disk), _STORED)
     if profile.name and not rest.strip():
         disk.remove(profile.path)
     else:
-        disk.replace(profile.path, rest.encode(), mode=0o600)
+        _write(profile.path, rest, disk)
 
 
 def known_profile(name: str, environ: Mapping[str, str], disk: Disk) -> Profile:
@@ -113,3 +111,27 @@ def known_profile(name: str, environ: Mapping[str, str], disk: Disk) -> Profile:
 
 def _entry(name: str, hub: str) -> str:
     return f"{name or 'default'}@{hub}"
+
+
+def _read(path: Path, disk: Disk) -> str:
+    try:
+        return disk.read(path).decode()
+    except UnicodeDecodeError as error:
+        text = f"{path} is no settings file: {error}; mend it or move it away"
+        raise CannotStartError(text) from error
+
+
+def _write(path: Path, text: str, disk: Disk) -> None:
+    """Write a settings file whole. Where it would be TOML no more, it stays as it was."""
+    try:
+        tomllib.loads(text)
+        disk.make_directory(path.parent, mode=0o700)
+        disk.replace(path, text.encode(), mode=0o600)
+    except ValueError as error:
+        text = f"{path} would be no TOML any more: {error}; mend it or move it away"
+        raise CannotStartError(text) from error
+    except OSError as error:
+        raise CannotStartError(
+            f"the login cannot be kept in {path}: {error.strerror}; set XDG_CONFIG_HOME to a folder "
+            "that you can write"
+        ) from error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.home import is_deleted
 from tidelog.syncd.agent.plan.file_filter import EVERY_FILE, FileFilter
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -25,7 +26,7 @@ from tidelog.syncd.agent.upload.rate import Rate
 from tidelog.syncd.agent.upload.recount import Recount, RunsAfter
 from tidelog.syncd.agent.upload.state import DELETED, State
 from tidelog.syncd.agent.upload.telling import Tell, Telling
-from tidelog.syncd.agent.upload.uploader import Uploader
+from tidelog.syncd.agent.upload.uploader import RunGoneError, Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.bodies import FileEntry
 
@@ -66,8 +67,11 @@ class Agent:
         )
         self.rate = Rate()
         self.twins: dict[Task, str] = {}
+        self.runs_lost = 0
+        """How many runs were gone from here before the target had all of them."""
         self.last_acknowledged = clock.monotonic()
         self._state = state
+        self._disk = disk
         self._clock = clock
         self._settings = settings
         self._gate = gate or Gate()
@@ -146,6 +150,7 @@ class Agent:
         """Forget a run that is no longer on the disk; tell what of it the target will never have."""
         if self._is_under_way(run):
             self._gone.add(run)
+        self._left.pop(run, None)
         unsent = [log for task, log in self.lag.behind.items() if task.run == run]
         self.lag.forget(run)
         self.planner.forget(run)
@@ -157,6 +162,7 @@ class Agent:
         self._write_down(run, lambda: self._state.forget(self.target.name, run))
         if unsent or files:
             log_bytes = sum(log.lag_bytes for log in unsent)
+            self.runs_lost += 1
             self.telling.is_gone(run, log_bytes=log_bytes, files=len(files))
 
     def held_back(self) -> list[FileEntry]:
@@ -193,6 +199,7 @@ class Agent:
     async def run(self, *, until_idle: bool = False) -> None:
         """Upload until `stop`, or until everything is acknowledged or parked."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._forget_deleted())
             recounting = group.create_task(self.recount.run()) if self.recount is not None else None
             while not self._is_stopping:
                 self._wake.clear()
@@ -203,6 +210,12 @@ class Agent:
                 await self._wait()
             if recounting is not None:
                 recounting.cancel()
+
+    async def _forget_deleted(self) -> None:
+        """Let go what was left of runs that were deleted while nobody looked; others may be found."""
+        for run in list(self._left):
+            if await asyncio.to_thread(is_deleted, run, self._disk):
+                self.gone(run)
 
     def _next(self) -> Task | None:
         if self._gate.closed(self._clock.now()) is not None:
@@ -235,6 +248,9 @@ class Agent:
             self._finish(task, await self._uploader.upload(task), began)
         except SetbackError as error:
             self._fail(task, error.setback)
+        except RunGoneError:
+            self.planner.abandoned(task)
+            self.gone(task.run)
         except asyncio.CancelledError:
             self.planner.abandoned(task)
             raise

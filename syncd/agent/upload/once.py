@@ -55,7 +55,7 @@ async def upload_once(
     if given_up is not None:
         return given_up
     uploading.result()
-    if agent.planner.parked:
+    if agent.planner.parked or agent.runs_lost:
         return Ending.PARKED
     return Ending.DAMAGED if agent.losses.damaged else Ending.WHOLE
 

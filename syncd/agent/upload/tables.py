@@ -10,12 +10,19 @@ from typing import Any, Protocol
 
 import lmdb
 
+from tidelog.syncd.errors import SyncdError
+
 DATA_NAME = "data.mdb"
 FILE_NAMES = (DATA_NAME, "lock.mdb")
 """What an environment consists of, below its folder."""
 TABLES_MAX = 16
 BROKEN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 """What LMDB raises where the files are none of its own, or not any more."""
+
+
+class StateWriteError(SyncdError):
+    """The disk, or the bound of the state, does not take what is to be remembered."""
+
 
 Items = Generator[tuple[bytes, bytes], None, None]
 
@@ -135,10 +142,13 @@ class _LmdbTables:
         return {name: _LmdbTable(self._transaction, db) for name, db in self._handles.items()}
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._transaction.commit()
-        else:
+        if kind is not None:
             self._transaction.abort()
+            return
+        try:
+            self._transaction.commit()
+        except lmdb.Error as error:
+            raise _no_room(error) from error
 
 
 class _LmdbTable:
@@ -151,7 +161,10 @@ class _LmdbTable:
         return value
 
     def put(self, key: bytes, value: bytes) -> None:
-        self._transaction.put(key, value, db=self._db)
+        try:
+            self._transaction.put(key, value, db=self._db)
+        except lmdb.Error as error:
+            raise _no_room(error) from error
 
     def delete(self, key: bytes) -> None:
         self._transaction.delete(key, db=self._db)
@@ -166,3 +179,10 @@ class _LmdbTable:
 
     def count(self) -> int:
         return int(self._transaction.stat(self._db)["entries"])
+
+
+def _no_room(error: lmdb.Error) -> StateWriteError:
+    # Of a disk that is full LMDB says that it failed.
+    return StateWriteError(
+        f"the state cannot be written ({error}): make room where it lies, `syncd doctor` says where"
+    )

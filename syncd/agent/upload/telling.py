@@ -9,6 +9,7 @@ from tidelog.datastore.text import counted, size_text
 from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.retry import Course, Setback
 from tidelog.syncd.agent.task import Run, Task
+from tidelog.syncd.agent.upload.tables import StateWriteError
 
 Tell = Callable[[str], None]
 
@@ -95,8 +96,8 @@ class Telling:
     def cannot_write(self, about: Task | Run, error: Exception) -> None:
         """Tell that the state did not take something."""
         run = about.run if isinstance(about, Task) else about
-        text = f"{about}: the state cannot be written: {type(error).__name__}: {error}"
-        self.say(text, run=run)
+        reason = f"the state cannot be written: {type(error).__name__}: {error}"
+        self.say(f"{about}: {error if isinstance(error, StateWriteError) else reason}", run=run)
 
     def _words_of_outage(self, setback: Setback) -> str:
         is_named = self._target in setback.reason

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.errors import DatastoreError
+from tidelog.syncd.agent.home import is_deleted
 from tidelog.syncd.agent.plan.retry import Course, Setback, SetbackError, park
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
@@ -16,8 +17,14 @@ from tidelog.syncd.agent.upload.done import Done
 from tidelog.syncd.agent.upload.file_uploads import FileUploads
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
+from tidelog.syncd.agent.upload.tables import StateWriteError
+from tidelog.syncd.errors import SyncdError
 
-DELETED = "{task} was deleted here before all of it was sent: put it back, then `syncd retry`"
+LOG_DELETED = "it was deleted here before all of it was sent: put it back, then `syncd retry`"
+
+
+class RunGoneError(SyncdError):
+    """The run of a task was deleted here: nothing of it can be sent any more."""
 
 
 class Uploader:
@@ -48,19 +55,26 @@ class Uploader:
         self._logs.start_over(task)
 
     async def upload(self, task: Task) -> Done:
-        """Send the next piece of a task. Raises SetbackError where nothing was acknowledged."""
+        """Send the next piece of a task.
+
+        Raises SetbackError where nothing was acknowledged, RunGoneError where nothing ever will be.
+        """
         try:
             return await self._carry_out(task)
         except DatastoreError as error:
             self._forget(task)
             raise park(str(error)) from error
+        except StateWriteError as error:
+            self._forget(task)
+            raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except OSError as error:
             self._forget(task)
-            if task.kind == LOG and await asyncio.to_thread(self._is_deleted, task):
-                raise park(DELETED.format(task=task)) from error
-            raise SetbackError(
-                Setback(Course.AGAIN, f"{task} cannot be read: {error.strerror or error}")
-            ) from error
+            if await asyncio.to_thread(is_deleted, task.run, self._disk):
+                raise RunGoneError(f"{task.run.path} is there no more") from error
+            if task.kind == LOG and await asyncio.to_thread(self._is_log_deleted, task):
+                raise park(LOG_DELETED) from error
+            reason = f"it cannot be read here: {error.strerror or error}"
+            raise SetbackError(Setback(Course.AGAIN, reason)) from error
         except BaseException:
             self._forget(task)
             raise
@@ -72,7 +86,7 @@ class Uploader:
             return await self._files.upload_large(task)
         return await self._files.upload_small(task)
 
-    def _is_deleted(self, task: Task) -> bool:
+    def _is_log_deleted(self, task: Task) -> bool:
         """Tell whether a log is not there, though its run can be looked into."""
         try:
             names = [entry.name for entry in self._disk.list(task.run.path)]

@@ -1,6 +1,7 @@
 """The control socket: who may speak, and what happens to nonsense."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.control import ControlServer, ask_daemon, socket_path
 from tidelog.syncd.agent.daemon.lock import Holder, acquire
-from tidelog.syncd.errors import CannotStartError
+from tidelog.syncd.errors import CannotStartError, SyncdError
 
 
 async def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,6 +51,22 @@ def test_a_request_is_answered_to_the_same_account_alone(tmp_path: Path) -> None
     assert not path.exists()
     assert ask_daemon(tmp_path / "state", {"command": "x"}, disk=Disk()) is None
     lock.release()
+
+
+def test_what_cannot_be_done_is_answered(tmp_path: Path) -> None:
+    """Who hears nothing believes that the daemon hangs, and is told to kill it."""
+
+    async def fail(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise SyncdError(f"no room for {request['root']}")
+
+    async def work() -> None:
+        server = ControlServer(tmp_path / "s", fail, disk=Disk(), line_bytes_max=1000)
+        await server.start()
+        got = json.loads(await exchange(tmp_path / "s", b'{"command": "watch", "root": "/x"}\n'))
+        assert {"type": "error", "detail": "no room for /x", "is_failure": True} == got
+        await server.close()
+
+    asyncio.run(work())
 
 
 def test_the_socket_of_a_daemon_that_died_is_replaced(tmp_path: Path) -> None:

@@ -125,6 +125,20 @@ def test_a_state_that_is_damaged_open_to_others_or_nearly_full(tmp_path: Path) -
     assert (Level.PROBLEM, True) == (broken.level, "cannot be opened" in broken.text)
 
 
+class ReadOnlyDisk(Disk):
+    """Takes no byte."""
+
+    def is_writable(self, path: StrPath) -> bool:
+        return False
+
+
+def test_a_state_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    """Also one that is not there yet: the first daemon could not make it."""
+    found = only(look_at_state(tmp_path / "not/there", bytes_max=1 << 24, disk=ReadOnlyDisk()))
+    assert (Level.PROBLEM, True) == (found.level, f"cannot write to {tmp_path}" in found.text)
+    assert "XDG_STATE_HOME" in found.remedy
+
+
 class NetworkDisk(Disk):
     """Says that everything lies on NFS."""
 

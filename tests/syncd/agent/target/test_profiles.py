@@ -52,6 +52,30 @@ def test_tidelog_profile_says_which_login_is_used(environ: dict[str, str]) -> No
         key_for("http://one", environ)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b'"hub" = "http://old"\n', "would be no TOML any more: Cannot overwrite a value"),
+        (b'project = "caf\xe9"\n', "is no settings file: 'utf-8' codec can't decode"),
+    ],
+)
+def test_a_login_breaks_no_settings_file(environ: dict[str, str], text: bytes, words: str) -> None:
+    """It stays as it was, and the person is told to mend it."""
+    path = Path(environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    with pytest.raises(CannotStartError, match=words):
+        login("", HUB, environ)
+    assert text == path.read_bytes()
+
+
+def test_a_login_that_cannot_be_kept_says_where_else(environ: dict[str, str]) -> None:
+    """In the folder's name, not in that of a file which came and went."""
+    environ["XDG_CONFIG_HOME"] = "/dev/null"
+    with pytest.raises(CannotStartError, match=r"in /dev/null/tidelog/config.toml: .*XDG_CONFIG_HOME"):
+        login("", HUB, environ)
+
+
 def test_two_accounts_of_one_hub_are_never_mixed_up(environ: dict[str, str]) -> None:
     """The one without a name is meant where none is named; of several with names one must be."""
     login("ada", HUB, environ)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +26,10 @@ from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState, State
-from tidelog.syncd.agent.upload.uploader import Uploader
+from tidelog.syncd.agent.upload.uploader import LOG_DELETED, Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
+from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.hub.guard.key_file import KeyFile
 
 
@@ -312,6 +314,29 @@ def test_a_log_that_was_cut_after_its_upload_is_parked(open_any: OpenTarget, tmp
     on_target(open_any, tmp_path / "data", work)
 
 
+@pytest.mark.parametrize("is_project_there", [True, False])
+def test_a_run_that_went_while_no_agent_ran_is_forgotten(
+    open_any: OpenTarget, tmp_path: Path, *, is_project_there: bool
+) -> None:
+    """It is told, once; where the project is not there either, its disk may come back, and it waits."""
+    root, data, told = tmp_path / "root", tmp_path / "data", list[str]()
+    run, state = RunSpec(root).media("a.png").finish(), MemoryState()
+    image = run.path / "media/images/a.png"
+    entry = FileEntry("media/images/a.png", 500, hashlib.sha256(image.read_bytes()).hexdigest())
+
+    async def work(target: Target) -> None:
+        state.queue(target.name, Run(str(run.path), "mnist", "r1"), [entry])
+        shutil.rmtree(run.path if is_project_there else run.path.parent)
+        agent = make_agent(target, state, told=told)
+        agent.resume()
+        await agent.run(until_idle=True)
+        assert (0, {}) == (agent.planner.wanted, agent.planner.parked)
+        assert is_project_there == (not state.runs_with_files(target.name)) == bool(agent.runs_lost)
+
+    on_target(open_any, data, work)
+    assert is_project_there == any("is gone from here before" in line for line in told) == bool(told)
+
+
 def test_parked_items_are_remembered_until_a_retry(open_any: OpenTarget, tmp_path: Path) -> None:
     """A new agent knows them; a retry sends what was mended."""
     root, data = tmp_path / "root", tmp_path / "data"
@@ -549,9 +574,7 @@ def test_a_log_that_was_deleted_from_a_run_is_parked_until_it_is_back(
         kept.rename(root)
         log.rename(kept)
         await agent.run(until_idle=True)
-        assert {
-            task: f"{task} was deleted here before all of it was sent: put it back, then `syncd retry`"
-        } == (agent.planner.parked)
+        assert {task: LOG_DELETED} == agent.planner.parked
 
         kept.rename(log)
         assert 1 == agent.retry(parked=True)

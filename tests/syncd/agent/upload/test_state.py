@@ -10,6 +10,7 @@ from tidelog.syncd.agent.daemon.lock import Holder, acquire, holder_of
 from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.state import DOUBT, LmdbState, MemoryState, Round
+from tidelog.syncd.agent.upload.tables import StateWriteError
 from tidelog.syncd.bodies import FileEntry
 from tidelog.syncd.errors import CannotStartError
 
@@ -32,6 +33,17 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemoryStat
     else:
         with open_state(tmp_path) as lmdb_state:
             yield lmdb_state
+
+
+def test_what_the_disk_does_not_take_is_said_with_the_remedy(tmp_path: Path) -> None:
+    """LMDB's own words are no sentence, and of a full disk not even true. What was kept is kept."""
+    with LmdbState(tmp_path, disk=Disk(), bytes_max=1 << 16) as state:
+        with pytest.raises(StateWriteError, match="make room where it lies, `syncd doctor` says where"):
+            for number in range(1000):
+                state.add_root(f"/{number:0500}")
+        assert number == len(state.roots()) > 0
+        state.remove_root("/".ljust(501, "0"))
+        assert number - 1 == len(state.roots())
 
 
 def test_a_cursor_belongs_to_one_target_and_one_log(state: MemoryState | LmdbState) -> None:
