@@ -108,6 +108,7 @@ PURE = (
     "tidelog.syncd.agent.plan.retry",
     "tidelog.syncd.agent.proof.receipt",
     "tidelog.syncd.agent.settings",
+    "tidelog.syncd.agent.target.distrust",
     "tidelog.syncd.agent.target.held",
     "tidelog.syncd.agent.task",
     "tidelog.syncd.agent.upload.cursor",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidelog.syncd.agent.doctor.finding import Finding, ok, problem, warning
-from tidelog.syncd.agent.target.plain_words import EXPIRED, NOT_YET_VALID, OTHER_NAME, UNTRUSTED
+from tidelog.syncd.agent.target.distrust import EXPIRED, NOT_YET_VALID, OTHER_NAME, UNTRUSTED
 
 NAME = "tls"
 DAY_S = 86_400

@@ -7,6 +7,8 @@ from typing import Final
 
 import aiohttp
 
+from tidelog.syncd.agent.target.distrust import EXPIRED, NOT_YET_VALID, OTHER_NAME, UNTRUSTED
+
 _REMEDIES: Final = {
     errno.ECONNREFUSED: "start the hub there, or correct the address",
     errno.ENETUNREACH: "mend the network of this machine",
@@ -15,12 +17,6 @@ _REMEDIES: Final = {
 }
 
 _ASK_PROXY: Final = "ask who runs it, or name the hub in NO_PROXY"
-
-# OpenSSL's numbers, `man openssl-verification-options`: Python has no names for them.
-NOT_YET_VALID: Final = 9
-EXPIRED: Final = 10
-UNTRUSTED: Final = (18, 19, 20, 21)
-OTHER_NAME: Final = (62, 64)
 
 
 def why_unreachable(error: Exception, host: str) -> str:
