@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from log_spec import LogSpec
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.records import EXIT
 
@@ -25,7 +25,7 @@ class Stream:
     """A stream of events over a bare socket; `next` skips heartbeats."""
 
     def __init__(self, hub, *, key: str = "", last_id: str | None = None) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S)
         head = f"GET /v1/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key or hub.key}\r\n"
         head += f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
         self.socket.sendall(f"{head}\r\n".encode())
