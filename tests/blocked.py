@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from waiting import PATIENCE_S
+
 BLOCK = """
 import sys
 class Block:
@@ -22,5 +24,5 @@ def run_without(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )

@@ -12,7 +12,8 @@ from http.cookies import Morsel, SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-ANSWER_S = 20
+from waiting import PATIENCE_S
+
 URLENCODED = "application/x-www-form-urlencoded"
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 
@@ -137,8 +138,8 @@ class Browser:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._tls is None:
-            return http.client.HTTPConnection(host, port, timeout=ANSWER_S)
-        return http.client.HTTPSConnection(host, port, timeout=ANSWER_S, context=self._tls)
+            return http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+        return http.client.HTTPSConnection(host, port, timeout=PATIENCE_S, context=self._tls)
 
     def _keep(self, reply: Reply) -> None:
         jar: SimpleCookie = SimpleCookie()

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from waiting import PATIENCE_S
+
 
 def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -12,5 +14,5 @@ def datastore(*arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
+        timeout=PATIENCE_S,
     )

@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from waiting import PATIENCE_S
+
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
@@ -41,7 +43,6 @@ def names_by(inventory: Inventory, look: Look) -> list[str]:
 
 
 WATCHING = AgentSettings(tail_interval_s=0.02, runs_interval_s=3600.0, sweep_interval_s=3600.0)
-PATIENCE_S = 30.0
 
 
 class Watch:

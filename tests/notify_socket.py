@@ -4,7 +4,7 @@ import socket
 from types import TracebackType
 from typing import Self
 
-PATIENCE_S = 20.0
+from waiting import PATIENCE_S
 
 
 class NotifySocket:

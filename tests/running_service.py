@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_targets import SETTINGS
+from waiting import PATIENCE_S
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -17,7 +18,6 @@ from tidelog.syncd.agent.target.connect import open_target
 from tidelog.syncd.agent.target.credentials import parse_address
 from tidelog.syncd.agent.upload.state import LmdbState
 
-PATIENCE_S = 20.0
 SERVICE_SETTINGS = replace(SETTINGS, append_bytes=8192, backoff_max_s=0.2)
 
 

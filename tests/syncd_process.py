@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-DEADLINE_S = 60
+from waiting import PATIENCE_S
 
 
 def run_syncd(
@@ -21,7 +21,7 @@ def run_syncd(
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         env={**os.environ, **environment},
         check=False,
     )
@@ -63,9 +63,14 @@ class SyncdProcess:
         self._draining = threading.Thread(target=lambda: self.said.extend(stderr))
         self._draining.start()
 
-    def kill(self) -> None:
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def kill(self) -> int:
+        """Kill it, and return how it ended: it may have been faster."""
         self._process.kill()
-        self._end()
+        return self._end()
 
     def terminate(self) -> int:
         self._process.send_signal(signal.SIGTERM)
@@ -76,7 +81,7 @@ class SyncdProcess:
         return self._end()
 
     def _end(self) -> int:
-        code = self._process.wait(DEADLINE_S)
+        code = self._process.wait(PATIENCE_S)
         if self._draining is not None:
             self._draining.join()
         assert self._process.stderr is not None

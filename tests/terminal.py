@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 
 import pyte
-
-PATIENCE_S = 30.0
+from waiting import PATIENCE_S
 
 
 class Terminal:

@@ -10,11 +10,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from aiohttp import web
+from waiting import PATIENCE_S
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-START_PATIENCE_S = 10
-END_PATIENCE_S = 5
 
 
 class Request(NamedTuple):
@@ -50,7 +48,7 @@ class WebServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(START_PATIENCE_S), "the web server did not start"
+        assert self._started.wait(PATIENCE_S), "the web server did not start"
         return self
 
     def __exit__(
@@ -89,7 +87,7 @@ class WebServer:
 
     async def _end_connections(self) -> None:
         """Let TLS say its farewells: a loop that ends before leaves sockets open."""
-        async with asyncio.timeout(END_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while any(socket.fileno() >= 0 for socket in self._sockets):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.005)
 

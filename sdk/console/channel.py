@@ -42,7 +42,7 @@ class Channel:
         self._is_broken = self._is_released = False
         self._empty = threading.Event()
         self._heard, self._call = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="tidelog-channel")
+        self._thread = threading.Thread(target=self._run, name="tidelog-channel", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""

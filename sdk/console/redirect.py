@@ -1,5 +1,6 @@
 """Leads the standard descriptors of this process through a pump, for any number of runs at once."""
 
+import atexit
 import contextlib
 import os
 import sys
@@ -126,13 +127,14 @@ class Redirect:
             "the process that records the console has ended: what is printed from now on is shown, and "
             "not recorded"
         )
-        self._redirections = []  # Closed by those that pass on what is still written to them.
+        self._redirections = []  # In the hands of channels, which pass on what is still written to them.
         for redirection in redirections:
             redirection.end()
         for ended in self._runs.values():
             ended.set()
         for redirection in redirections:
-            threading.Thread(target=redirection.pass_on, name="tidelog-channel", daemon=True).start()
+            # What children have written by then is still shown at the end of this process.
+            atexit.register(redirection.take_over().drain, END_PATIENCE_S)
 
 
 of_this_process = Redirect()

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from tidelog.datastore.disk import Disk
-from tidelog.sdk.console.channel import READ_BYTES, pass_all
+from tidelog.sdk.console.channel import Channel
 from tidelog.sdk.console.terminal import open_like
 
 
@@ -47,12 +47,18 @@ class Redirection:
                 if self._disk.identity(descriptor) == self._identity:
                     os.dup2(self.target, descriptor)
 
-    def pass_on(self) -> None:
-        """Do the work of a pump that is gone: pass on until nobody writes any more, and close."""
-        with contextlib.suppress(OSError):
-            while data := os.read(self.source, READ_BYTES):
-                pass_all(self.target, data)
-        self.close()
+    def take_over(self) -> Channel:
+        """Do the work of a pump that is gone until nobody writes any more; nothing of it is kept."""
+        channel = Channel(
+            self.source,
+            self.target,
+            keep=lambda _text: None,
+            on_broken=lambda: channel.release(),
+            disk=self._disk,
+        )
+        self._held.remove(self.source)  # The channel closes it.
+        channel.start()
+        return channel
 
     def close(self) -> None:
         """Let go of our own ends; again is without effect."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from datastore_command import datastore
 from run_spec import RunSpec, tree
+from waiting import PATIENCE_S
 
 from tidelog.datastore.check import check_run
 
@@ -120,7 +121,7 @@ def test_a_terminal_sees_how_far_it_is(command: str, tmp_path: Path) -> None:
             shown += os.read(terminal, 65536)
         except OSError:  # So a terminal ends on Linux.
             break
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     os.close(terminal)
     assert 0 == process.returncode
     assert b"MB" in shown

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from datastore_command import datastore
 from log_spec import TIME, LogSpec, log_of_every_kind
+from waiting import PATIENCE_S
 
 from tidelog.datastore.errors import NotARunError
 from tidelog.datastore.find import find_runs
@@ -220,7 +221,7 @@ def test_a_reader_that_goes_away_is_no_error(root: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert (b"", 0) == (process.stderr.read(), process.wait(30))
+        assert (b"", 0) == (process.stderr.read(), process.wait(PATIENCE_S))
 
 
 def test_runs_are_found_from_a_log_a_run_a_project_and_a_root(root: Path) -> None:

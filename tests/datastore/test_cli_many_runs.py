@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from datastore_command import datastore
 from run_spec import RunSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Writer
 
@@ -73,6 +74,6 @@ def test_following_says_how_a_run_ended_that_did_not_finish(tmp_path: Path) -> N
     Writer(with_end).close()
     without.mkdir()
     script = "import os, sys; from tidelog.datastore import Writer; Writer(sys.argv[1]); os._exit(1)"
-    subprocess.run([sys.executable, "-c", script, str(without)], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(without)], check=False, timeout=PATIENCE_S)
     assert "" == datastore("cat", "--follow", with_end).stderr
     assert f"datastore: {without} has ended: crashed\n" == datastore("cat", "--follow", without).stderr

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from log_spec import TIME, LogSpec, log_of_every_kind
 from run_spec import RunSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore.records import CONFIG, Histogram, Media
 
@@ -19,7 +20,9 @@ DOCUMENTS = ["show", "verify", "runs", "salvage"]
 def datastore(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, "COLUMNS": "200", **options.pop("env", {})}
     command = [sys.executable, "-m", "tidelog.datastore", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, env=env, timeout=60, **options)
+    return subprocess.run(
+        command, capture_output=True, check=False, env=env, timeout=PATIENCE_S, **options
+    )
 
 
 def run_by_bytes(root: Path, name: bytes) -> None:
@@ -104,7 +107,7 @@ def test_the_exit_code_of_a_check_does_not_depend_on_who_reads_it(command: str, 
         stdout=write,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     os.close(write)
     assert (b"", 1) == (result.stderr, result.returncode)
@@ -115,7 +118,7 @@ def test_a_command_needs_no_stderr(command: str, tmp_path: Path) -> None:
     """As some daemons start their children: 0 is 0 all the same."""
     RunSpec(tmp_path, "mnist", "r1").rows(3).finish()
     line = f'exec "{sys.executable}" -m tidelog.datastore {command} "{tmp_path}" 2>&-'
-    result = subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
+    result = subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=PATIENCE_S)
     assert (0, True) == (result.returncode, b"r1" in result.stdout or b"loss" in result.stdout)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from run_spec import RunSpec
+from waiting import PATIENCE_S
 
 
 def runs(cache: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -19,7 +20,7 @@ def runs(cache: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -109,7 +110,7 @@ def test_a_person_sees_progress_only_where_it_takes_long(root: Path, tmp_path: P
         stderr=far,
         check=True,
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "TERM": "xterm"},
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     os.close(far)
     try:

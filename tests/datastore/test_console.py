@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from log_spec import TIME, LogSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Writer
 from tidelog.datastore.console import ConsoleLines
@@ -48,7 +49,7 @@ def datastore_console(*arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         env=dict(os.environ),
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 

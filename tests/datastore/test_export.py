@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from log_spec import TIME, LogSpec
 from pyarrow import parquet
 from run_spec import RunSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Columns, Media
 from tidelog.datastore.columns import make_column
@@ -170,7 +171,7 @@ def test_what_cannot_be_exported_is_a_sentence_and_exit_code_2(
         check=False,
         cwd=project,
         env={**os.environ, "COLUMNS": "200"},
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert (2, "") == (result.returncode, result.stdout)
     assert sentence in result.stderr

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from waiting import PATIENCE_S
 
 FORK = """
 import os, signal, sys, threading
@@ -31,7 +32,7 @@ def fork(folder: Path, *, load_s: float, child: str) -> str:
     (folder / "slow.py").write_text(f"import time\nopen('begun', 'w').close()\ntime.sleep({load_s})\n")
     command = [sys.executable, "-c", FORK, child]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=True
+        command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     ).stdout
 
 
@@ -42,6 +43,4 @@ def test_a_forked_child_can_import_what_a_thread_of_ours_was_loading(tmp_path: P
 
 def test_a_fork_waits_for_no_import_that_does_not_end(tmp_path: Path) -> None:
     """A disk that does not answer keeps our thread, not who forks."""
-    began = time.monotonic()
-    assert "7\n" == fork(tmp_path, load_s=600, child="does not")
-    assert time.monotonic() - began < 30
+    assert "7\n" == fork(tmp_path, load_s=3600, child="does not")

@@ -30,21 +30,21 @@ def _mutated(data: bytes, seed: int, rounds: int) -> bytes:
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated)
 def test_no_log_with_right_crcs_breaks_a_reader(data: bytes) -> None:
     """Whatever its chunks hold; and all ways to learn the same agree."""
     ask_everything(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=2000), st.booleans())
 def test_no_bytes_break_a_reader(data: bytes, has_header: bool) -> None:
     """With the header of a log before them, or without."""
     ask_everything(SEEDS[0][:40] + data if has_header else data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mutated, st.sampled_from(sorted(QUESTIONS)))
 def test_an_answer_costs_little(data: bytes, question: str) -> None:
     """Of any log of 32 KiB."""

@@ -123,7 +123,7 @@ def logs(draw: st.DrawFn, *, strides: st.SearchStrategy[int]) -> LogSpec:
 
 
 @given(log=logs(strides=st.integers(0, 3)))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_log_gives_the_same_columns(log: LogSpec, tmp_path_factory: Any) -> None:
     """Whatever is in it, so long as no step goes back."""
     assert_same(log.data, tmp_path_factory.mktemp("log") / "main.0001.tlog", must_gather=True)
@@ -135,7 +135,7 @@ def test_every_log_gives_the_same_columns(log: LogSpec, tmp_path_factory: Any) -
     first=st.one_of(st.none(), st.integers(-60, 200)),
     length=st.one_of(st.none(), st.integers(-5, 60)),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_what_is_chosen_is_the_same_by_every_path(
     log: LogSpec, keys: Any, first: int | None, length: int | None, tmp_path_factory: Any
 ) -> None:
@@ -150,7 +150,7 @@ def test_what_is_chosen_is_the_same_by_every_path(
     first=st.one_of(st.none(), st.integers(-60, 200)),
     length=st.integers(-5, 60),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_choosing_rows_before_merging_is_choosing_merged_rows(
     log: LogSpec, first: int | None, length: int, tmp_path_factory: Any
 ) -> None:
@@ -171,7 +171,7 @@ def test_choosing_rows_before_merging_is_choosing_merged_rows(
 
 
 @given(log=logs(strides=st.integers(0, 2)), harm=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_damage_costs_the_same_rows(
     log: LogSpec, harm: st.DataObject, tmp_path_factory: Any
 ) -> None:

@@ -85,9 +85,9 @@ def test_a_pattern_of_many_stars_is_matched_in_linear_time() -> None:
     """What a regular expression would try for hours."""
     summary = Summary()
     summary.define("a*" * 30 + "b", {"summary": "max"})
-    began = time.monotonic()
+    began = time.process_time()
     summary.observe({"a" * 5000: 1})
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_a_file_full_of_markers_is_told_from_a_log_in_bounded_time(head: bytes, 
     """Each marker could be the first chunk of a log that lost its header."""
     path = tmp_path / "main.0001.tlog"
     path.write_bytes(head * (4_000_000 // len(head)))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(NotALogError):
         Reader(path)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_schema_that_is_lost_for_good_is_sought_once(tmp_path: Path) -> None:
@@ -135,11 +135,11 @@ def test_a_schema_that_is_lost_for_good_is_sought_once(tmp_path: Path) -> None:
     for end in log.ends[:2]:
         data[end - 1] ^= 1
     (tmp_path / "main.0001.tlog").write_bytes(data)
-    began = time.monotonic()
+    began = time.process_time()
     with Reader(tmp_path) as run:
         assert 0 == run.rows
         assert 20_000 == sum(damage.chunks for damage in run.damage)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_name_that_is_not_how_a_log_is_called_is_no_log(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def naive(rows: list[Row]) -> list[tuple[int, float, dict[str, int]]]:
     ),
     splits=st.lists(st.integers(0, 30), max_size=2),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_merging_is_what_the_naive_reference_says(rows: list[Row], splits: list[int]) -> None:
     """Any steps, any keys, asked for in the middle as well; streams are kept apart."""
     merger, expected = RowMerger(), []

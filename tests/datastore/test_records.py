@@ -69,7 +69,7 @@ def exact(value: Any) -> Any:
         max_size=8,
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_come_back_bit_for_bit(rows: list[tuple[dict[str, Any], int]]) -> None:
     """Every value of every type, NaN's payload bits and the edges of 64 bits included."""
     encoder, schemas, found = RecordEncoder(), {}, []

@@ -165,7 +165,7 @@ def strike(data: bytes, hits: list[Any]) -> bytes:
         [WriterLimits(), WriterLimits(checkpoint_bytes_min=150, checkpoint_growth=1)]
     ),
 )
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=300, print_blob=True)
 def test_every_log_with_any_damage_reads_the_same_salvaged(
     plan: list[Any], hits: list[Any], is_final: bool, limits: WriterLimits, tmp_path_factory: Any
 ) -> None:
@@ -195,7 +195,7 @@ def test_every_log_with_any_damage_reads_the_same_salvaged(
     ranges=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 9)), max_size=2),
     hits=st.lists(blows, max_size=2),
 )
-@settings(max_examples=150, deadline=None, print_blob=True)
+@settings(max_examples=150, print_blob=True)
 def test_what_a_later_log_holds_again_is_copied_once(
     first: list[Any],
     second: list[Any],
@@ -240,7 +240,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @given(hits=st.lists(blows, max_size=4))
-@settings(max_examples=150, deadline=None, print_blob=True)
+@settings(max_examples=150, print_blob=True)
 def test_a_writers_log_with_any_damage_reads_the_same_salvaged(
     hits: list[Any], written: bytes, tmp_path_factory: Any
 ) -> None:

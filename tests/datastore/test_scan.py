@@ -168,7 +168,7 @@ def test_a_marker_that_begins_no_chunk_proves_no_tag() -> None:
     assert (log_tag(LOG_ID), True) == (identity.tag, identity.is_header_damaged)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 120), min_size=1, max_size=40), st.sampled_from([64, 300, 1 << 20]))
 def test_a_log_that_grows_while_it_is_judged_is_never_damaged(pieces: list[int], block: int) -> None:
     """Between any two reads of one scan: what came later is for the next."""

@@ -101,7 +101,7 @@ def write(
     return path
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(calls, min_size=1, max_size=60), st.booleans(), st.sampled_from(["process", "buffered"]))
 def test_the_end_of_a_log_says_what_all_of_it_says(
     tmp_path_factory: pytest.TempPathFactory, script: list[Any], closes: bool, durability: str

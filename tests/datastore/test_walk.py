@@ -189,7 +189,7 @@ DAMAGE = st.sampled_from(["flip", "zeros", "lose", "insert", "repeat", "cut", "s
     ),
     damages=st.lists(st.tuples(DAMAGE, st.integers(0, 2**32), st.integers(1, 90)), max_size=4),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_the_walk_ends_where_a_scanner_first_reports(
     stretches: list[tuple[int, int]], damages: list[tuple[str, int, int]]
 ) -> None:

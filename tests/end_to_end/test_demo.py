@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import PATIENCE_S
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
@@ -41,8 +42,8 @@ def test_ctrl_c_ends_every_process_of_the_demo(place: Path) -> None:
         started = psutil.Process(demo.pid).children(recursive=True)
         os.kill(demo.pid, signal.SIGINT)
         rest = told.read()
-    assert 130 == demo.wait(60)
+    assert 130 == demo.wait(PATIENCE_S)
     assert "every process that the demo had started was ended" in rest
     assert len(started) >= 3
-    _, alive = psutil.wait_procs(started, timeout=10)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
     assert [] == alive

@@ -14,6 +14,7 @@ from typing import Any
 
 from faults.recording_disk import FilePromised, LogPromised, RecordingDisk, Truncated, Written
 from log_spec import LogSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore.disk import StrPath
 from tidelog.syncd.bodies import SmallFile, encode_batch
@@ -22,7 +23,6 @@ from tidelog.syncd.protocol import batch_path, digest_header, file_path, log_pat
 
 PROJECT = "p"
 LOG = "main.0001.tlog"
-ANSWER_S = 60
 
 
 class HubDisk(RecordingDisk):
@@ -84,7 +84,9 @@ class ServedHub:
 
     def call(self, method: str, path: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.listen.port, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self._server.listen.port, timeout=PATIENCE_S
+        )
         fields = {"Authorization": f"Bearer {self._key}", "Content-Digest": digest_header(body)}
         with contextlib.closing(connection):
             connection.request(method, path, body, fields | (headers or {}))
@@ -93,7 +95,7 @@ class ServedHub:
                 assert 200 == answer.status, said
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
 
 class Uploads:

@@ -52,17 +52,17 @@ class Hang:
     def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
         self._begin = begin
         self._end = end
-        self._is_on = False
+        self.is_on = False
 
     def begin(self) -> None:
         """Let nothing be answered from now on."""
         self._begin()
-        self._is_on = True
+        self.is_on = True
 
     def end(self) -> None:
         """Let all be answered again."""
-        if self._is_on:
-            self._is_on = False
+        if self.is_on:
+            self.is_on = False
             self._end()
 
 

@@ -6,6 +6,7 @@ from random import Random
 
 import PIL.Image
 from faults.recording_disk import EndPromised, FilePromised, RecordingDisk, RowsPromised, Synced
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Writer, WriterLimits
 from tidelog.datastore.layout import RUN_JSON
@@ -18,7 +19,6 @@ from tidelog.sdk.saving import FileSaver
 
 RUN = "run"
 NEVER_S = 3600.0
-PATIENCE_S = 20.0
 
 LIMITS = WriterLimits(
     sync_interval_s=NEVER_S,

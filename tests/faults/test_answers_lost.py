@@ -2,19 +2,21 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import pytest
 from agent_targets import SETTINGS, find_logs, make_agent
 from fault_proxy import Call, Fault, FaultProxy, Order
+from own_port import own_port
 from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, make_key
+from waiting import PATIENCE_S
 
 from tidelog.datastore.clock import Clock
 from tidelog.syncd.agent.target.http_target import HttpTarget
 
 DEATHS = 2
-PATIENCE_S = 60
 
 
 @pytest.mark.parametrize(
@@ -26,9 +28,9 @@ def test_a_hub_that_dies_before_it_can_answer(call: Call, tmp_path: Path) -> Non
     RunSpec(root).rows(60).media("a.png").media("b.png").saved("model.npz", 9000).finish()
     key = make_key(data)
 
-    async def work() -> None:
-        hub = await asyncio.to_thread(HubProcess, data)
-        proxy = FaultProxy("127.0.0.1", hub.port, delay_s=0.0, hub_pid=hub.pid)
+    async def work(port: int) -> None:
+        hub = await asyncio.to_thread(partial(HubProcess, data, port=port))
+        proxy = FaultProxy("127.0.0.1", port, delay_s=0.0, hub_pid=hub.pid)
         async with proxy.listening(), asyncio.timeout(PATIENCE_S):
             target = HttpTarget(proxy.url, read_key=lambda: key, settings=SETTINGS, clock=Clock())
             agent = make_agent(target)
@@ -42,7 +44,7 @@ def test_a_hub_that_dies_before_it_can_answer(call: Call, tmp_path: Path) -> Non
                 if uploading.done():
                     break
                 await asyncio.to_thread(hub.wait)
-                hub = await asyncio.to_thread(HubProcess, data, port=hub.port)
+                hub = await asyncio.to_thread(partial(HubProcess, data, port=port))
                 proxy.hub_pid = hub.pid
             proxy.orders.clear()
             await uploading
@@ -52,5 +54,6 @@ def test_a_hub_that_dies_before_it_can_answer(call: Call, tmp_path: Path) -> Non
         with contextlib.ExitStack() as stack:
             stack.enter_context(hub)
 
-    asyncio.run(work())
+    with own_port() as port:
+        asyncio.run(work(port))
     assert tree(root) == stored(data)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from agent_targets import SETTINGS, catch_up, make_agent
+from own_port import own_port
 from run_spec import RunSpec, stored, tree
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader
 from tidelog.datastore.clock import Clock
@@ -21,23 +23,21 @@ from tidelog.syncd.agent.upload.state import LmdbState, MemoryState, State
 from tidelog.syncd.hub.server import HubServer, Listen
 
 STATE_BYTES = 1 << 24
-PATIENCE_S = 20
 LOG = "main.0001.tlog"
 
 
 class Lab:
     """A hub whose data can be exchanged, and as many agents as a test wants."""
 
-    def __init__(self, data: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, data: Path, stack: AsyncExitStack, port: int) -> None:
         self.data = data
         self._stack = stack
-        self._port = 0
+        self._port = port
         self._hub: HubServer | None = None
 
     async def start(self) -> None:
         self._hub = HubServer(self.data, listen=Listen("127.0.0.1", self._port))
         await self._hub.start()
-        self._port = self._hub.listen.port
         self._stack.push_async_callback(self.stop)
 
     async def stop(self) -> None:
@@ -60,11 +60,12 @@ class Lab:
 def in_lab(data: Path, work: Callable[[Lab], Awaitable[Any]]) -> None:
     async def run() -> None:
         async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
-            lab = Lab(data, stack)
+            lab = Lab(data, stack, port)
             await lab.start()
             await work(lab)
 
-    asyncio.run(run())
+    with own_port() as port:
+        asyncio.run(run())
 
 
 def a_run(root: Path, run: str = "r1", *, seed: int = 1) -> RunSpec:

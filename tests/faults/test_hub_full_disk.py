@@ -1,13 +1,12 @@
 """A hub on a file system that is really full: the agent waits, and goes on by itself."""
 
-import time
 from pathlib import Path
 
 from faults.mounts import needs_root, tmpfs
 from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, SyncdProcess, make_key
+from waiting import until
 
-PATIENCE_S = 30.0
 MIB = 2**20
 
 
@@ -27,8 +26,5 @@ def test_an_agent_waits_for_room_and_goes_on(tmp_path: Path) -> None:
             with agent:
                 assert "of its disk free" in agent.line_with("disk is full")
                 filler.unlink()
-                deadline = time.monotonic() + PATIENCE_S
-                while stored(small / "data") != tree(root) and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                assert tree(root) == stored(small / "data")
+                until(lambda: tree(root) == stored(small / "data"))
                 assert 0 == agent.terminate()

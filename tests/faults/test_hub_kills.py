@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 from log_spec import LogSpec
+from own_port import own_port
 from syncd_process import HubProcess, make_key
+from waiting import PATIENCE_S, until
 
 from tidelog.syncd.protocol import digest_header, log_path
 
@@ -44,7 +46,7 @@ class Appender:
             self.failure = error
 
     def _append_until_it_breaks(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
             held = self.held(connection)
             assert held >= self.acknowledged, f"{self.path}: {held} held of {self.acknowledged}"
@@ -73,15 +75,19 @@ class Appender:
 
 def kill(data: Path, kills: int) -> tuple[int, int]:
     """Kill a hub so often at random moments; return how many appends and bytes were acknowledged."""
+    with own_port() as port:
+        return kill_at(port, data, kills)
+
+
+def kill_at(port: int, data: Path, kills: int) -> tuple[int, int]:
+    """Do it, with the hub on a port."""
     random, key, stop = Random(SEED), make_key(data), threading.Event()
-    hub = HubProcess(data)
-    port = hub.port
+    hub = HubProcess(data, port=port)
     appenders = [Appender(run, port, key, stop) for run in range(1, RUNS + 1)]
     try:
         for _ in range(kills):
-            before = sum(each.appends for each in appenders)
-            while sum(each.appends for each in appenders) < before + RUNS and not broken(appenders):
-                time.sleep(0.005)
+            before = [each.appends for each in appenders]
+            until(lambda before=before: broken(appenders) or have_grown(appenders, before))  # type: ignore[misc]
             time.sleep(random.uniform(0.0, 0.1))
             hub.kill()
             for each in appenders:
@@ -98,6 +104,11 @@ def kill(data: Path, kills: int) -> tuple[int, int]:
         if each.failure is not None:
             raise each.failure
     return sum(each.appends for each in appenders), sum(each.acknowledged for each in appenders)
+
+
+def have_grown(appenders: list[Appender], before: list[int]) -> bool:
+    """Tell whether each has had something acknowledged since."""
+    return all(each.appends > count for each, count in zip(appenders, before, strict=True))
 
 
 def broken(appenders: list[Appender]) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from faults.mounts import Hang, hanging_device, needs_root, served
 from faults.trainer import steps_read, train
+from waiting import PATIENCE_S
 
 STEP_S = 0.005
-SHORT_S, LONG_S = 3.0, 30.0
-LOG_S_MAX = 0.5
-"""What a single log() may take at the worst on a machine that is busy with other tests."""
+BEFORE, AFTER = 100, 700
+"""So many steps are made before a disk hangs, and when it answers again: seconds."""
 
 durations = pytest.mark.parametrize(
-    "hang_s", [SHORT_S, pytest.param(LONG_S, marks=pytest.mark.proof)], ids=["short", "long"]
+    "hung_steps", [600, pytest.param(6000, marks=pytest.mark.proof)], ids=["short", "long"]
 )
 
 
@@ -27,35 +27,45 @@ def stack() -> Iterator[ExitStack]:
 
 
 class Striker:
-    """Lets a disk hang for some seconds, from a step on."""
+    """Lets a disk hang from one step on until training has come to another.
 
-    def __init__(self, hang: Hang, hang_s: float) -> None:
+    Were it not to come there, the disk answers again in the end, and `was_needed` tells.
+    """
+
+    def __init__(self, stack: ExitStack, hang: Hang, first: int, end: int) -> None:
+        self.was_needed = False
         self._hang = hang
-        self._timer = threading.Timer(hang_s, hang.end)
+        self._first, self._end = first, end
+        self._timer = threading.Timer(PATIENCE_S, self._rescue)
+        stack.callback(self._timer.cancel)
 
     def __call__(self, step: int) -> None:
-        """Strike at the hundredth step."""
-        if step == 100:
-            self._hang.begin()
-            self._timer.start()
+        if step == self._first:
+            self.begin()
+        elif step == self._end:
+            self._hang.end()
 
+    def begin(self) -> None:
+        self._hang.begin()
+        self._timer.start()
 
-def steps_for(hang_s: float) -> int:
-    """Return how many steps last from well before until well after a hang."""
-    return int((hang_s + 4) / STEP_S)
+    def _rescue(self) -> None:
+        self.was_needed = self._hang.is_on
+        self._hang.end()
 
 
 @needs_root
 @durations
 def test_a_server_that_is_away_costs_training_nothing(
-    hang_s: float, stack: ExitStack, tmp_path: Path
+    hung_steps: int, stack: ExitStack, tmp_path: Path
 ) -> None:
-    """One log() waits for the patience; the rest is kept in memory, and all of it is read back."""
+    """Training goes on meanwhile; what it logs is kept in memory, and all of it is read back."""
     root, hang = stack.enter_context(served(tmp_path))
-    steps = steps_for(hang_s)
-    trained = train(root, steps=steps, step_s=STEP_S, strike=Striker(hang, hang_s))
+    strike = Striker(stack, hang, BEFORE, BEFORE + hung_steps)
+    steps = BEFORE + hung_steps + AFTER
+    trained = train(root, steps=steps, step_s=STEP_S, strike=strike)
     assert list(range(steps)) == steps_read(root)
-    assert trained.told["longest_log_s"] < LOG_S_MAX
+    assert not strike.was_needed
     assert (1, 1) == (
         trained.says("has not answered for"),
         trained.says("answers again: nothing is lost"),
@@ -65,28 +75,26 @@ def test_a_server_that_is_away_costs_training_nothing(
 @needs_root
 @durations
 def test_a_device_that_hangs_costs_training_nothing(
-    hang_s: float, stack: ExitStack, tmp_path: Path
+    hung_steps: int, stack: ExitStack, tmp_path: Path
 ) -> None:
     """Its syncs hang before writes do, so nobody who logs is caught by it."""
     root, hang = stack.enter_context(hanging_device(tmp_path))
-    steps = steps_for(hang_s)
-    trained = train(root, steps=steps, step_s=STEP_S, strike=Striker(hang, hang_s))
+    strike = Striker(stack, hang, BEFORE, BEFORE + hung_steps)
+    steps = BEFORE + hung_steps + AFTER
+    train(root, steps=steps, step_s=STEP_S, strike=strike)
     assert list(range(steps)) == steps_read(root)
-    assert trained.told["longest_log_s"] < LOG_S_MAX
+    assert not strike.was_needed
 
 
 @needs_root
 def test_a_run_begins_on_a_disk_that_does_not_answer(stack: ExitStack, tmp_path: Path) -> None:
-    """init() waits two seconds; the run is in memory until the server is back, and then it is whole."""
+    """init() waits, but not for ever; the run is in memory until the server is back, and then whole."""
     root, hang = stack.enter_context(served(tmp_path))
-    hang.begin()
-    steps = 600
-    timer = threading.Timer(4.0, hang.end)
-    timer.start()
-    trained = train(root, steps=steps, step_s=STEP_S)
+    strike, steps = Striker(stack, hang, -1, 400), 600
+    strike.begin()
+    trained = train(root, steps=steps, step_s=STEP_S, strike=strike)
     assert list(range(steps)) == steps_read(root)
-    assert trained.told["init_s"] < 3.5
-    assert trained.told["longest_log_s"] < LOG_S_MAX
+    assert not strike.was_needed
     assert (1, 1) == (
         trained.says("has not answered for"),
         trained.says("answers again: nothing is lost"),
@@ -101,7 +109,14 @@ def test_a_run_ends_on_a_disk_that_does_not_answer(stack: ExitStack, tmp_path: P
     The process itself is held by the kernel, which closes its files, until the server is back.
     """
     root, hang = stack.enter_context(served(tmp_path))
-    trained = train(root, steps=200, step_s=STEP_S, strike=Striker(hang, 50.0))
+    answers = threading.Timer(50.0, hang.end)
+
+    def strike(step: int) -> None:
+        if step == BEFORE:
+            hang.begin()
+            answers.start()
+
+    trained = train(root, steps=200, step_s=STEP_S, strike=strike)
     lost = trained.told["lost"]
     assert 0 < lost <= 100
     assert trained.told["finish_s"] < 45

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader, Writer, WriterLimits
 from tidelog.datastore.disk import Disk
@@ -92,12 +93,12 @@ def test_close_does_not_wait_for_ever_for_a_sync_that_hangs(tmp_path: Path) -> N
     limits = WriterLimits(sync_interval_s=0.01, close_patience_s=0.01, sync_patience_s=0.01)
     writer = Writer(tmp_path, disk=disk, on_problem=told.append, limits=limits)
     writer.log_row({"a": 1}, step=0)
-    assert disk.is_waiting.wait(10)
+    assert disk.is_waiting.wait(PATIENCE_S)
     writer.close()
     assert "has not answered" in told[-1]
     assert [1] == values(tmp_path)
     disk.released.set()
-    assert writer._delivery._writing.close(patience_s=10)
+    assert writer._delivery._writing.close(patience_s=PATIENCE_S)
 
 
 def test_a_buffered_child_that_closes_at_once_loses_no_row(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from counting_relay import CountingRelay, Passed
+from own_port import own_port
 from run_spec import RunSpec, stored, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.syncd.agent.settings import AgentSettings
 
@@ -17,7 +18,6 @@ MIB = 1024 * 1024
 PIECE_BYTES = AgentSettings().piece_bytes
 LARGE_BYTES = 66 * MIB
 STRIKE_AT = 30 * MIB
-DEADLINE_S = 30.0
 
 
 def sync(root: Path, relay: CountingRelay, key: str) -> None:
@@ -31,8 +31,8 @@ def test_a_large_file_goes_on_where_it_was_after_a_kill(tmp_path: Path, victim: 
     root, data = tmp_path / "root", tmp_path / "data"
     RunSpec(root).saved("model.bin", LARGE_BYTES).finish()
     key, struck = make_key(data), threading.Event()
-    hub = HubProcess(data)
-    with CountingRelay(hub.port) as relay:
+    with own_port() as port, CountingRelay(port) as relay:
+        hub = HubProcess(data, port=port)
 
         def start_agent() -> SyncdProcess:
             agent = SyncdProcess(
@@ -47,19 +47,18 @@ def test_a_large_file_goes_on_where_it_was_after_a_kill(tmp_path: Path, victim: 
                 os.kill({"agent": agent, "hub": hub}[victim].pid, signal.SIGKILL)
                 struck.set()
 
-        relay.strike = strike
         agent = start_agent()
+        relay.strike = strike
         try:
-            assert struck.wait(DEADLINE_S)
+            assert struck.wait(PATIENCE_S)
             before = len(relay.of_files)
             if victim == "agent":
                 agent.kill()
                 agent = start_agent()
             else:
                 hub.kill()
-                hub = HubProcess(data, port=hub.port)
-            until((data / "mnist/r1/files/model.bin").exists)
-            assert stored(data) == tree(root)
+                hub = HubProcess(data, port=port)
+            until(lambda: stored(data) == tree(root))
             assert 0 == agent.terminate()
         finally:
             with agent, hub:

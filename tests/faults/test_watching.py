@@ -15,8 +15,6 @@ from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
 from waiting import until
 
 PROOF = (pytest.mark.proof, pytest.mark.timeout(900))
-FOUND_S_MAX = 12.0
-"""One look at all runs, with the interval that people have, and the upload."""
 
 
 def status() -> dict[str, object]:
@@ -48,20 +46,20 @@ def touch(folder: Path) -> None:
 
 @needs_root
 def test_runs_on_a_file_system_without_events_are_found_within_a_scan(tmp_path: Path) -> None:
-    """FUSE, changed from behind as by another machine: new runs, rows, logs."""
+    """FUSE, changed from behind as by another machine: new runs, rows, logs; no sweep is waited for."""
     with served(tmp_path) as (point, _):
         root, usb = tmp_path / "behind" / "tidelog", tmp_path / "usb"
         root.mkdir()
         with SyncdProcess("start", "--root", point / "tidelog", "--to", f"file://{usb}") as daemon:
             daemon.line_with("uploads to")
             until(lambda: status()["folders"])
+            until(lambda: status()["sweeps"])
             for number in range(3):
-                began = time.monotonic()
                 run = RunSpec(root, f"project-{number}").rows(1).media("a.png")
                 until(lambda: tree(root) == tree(usb))
                 run.rows(1).new_log("main.0002.tlog")
                 until(lambda: tree(root) == tree(usb))
-                assert FOUND_S_MAX > time.monotonic() - began
+            assert 1 == status()["sweeps"]
             assert "does not tell what other machines do" in str(status()["folders"])
             assert 0 == daemon.terminate()
 
@@ -109,7 +107,7 @@ def test_twenty_thousand_at_once_are_all_found(tmp_path: Path, runs: int, files:
                 RunSpec(root, "many", f"run-{number}", seed=number)
             began = time.monotonic()
             os.kill(daemon.pid, signal.SIGCONT)
-            until(lambda: status()["runs"] == 20_001 + proofs, patience_s=120)
+            until(lambda: status()["runs"] == 20_001 + proofs)
             print(f"20,000 new run directories were found in {time.monotonic() - began:.1f} s")
             assert 0 < int(str(status()["event_overflows"]))
             until(lambda: arrived(data / "many") == runs + files, patience_s=800)

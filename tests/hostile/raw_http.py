@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-ANSWER_S = 30.0
+from waiting import PATIENCE_S
+
 SILENCE_S = 0.1
 MOMENT_S = 0.001
 BLOCK_BYTES = 65536
@@ -44,7 +45,7 @@ class RawConnection:
     def send_and_reset(self, data: bytes) -> None:
         """Send bytes over a connection that is then broken off, not closed."""
         self.close()
-        with socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_S) as connection:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S) as connection:
             connection.sendall(data)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -55,7 +56,7 @@ class RawConnection:
 
     def _try(self, request: bytes, *, has_body: bool) -> RawAnswer:
         if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_S)
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S)
         with contextlib.suppress(ConnectionError):  # It may have answered before it closed.
             self._socket.sendall(request)
         try:
@@ -100,7 +101,7 @@ def talk(port: int, data: bytes, *, patience_s: float = SILENCE_S) -> bytes:
     After a silence of `patience_s` it hears that no more will be sent: it may wait for a rest.
     """
     received = b""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
     with connection, contextlib.suppress(ConnectionError):
         connection.sendall(data)
         connection.settimeout(max(patience_s, MOMENT_S))
@@ -108,7 +109,7 @@ def talk(port: int, data: bytes, *, patience_s: float = SILENCE_S) -> bytes:
             try:
                 block = connection.recv(BLOCK_BYTES)
             except TimeoutError:
-                connection.settimeout(ANSWER_S)
+                connection.settimeout(PATIENCE_S)
                 connection.shutdown(socket.SHUT_WR)
                 continue
             if not block:

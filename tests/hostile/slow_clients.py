@@ -5,7 +5,8 @@ import socket
 import time
 from collections.abc import Iterator
 
-PATIENCE_S = 30.0
+from waiting import PATIENCE_S
+
 BLOCK_BYTES = 4096
 
 
@@ -21,9 +22,8 @@ def silent(port: int, count: int, *, address: str = "127.0.0.1") -> Iterator[lis
         yield [stack.enter_context(connect(port, address=address)) for _ in range(count)]
 
 
-def dribble(connection: socket.socket, data: bytes, *, pause_s: float) -> tuple[bytes, float]:
-    """Send a byte at a time until the other end answers or closes; return that, and after how long."""
-    began = time.monotonic()
+def dribble(connection: socket.socket, data: bytes, *, pause_s: float) -> tuple[bytes, int]:
+    """Send a byte at a time until the other end answers or closes; return that, and after how many."""
     connection.settimeout(pause_s)
     for position in range(len(data)):
         try:
@@ -33,17 +33,32 @@ def dribble(connection: socket.socket, data: bytes, *, pause_s: float) -> tuple[
             continue
         except ConnectionError:
             block = b""
-        return block, time.monotonic() - began
-    return rest_of(connection), time.monotonic() - began
+        return block, position
+    return rest_of(connection), len(data)
 
 
-def sip(connection: socket.socket, *, block_bytes: int, pause_s: float) -> bytes:
+class Steps:
+    """A client's own pace: it rests before each step. `longest_s` is what one took at the worst."""
+
+    def __init__(self, rest_s: float) -> None:
+        self.longest_s = 0.0
+        self._rest_s = rest_s
+        self._last = time.monotonic()
+
+    def rest(self) -> None:
+        """Rest, and note how long the last step took, this rest included."""
+        time.sleep(self._rest_s)  # This is the attack itself, not a wait for something.
+        now = time.monotonic()
+        self.longest_s, self._last = max(self.longest_s, now - self._last), now
+
+
+def sip(connection: socket.socket, steps: Steps, *, block_bytes: int) -> bytes:
     """Read a little at a time, to the end."""
     received = b""
     with contextlib.suppress(ConnectionError):
         while block := connection.recv(block_bytes):
             received += block
-            time.sleep(pause_s)  # This is the attack itself, not a wait for something.
+            steps.rest()
     return received
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from hostile.raw_http import RawConnection, request
 
 MIB = 1024 * 1024
@@ -19,6 +20,12 @@ def memory_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise AssertionError(f"process {pid} has no memory")
+
+
+def cpu_s(pid: int) -> float:
+    """Return how much processor time a process has used."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def descriptors(pid: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from tidelog.sdk.current import Current
 from tidelog.sdk.recording import Run
@@ -70,7 +71,7 @@ def run_script(start_script: StartScript) -> Callable[..., subprocess.CompletedP
 
     def run(code: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         process = start_script(code, *arguments, **environ)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run

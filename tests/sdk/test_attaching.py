@@ -2,6 +2,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from waiting import PATIENCE_S
+
 from tidelog.datastore import Reader
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,7 +39,7 @@ def test_another_process_records_in_a_run_and_does_not_end_it(
     assert "recording" not in attached.stderr
     with Reader(tmp_path / "root/p/a") as reader:
         assert "running" == reader.state
-    trainer.communicate("end\n", timeout=60)
+    trainer.communicate("end\n", timeout=PATIENCE_S)
     with Reader(tmp_path / "root/p/a") as reader:
         assert ("finished", 0) == (reader.state, reader.exit_code)
         history = reader.history()
@@ -54,7 +56,7 @@ def test_an_attached_process_that_is_killed_harms_nothing(
     assert trainer.stdout is not None
     assert "ready" == trainer.stdout.readline().strip()
     run_script(ATTACHED + "os.kill(os.getpid(), 9)")
-    trainer.communicate("end\n", timeout=60)
+    trainer.communicate("end\n", timeout=PATIENCE_S)
     with Reader(tmp_path / "root/p/a") as reader:
         assert ("finished", 7) == (reader.state, reader.history()["extra"][1])
 

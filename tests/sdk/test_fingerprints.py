@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import PATIENCE_S
 
 from tidelog.sdk import fingerprints
 from tidelog.sdk.fingerprints import FingerprintError, fingerprint
@@ -161,7 +162,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     assert "Ctrl-C ends it" in process.stderr.readline()  # It is said right before the reading.
     process.send_signal(signal.SIGINT)
     try:
-        assert -signal.SIGINT == process.wait(20)
+        assert -signal.SIGINT == process.wait(PATIENCE_S)
     finally:
         process.kill()
         process.stderr.close()

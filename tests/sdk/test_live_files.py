@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import WriterClosedError
@@ -35,10 +36,7 @@ class Recorded:
         return path.read_bytes() if path.exists() else b""
 
     def wait_for(self, content: bytes, name: str = "files/m") -> None:
-        deadline = time.monotonic() + 20
-        while self.content(name) != content:
-            assert time.monotonic() < deadline, self.content(name)
-            time.sleep(0.005)
+        until(lambda: self.content(name) == content)
 
     def last(self, name: str = "files/m") -> tuple[str, str]:
         entry = [entry for entry in self.ledger if entry["path"] == name][-1]
@@ -64,10 +62,7 @@ def test_a_live_file_is_copied_again_while_the_run_goes_on(recorded: Recorded) -
     for data in (b"22", b"333"):
         Path("m").write_bytes(data)
         recorded.wait_for(data)
-        deadline = time.monotonic() + 20
-        while recorded.last() != (sha256(data), "live"):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        until(lambda data=data: recorded.last() == (sha256(data), "live"))  # type: ignore[misc]
     recorded.live.stop()
     assert 1 == recorded.files.count
 
@@ -167,9 +162,8 @@ def test_looking_takes_a_small_share_of_the_time(recorded: Recorded) -> None:
     slow = Recorded(recorded.run, disk)
     slow.live.keep("*.none", None, policy="live")
     began = time.monotonic()
-    while time.monotonic() - began < 0.6:
-        time.sleep(0.01)
-    assert 1 == disk.looks
+    until(lambda: time.monotonic() - began > 0.6 and disk.looks)
+    assert disk.looks <= 1 + (time.monotonic() - began) / 1.0
     slow.live.stop()
 
 
@@ -202,12 +196,12 @@ def test_a_forked_child_may_save_while_the_parents_thread_copies(recorded: Recor
     with recorded.files._lock:
         holder = threading.Thread(target=recorded.files._lock.acquire, daemon=True)
     holder.start()
-    holder.join(20)
+    holder.join(PATIENCE_S)
     pid = os.fork()
     if pid == 0:
         saved = recorded.files.save("m", base_path=None, policy="now")
         os._exit(0 if saved else 1)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.01)
     if ended == (0, 0):

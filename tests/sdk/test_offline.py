@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader
 
@@ -91,7 +92,7 @@ def test_a_whole_run_without_a_network(tmp_path: Path, only_run: OnlyRun) -> Non
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert 0 == result.returncode, result.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from saved_files import saved_files
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader
 from tidelog.datastore.as_json import plain
@@ -284,7 +285,7 @@ def test_what_a_signal_handler_logs_is_what_it_was_then(
     run.log({"outer": 1})
     for thread in threading.enumerate():
         if thread.name == "tidelog-deferred":
-            thread.join(10)
+            thread.join(PATIENCE_S)
     assert [{"outer": 1}, {"inner": 1.0}] == [data for _, data in rows(run)]
     run.finish()
 
@@ -332,7 +333,7 @@ class SilentDisk(Disk):
         self.answers.set()
 
     def is_there(self, path: StrPath) -> bool:
-        self.answers.wait(20)
+        self.answers.wait(PATIENCE_S)
         return super().is_there(path)
 
     def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
@@ -368,7 +369,7 @@ class HeldDisk(Disk):
 
     def copy(self, source: StrPath, path: StrPath, **more: Any) -> None:
         self.is_asked.set()
-        assert self.let_go.wait(20)
+        assert self.let_go.wait(PATIENCE_S)
         super().copy(source, path, **more)
 
 
@@ -381,13 +382,13 @@ def test_who_ends_a_run_that_is_being_ended_waits_for_that(tmp_path: Path) -> No
     run.save(tmp_path / "model", policy="end")
     threads = [threading.Thread(target=run.finish), threading.Thread(target=current.finish_all)]
     threads[0].start()
-    assert disk.is_asked.wait(20)
+    assert disk.is_asked.wait(PATIENCE_S)
     threads[1].start()
     threads[1].join(0.2)
     assert threads[1].is_alive()
     disk.let_go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE_S)
     with Reader(run.dir) as reader:
         assert "finished" == reader.state
     run.finish()  # Again is without effect, and without a wait.

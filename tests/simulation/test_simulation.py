@@ -16,7 +16,7 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=TESTS,
         capture_output=True,
         text=True,
-        timeout=220,
+        timeout=500,
         check=False,
     )
 

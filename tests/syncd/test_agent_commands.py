@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from run_spec import RunSpec, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
+from waiting import until
 
-DEADLINE_S = 20.0
+SOON_S, ATTEMPTS = 2.0, 5
+"""What is late each time is our doing, and not that of whatever else the machine does."""
 
 
 @pytest.fixture
@@ -34,10 +36,13 @@ def status() -> dict[str, object]:
 
 
 def wait_for_equal(root: Path, data: Path) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while tree(root) != tree(data):
-        assert time.monotonic() < deadline, f"{tree(root).keys()} != {tree(data).keys()}"
-        time.sleep(0.02)
+    until(lambda: tree(root) == tree(data))
+
+
+def seconds_until_equal(root: Path, data: Path) -> float:
+    began = time.monotonic()
+    wait_for_equal(root, data)
+    return time.monotonic() - began
 
 
 def test_login_sync_and_verify(hub: HubProcess, key: str, tmp_path: Path) -> None:
@@ -268,14 +273,11 @@ def test_a_daemon_uploads_live_rows_and_new_runs_and_drains_on_sigterm(
 ) -> None:
     """New bytes, new runs and new roots; a second daemon says who has the state."""
     root, data = tmp_path / "root", tmp_path / "data"
-    run = RunSpec(root).rows(3)
+    run, copy = RunSpec(root).rows(3), data / "mnist" / "r1"
     with SyncdProcess("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=key) as daemon:
         daemon.line_with("uploads to")
         wait_for_equal(root, data)
-        began = time.monotonic()
-        run.rows(1)
-        wait_for_equal(root, data)
-        assert 2.0 > time.monotonic() - began
+        assert any(SOON_S > seconds_until_equal(run.rows(1).path, copy) for _ in range(ATTEMPTS))
         RunSpec(root, "cifar", "new").media("x.png").finish()
         wait_for_equal(root, data)
         second = run_syncd("start", "--root", root, "--to", hub.url, TIDELOG_API_KEY=key)
@@ -319,10 +321,7 @@ def test_background_starts_one_daemon_and_hands_roots_to_it(
         assert [str(one), str(two)] == sorted(first["roots"])  # type: ignore[call-overload]
         other = run_syncd("start", "--background", "--root", one, "--to", f"file://{tmp_path}/usb")
         assert (2, True) == (other.returncode, f"uploads to {hub.url}, not to file:" in other.stderr)
-        deadline = time.monotonic() + DEADLINE_S
-        while len(tree(tmp_path / "data")) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert 2 == len(tree(tmp_path / "data"))
+        until(lambda: 2 == len(tree(tmp_path / "data")))
         os.kill(int(str(first["pid"])), 9)
         assert 0 == run_syncd("start", "--background", **environment).returncode
         assert sorted(map(str, (one, two))) == sorted(status()["roots"])  # type: ignore[call-overload]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from run_spec import RunSpec, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.disk import Disk
 from tidelog.datastore.text import width_of
@@ -147,7 +147,7 @@ def test_status_watch_appends_where_it_is_no_terminal(tmp_path: Path) -> None:
         rest = documents.read().splitlines()
         assert {"type": "status", "running": False} == json.loads(rest[-1])
         text.read()
-        assert [3, 3] == [process.wait(30) for process in both]
+        assert [3, 3] == [process.wait(PATIENCE_S) for process in both]
         text.close()
         documents.close()
 
@@ -173,7 +173,7 @@ def test_metrics_are_served_where_the_flag_says(tmp_path: Path) -> None:
     with SyncdProcess(*start, "127.0.0.1:0") as daemon:
         daemon.line_with("uploads to")
         url = until(lambda: status().get("metrics"))
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as response:
             text = response.read().decode()
         assert "tidelog_runs 0.0" in text
         assert f"  metrics     {url}" in run_syncd("status").stdout

@@ -6,10 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from notify_socket import NotifySocket
 from run_spec import RunSpec
 from syncd_process import HubProcess, SyncdProcess, run_syncd
+from waiting import PATIENCE_S, until
 
 from tidelog.syncd.notify import Notifier, beat_interval_s
 
@@ -40,7 +42,7 @@ def test_messages_are_those_of_the_protocol(kind: str, tmp_path: Path) -> None:
 def test_without_a_manager_nothing_happens(tmp_path: Path) -> None:
     """Neither where none is named, nor where the named one has gone, nor where it does not listen."""
     Notifier("").ready()
-    asyncio.run(asyncio.wait_for(Notifier("").beat(lambda: "never asked"), 5))
+    asyncio.run(asyncio.wait_for(Notifier("").beat(lambda: "never asked"), PATIENCE_S))
     Notifier(str(tmp_path / "gone")).ready()
     with NotifySocket(str(tmp_path / "deaf")) as manager:
         for _ in range(2000):  # More than its queue takes: the last ones are lost, and nobody waits.
@@ -69,6 +71,7 @@ def test_a_daemon_tells_its_manager_how_it_is(tmp_path: Path) -> None:
             beat = manager.message_with(f"STATUS=1 root, 1 run, 1 live, {to} works")
             assert "WATCHDOG=1" in beat
             os.kill(daemon.pid, signal.SIGSTOP)
+            until(lambda: psutil.Process(daemon.pid).status() == psutil.STATUS_STOPPED)
             manager.forget()
             assert [] == manager.message(within_s=8 * BEAT_S)
             os.kill(daemon.pid, signal.SIGCONT)

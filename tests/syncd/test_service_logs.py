@@ -8,14 +8,14 @@ import stat
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from own_port import own_port
 from run_spec import RunSpec, tree
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.daemon.control import ask_daemon
@@ -59,11 +59,9 @@ def test_an_outage_is_one_warning_and_one_line_when_it_is_over(tmp_path: Path) -
     """However often the hub is tried meanwhile; as JSON each is an object that says of which target."""
     root, data = tmp_path / "root", tmp_path / "data"
     run = RunSpec(root).rows(1)
-    key = make_key(data)
-    with HubProcess(data) as hub:
-        port, url = hub.port, hub.url
-    log = tmp_path / "log.jsonl"
-    with log.open("wb") as stderr:
+    key, log = make_key(data), tmp_path / "log.jsonl"
+    with own_port() as port, log.open("wb") as stderr:
+        url = f"http://127.0.0.1:{port}"
         flags = ("--root", root, "--to", url, "--retry-max", "0.02", "--log-format", "json")
         daemon = subprocess.Popen(
             [*SYNCD, "start", *flags],
@@ -78,7 +76,7 @@ def test_an_outage_is_one_warning_and_one_line_when_it_is_over(tmp_path: Path) -
                 until(lambda: b"works again" in log.read_bytes())
         finally:
             daemon.terminate()
-            daemon.wait(30)
+            daemon.wait(PATIENCE_S)
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert ["info", "warning", "info"] == [event["level"] for event in events[:3]]
     started, away, back = events[:3]
@@ -149,7 +147,7 @@ def test_the_log_of_a_daemon_is_bounded_while_it_runs(
         assert "the configuration was read again" in lines[-1]
         assert {"x" * 1023 + "\n"} == set(lines[:-1])
         os.kill(following.pid, signal.SIGINT)
-        assert 130 == following.wait(30)
+        assert 130 == following.wait(PATIENCE_S)
     finally:
         following.kill()
         following.communicate()
@@ -209,16 +207,14 @@ def test_a_daemon_that_the_journal_hears_sends_logs_there(journalctl: None, tmp_
             assert (0, True) == (done.returncode, "--lines 7 --no-pager" in done.stdout)
         finally:
             daemon.terminate()
-            daemon.wait(30)
+            daemon.wait(PATIENCE_S)
 
 
 def test_a_log_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
     """Exit code 2, one sentence, with the remedy."""
-    began = time.monotonic()
     to = ("--to", f"file://{tmp_path}/usb")
     done = run_syncd("start", "--root", tmp_path, *to, "--log-file", "/dev/null/x")
     assert (2, True) == (done.returncode, "name another --log-file" in done.stderr), done.stderr
-    assert 10 > time.monotonic() - began
 
 
 def test_a_daemon_outlives_its_terminal_and_tells_a_file_from_then_on(
@@ -245,7 +241,7 @@ def test_a_daemon_outlives_its_terminal_and_tells_a_file_from_then_on(
             RunSpec(tmp_path / "root").rows(2)
             until(lambda: tree(tmp_path / "root") == tree(tmp_path / "usb"))
             daemon.terminate()
-            assert 0 == daemon.wait(20)
+            assert 0 == daemon.wait(PATIENCE_S)
             assert "read again" not in log_path.read_text()
         finally:
             daemon.kill()

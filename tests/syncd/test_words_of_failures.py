@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import json
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,14 +11,15 @@ from pathlib import Path
 
 import trustme
 from aiohttp import web
+from own_port import own_port
 from run_spec import RunSpec
 from syncd_process import SyncdProcess, run_syncd
+from waiting import PATIENCE_S
 
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.hub.guard.key_file import KeyFile
 from tidelog.syncd.hub.server import HubServer, Listen
 
-PATIENCE_S = 30.0
 HERE = "127.0.0.1"
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 ENTROPY = bytes(range(32))
@@ -72,8 +72,7 @@ async def all_failures(
     tmp_path: Path, stack: AsyncExitStack, trusted: trustme.CA
 ) -> dict[str, list[str]]:
     """Start what fails; return the words that a person needs, by the target's address."""
-    with socket.create_server((HERE, 0)) as closed:
-        refused = closed.getsockname()[1]
+    refused = stack.enter_context(own_port())
     for name, expires_in_s in (("full", None), ("expired", -1.0)):
         make_key(tmp_path / name, expires_in_s=expires_in_s)
     hubs = [

@@ -25,7 +25,7 @@ RESTORE_ROUTE = RUN_ROUTE + "/restore"
 SHARES_ROUTE = RUN_ROUTE + "/shares"
 SHARE_END_ROUTE = SHARES_ROUTE + "/{share:[0-9a-f]{12}}/revoke"
 KEY_ROUTE = KEYS_PATH + "/{id:[0-9a-f]{12}}"
-FILE_ROUTE = RUN_ROUTE + "/files/{path:[^?]+}"
+FILE_ROUTE = RUN_ROUTE + "/files/{path:(?s:.+)}"
 
 _NAMES_AT = len(PREFIX.split("/")) - 1
 

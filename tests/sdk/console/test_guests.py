@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 from console_reading import printed
+from waiting import PATIENCE_S
 
 OnlyRun = Callable[[], Path]
 
+# Ports would be looked up for the kernel, and could be another test's by the time that it listens;
+# the path of a socket has to be short.
 RUN_NOTEBOOK = """
-import sys, nbformat, nbclient
+import sys, tempfile, nbformat, nbclient
+from traitlets.config import Config
 cells = [nbformat.v4.new_code_cell(code) for code in sys.argv[2:]]
 notebook = nbformat.v4.new_notebook(cells=cells)
-nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": sys.argv[1]}}).execute()
+with tempfile.TemporaryDirectory(prefix="tidelog-") as folder:
+    sockets = Config(ConnectionFileMixin={"transport": "ipc", "ip": f"{folder}/kernel"})
+    where = {"metadata": {"path": sys.argv[1]}}
+    nbclient.NotebookClient(notebook, config=sockets, resources=where).execute()
 for cell in cells:
     print([(out.name, out.text) for out in cell.outputs])
 """
@@ -39,7 +46,7 @@ def test_cells_of_a_notebook_show_what_they_showed(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
         env={**os.environ, "TIDELOG_QUIET": "1", "TIDELOG_CONSOLE": console},
     )
     lines = "".join(f"line {n}\n" for n in range(1000))
@@ -107,7 +114,7 @@ def test_pytest_captures_what_it_captured(console: str, capture: str, tmp_path: 
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
             env={**os.environ, "TIDELOG_CONSOLE": console},
         )
         lines = [line for line in result.stdout.splitlines() if " in " not in line]

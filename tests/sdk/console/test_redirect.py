@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from console_reading import printed
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader
 
@@ -24,7 +25,6 @@ INIT = (
     'run = sdk.init(project="p", dir=ROOT, mode="offline", '
     'settings={"quiet": True, "console": "redirect"})\n'
 )
-PATIENCE_S = 20.0
 
 
 def eventually(is_so: Callable[[], object]) -> bool:
@@ -134,6 +134,30 @@ run.finish()
     assert {"before", "child"} | {f"line {n}" for n in range(20_000)} == set(lines)
 
 
+def test_what_a_child_wrote_behind_a_killed_pump_is_waited_for(start_script: StartScript) -> None:
+    """Where nobody reads it at once the script ends later, as its child would have without us."""
+    process = start_script(
+        INIT
+        + """
+import signal, subprocess
+from tidelog.sdk.console.redirect import of_this_process
+child = subprocess.Popen(["sh", "-c", "read x; seq 2000"], stdin=subprocess.PIPE)
+of_this_process._process.send_signal(signal.SIGKILL)
+of_this_process._watch.join()
+os.write(1, b"x" * 60_000 + b"\\n")  # A pipe holds 65,536.
+child.communicate(b"go\\n")
+run.finish()
+print("ending", file=sys.stderr, flush=True)
+        """
+    )
+    assert process.stderr is not None
+    next(line for line in process.stderr if line == "ending\n")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert "x" * 60_000 + "\n" + "".join(f"{n}\n" for n in range(1, 2001)) == out
+
+
 def test_forked_children_are_recorded_once(run_script: RunScript, only_run: OnlyRun) -> None:
     """By the pump alone; their end ends neither the run nor the redirection."""
     result = run_script(
@@ -230,7 +254,7 @@ def test_broken_streams_break(shell: str, tmp_path: Path) -> None:
             ["bash", "-c", command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             env={**os.environ, "TIDELOG_CONSOLE": console},
         )
         return result.returncode, result.stdout, (result.stderr.splitlines() or [""])[-1]
@@ -247,7 +271,11 @@ def test_both_on_one_pipe_keep_their_order(tmp_path: Path, only_run: OnlyRun) ->
         "for n in range(5000): os.write(1 + n % 2, b'%d\\n' % n)\n"
     )
     result = subprocess.run(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert "".join(f"{n}\n" for n in range(5000)) == result.stdout == printed(only_run())
 

@@ -6,7 +6,7 @@ import string
 import pyte
 import pytest
 from console_reading import read, seen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidelog.sdk.console.screen import Screen
@@ -62,7 +62,6 @@ def test_finished_lines_taken_early_are_replaced_later(text: str, data: st.DataO
     assert seen(text) == read(texts)
 
 
-@settings(deadline=None)
 @given(TERMINAL.map(lambda pieces: [piece for piece in pieces if piece not in DOWN]))
 def test_lines_are_those_that_a_terminal_shows(pieces: list[str]) -> None:
     """Compared with pyte, an emulator of one, as large as no text leaves it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from console_reading import printed
+from waiting import PATIENCE_S
 
 from tidelog.datastore import Reader
 
@@ -265,7 +266,7 @@ def test_ctrl_c_in_the_midst_of_printing_is_an_interrupt(
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     out, err = process.stdout.read(), process.stderr.read()
-    assert -signal.SIGINT == process.wait(30)
+    assert -signal.SIGINT == process.wait(PATIENCE_S)
     assert err.endswith("KeyboardInterrupt\n")
     assert set("".join([*seen, out]).splitlines()) <= set(printed(only_run()).splitlines())
 
@@ -288,7 +289,7 @@ def test_broken_streams_break_as_they_would(
             ["bash", "-c", command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             env={**os.environ, "TIDELOG_CONSOLE": console},
         )
         return result.returncode, result.stdout, result.stderr.split("File")[0].split("name=")[0]

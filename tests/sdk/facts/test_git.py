@@ -5,7 +5,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -142,15 +141,13 @@ def test_a_git_that_hangs_costs_one_deadline(
     repository: GitCheckout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not asked a second time, and the commit is known."""
-    _fake_git(tmp_path / "bin", "echo asked >> $0.asked; exec sleep 60", monkeypatch)
-    began = time.monotonic()
+    _fake_git(tmp_path / "bin", "echo asked >> $0.asked; exec sleep 3600", monkeypatch)
     checkout = Checkout(str(repository.path), deadline_s=1.0)
     found = checkout.facts()
     assert found is not None
     assert ("git did not answer within 1 s", None) == (found["trouble"], found["dirty"])
     assert "git did not answer within 1 s" == checkout.patch().trouble
     assert 40 == len(str(found["commit"]))
-    assert time.monotonic() - began < 20
     assert "asked\n" == (tmp_path / "bin" / "git.asked").read_text()
 
 

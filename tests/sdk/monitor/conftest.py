@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from monitored import is_running, monitor_pid, samples_of
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.errors import DatastoreError
 
@@ -54,7 +54,7 @@ class Script:
     def end(self) -> int:
         """Let it go, and return the status with which it ended."""
         self.let_go()
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
     def line(self) -> str:
         """Return the next line that it prints."""

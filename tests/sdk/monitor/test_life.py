@@ -1,5 +1,6 @@
 """The monitor beside training scripts: what it holds, what ends it, and that it harms nothing."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -97,16 +98,25 @@ except ChildProcessError:
     assert "no child" == trainer.line()
 
 
+def held_by(pid: int, folder: Path) -> tuple[list[str], set[str]]:
+    """Return which files of a folder a process has open, and what else, now."""
+    held = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # Closed meanwhile.
+            held.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    own = [path for path in held if path.startswith(str(folder))]
+    names = sorted(os.path.basename(path).partition("-")[0] for path in own)
+    return names, {path.partition(":")[0] for path in held if path not in own}
+
+
 def test_the_monitor_holds_nothing_of_the_trainers(script: StartMonitored) -> None:
     """Neither a file, whose room it would keep, nor a terminal, nor any socket."""
     trainer = script("pass").until_sampled()
     process = psutil.Process(monitor_pid(trainer.run))
-    held = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")]
-    own = [path for path in held if path.startswith(str(trainer.run.parents[2]))]
-    others = {path.partition(":")[0] for path in held if path not in own}
-    names = sorted(os.path.basename(path).partition("-")[0] for path in own)
-    assert ["monitor.0001.tlog", "tidelog"] == names  # Its log and its lock.
-    assert {"/dev/null", "pipe", "anon_inode"} == others
+    log_and_lock = ["monitor.0001.tlog", "tidelog"]
+    held = log_and_lock, {"/dev/null", "pipe", "anon_inode"}
+    # In the midst of a sample it reads files of /proc as well.
+    until(lambda: held == held_by(process.pid, trainer.run.parents[2]))
     assert [] == process.net_connections(kind="all")
     assert 0 == trainer.end()
 
@@ -181,7 +191,11 @@ def test_all_ranks_of_a_machine_have_one_monitor(
         with Reader(run) as reader:
             return int(max(reader.system("system/process/count")["system/process/count"]))
 
-    until(lambda: most_at_once() >= 6)
+    def rows() -> int:
+        with Reader(run) as reader:
+            return reader.rows
+
+    until(lambda: most_at_once() >= 6 and rows() == 6)
     os.kill(pids[3], signal.SIGKILL)
     (death,) = until(lambda: deaths_of(run))
     assert -9 == death["code"]

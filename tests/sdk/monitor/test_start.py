@@ -2,12 +2,11 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.disk import Disk
 from tidelog.sdk.monitor.start import Handles, Monitor, monitor_command
@@ -95,7 +94,7 @@ def test_the_word_reaches_the_monitor_and_its_end_is_waited_for(tmp_path: Path) 
     stopping.start()
     assert b"." == until(lambda: _read(word))
     spawn.end()
-    stopping.join(10)
+    stopping.join(PATIENCE_S)
     assert not stopping.is_alive()
     assert before == descriptors()
 
@@ -110,12 +109,11 @@ def _read(fd: int) -> bytes:
 def test_a_run_that_is_over_at_once_starts_none(tmp_path: Path) -> None:
     """Nor does its end wait for anything."""
     spawn = Spawner()
-    short = monitor(tmp_path, spawn, delay_s=60.0)
+    short = monitor(tmp_path, spawn, delay_s=3600.0)
     short.start()
-    began = time.monotonic()
     short.stop()
     short._start_soon()
-    assert ([], True) == (spawn.commands, time.monotonic() - began < 10)
+    assert [] == spawn.commands
 
 
 def test_a_dead_monitor_is_no_trouble_at_the_end(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from log_spec import LOG_ID
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -22,8 +22,6 @@ from tidelog.syncd.hub.read.entry import Known
 from tidelog.syncd.hub.server import HubServer, Listen
 from tidelog.syncd.hub.web.address import RunAddress
 from tidelog.syncd.protocol import WireLimits, digest_header, encode_damage, log_path
-
-ANSWER_S = 20
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class RunningHub:
         if body is not None:
             fields["Content-Digest"] = digest_header(body)
         fields |= headers or {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             sent = {name: value for name, value in fields.items() if value != "-"}
             connection.request(method, path, body, sent)
@@ -138,7 +136,7 @@ class RunningHub:
 
     def raw(self, data: bytes) -> bytes:
         """Send bytes as they are and return all that comes until the hub closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_S) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             connection.sendall(data)
             received = b""
             while block := connection.recv(65536):
@@ -146,13 +144,13 @@ class RunningHub:
         return received
 
     def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _settle(self) -> None:
         """Let connections that came in the last moment, or are being closed, come to their end."""
-        for connection in self.server.connections.all() if self.server.connections else []:
-            connection.abort()
         for _ in range(20):
+            for connection in self.server.connections.all() if self.server.connections else []:
+                connection.abort()
             await asyncio.sleep(0)
 
     def _end(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from log_spec import LOG_ID, LogSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore.format import RECORDS, FileHeader, encode_chunk, encode_file_header, log_tag
 from tidelog.datastore.reader import Reader
@@ -23,11 +24,10 @@ from tidelog.syncd.protocol import digest_header, log_path
 
 SYNCD = [sys.executable, "-m", "tidelog.syncd"]
 MIB = 1024 * 1024
-DEADLINE_S = 60
 
 
 def syncd(*args: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run([*SYNCD, *args], capture_output=True, text=True, timeout=DEADLINE_S)
+    result = subprocess.run([*SYNCD, *args], capture_output=True, text=True, timeout=PATIENCE_S)
     assert expected == result.returncode, result.stderr
     assert "Traceback" not in result.stderr
     return result
@@ -51,7 +51,7 @@ def serving(data: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], int
 def call(
     port: int, method: str, path: str, key: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     with contextlib.closing(connection):
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, {"Authorization": f"Bearer {key}", **fields})
@@ -79,7 +79,7 @@ def test_serve_ends_at_a_signal_with_0(tmp_path: Path, number: signal.Signals) -
         assert 200 == call(port, "GET", "/healthz", "")[0]
         assert 401 == call(port, "GET", "/v1/runs", "")[0]
         process.send_signal(number)
-        assert 0 == process.wait(DEADLINE_S)
+        assert 0 == process.wait(PATIENCE_S)
         assert process.stderr is not None
         expected = f"no API key yet: syncd key create NAME --data {tmp_path / 'hub'}\n"
         assert expected == process.stderr.read()
@@ -157,7 +157,7 @@ def test_a_second_hub_of_the_same_folder_does_not_start(tmp_path: Path) -> None:
         again = syncd("serve", "--data", str(tmp_path / "hub"), "--listen", "127.0.0.1:0", expected=2)
         assert "another hub serves" in again.stderr
         process.kill()
-        process.wait(DEADLINE_S)
+        process.wait(PATIENCE_S)
         with serving(tmp_path / "hub"):
             pass
 
@@ -199,7 +199,7 @@ def test_a_hub_killed_in_the_middle_of_appends_loses_nothing_it_answered(
                 assert 200 == status
                 acknowledged = int(headers["Upload-Offset"])
         killer.join()
-        process.wait(DEADLINE_S)
+        process.wait(PATIENCE_S)
     path = tmp_path / "hub/p/r/main.0001.tlog"
     if path.exists():
         with path.open("ab") as file:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hostile.raw_http import RawConnection
 from run_spec import RunSpec, tree
 from syncd_process import SyncdProcess, run_syncd
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.syncd.errors import CannotStartError
 from tidelog.syncd.hub.tls import TlsFiles
@@ -42,7 +42,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 def serial(port: int, authority: trustme.CA, *, name: str = "localhost") -> str:
     """Return the serial number of the certificate that the hub shows."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain,
         trusting(authority).wrap_socket(plain, server_hostname=name) as connection,
     ):
         certificate = connection.getpeercert()
@@ -71,7 +71,7 @@ def test_old_protocols_are_refused(start_hub, tmp_path: Path) -> None:
         old.minimum_version = ssl.TLSVersion.TLSv1
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with (
-        socket.create_connection(("127.0.0.1", hub.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S) as plain,
         pytest.raises(ssl.SSLError),
     ):
         old.wrap_socket(plain, server_hostname="localhost")

@@ -75,7 +75,6 @@ def test_a_pause_with_an_end_ends_by_itself(tmp_path: Path) -> None:
             RunSpec(root).rows(5)
             await daemon.until(lambda: tree(root) == tree(usb))
             assert time.time() >= until
-            assert until - time.time() < 5
 
     asyncio.run(work())
 

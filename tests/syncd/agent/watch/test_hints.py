@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from faults.mounts import needs_root, served
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -45,7 +45,7 @@ class Watcher:
     def _hint(self) -> None:
         self.hinted.set()
         self.is_held.set()
-        self.may_go_on.wait(30)
+        self.may_go_on.wait(PATIENCE_S)
 
     def watch(self, *paths: Path) -> None:
         self.hints.watch([place(path) for path in paths])
@@ -60,7 +60,7 @@ class Watcher:
     def hear(self, path: Path) -> None:
         self.hinted.clear()
         path.mkdir()
-        assert self.hinted.wait(30)
+        assert self.hinted.wait(PATIENCE_S)
 
 
 def place(path: Path) -> Place:
@@ -118,7 +118,7 @@ def test_a_folder_in_another_ones_place_is_watched_anew(
         watcher.hints.quiet()
         watcher.hinted.clear()
         folder.rmdir()
-        assert watcher.hinted.wait(30)
+        assert watcher.hinted.wait(PATIENCE_S)
         folder.mkdir()
     else:
         folder.rename(tmp_path / "old")
@@ -174,7 +174,7 @@ def test_a_queue_that_ran_over_leaves_nothing_quiet(stack: ExitStack, tmp_path: 
     watcher.is_held.clear()
     watcher.may_go_on.clear()
     (many / "held").mkdir()
-    assert watcher.is_held.wait(30)
+    assert watcher.is_held.wait(PATIENCE_S)
     # Whoever reads events waits, so the kernel's queue fills up and runs over.
     for number in range(int(QUEUED_MAX.read_text()) + 100):
         os.close(os.open(many / f"{number}", os.O_CREAT | os.O_WRONLY))
@@ -214,7 +214,7 @@ def told_with(limit: str, value: int, folders: list[Path]) -> list[str]:
     tests = Path(__file__).parents[3]
     arguments = [limit, value, tests, *folders]
     done = subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert 0 == done.returncode, done.stderr
     return done.stdout.splitlines()

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waiting import PATIENCE_S
+
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.syncd.hub.guard.audit import Actor, Audit
@@ -109,7 +111,7 @@ def test_two_processes_write_the_same_log(tmp_path: Path) -> None:
         "for n in range(50): log.record('test', sys.argv[2] * 100, by=CONSOLE, n=n)\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), name]) for name in "ab"]
-    assert [0, 0] == [writer.wait(60) for writer in writers]
+    assert [0, 0] == [writer.wait(PATIENCE_S) for writer in writers]
     entries = list(audit(tmp_path).entries())
     for name in "ab":
         assert list(range(50)) == [e["n"] for e in entries if e["on"] == name * 100]

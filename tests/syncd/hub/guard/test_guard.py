@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from browser import Browser
 from log_spec import LogSpec
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -155,7 +155,7 @@ def test_a_body_that_arrives_after_its_key_was_revoked_is_not_taken(hub) -> None
     secret = hub.server.keys.create("slow")
     data = LogSpec().row({"a": 1}, step=0).data
     path = log_path("mnist", "r1", "main.0001.tlog")
-    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S) as connection:
         connection.sendall(
             (
                 f"PATCH {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nUpload-Offset: 0\r\n"
@@ -220,7 +220,7 @@ def test_a_download_ends_when_its_key_is_revoked(hub) -> None:
         fields = {"Upload-Offset": str(at), "Upload-Length": str(len(body)), "Upload-Complete": is_last}
         assert 200 == hub.call("PATCH", path, part, fields).status
     secret = hub.server.keys.create("reader", role="read")
-    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
         )

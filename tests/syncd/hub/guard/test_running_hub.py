@@ -15,10 +15,8 @@ import psutil
 import pytest
 from run_spec import RunSpec
 from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
-from waiting import until
+from waiting import PATIENCE_S, until
 
-REVOKED_WITHIN_S = 1.0
-GIVE_UP_S = 60.0
 FORGED = 100_000
 
 
@@ -29,7 +27,10 @@ def hub(tmp_path: Path) -> Iterator[HubProcess]:
 
 
 class Caller(threading.Thread):
-    """Asks the hub over one connection, again and again, with the key of the moment."""
+    """Asks the hub over one connection, again and again, with the key of the moment.
+
+    `answers` are of the moments at which was asked.
+    """
 
     def __init__(self, port: int, key: str) -> None:
         super().__init__()
@@ -39,24 +40,18 @@ class Caller(threading.Thread):
         self._is_stopping = threading.Event()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=GIVE_UP_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             while not self._is_stopping.is_set():
-                key = self.key
+                key, at = self.key, time.monotonic()
                 connection.request("GET", "/v1/runs", headers={"Authorization": f"Bearer {key}"})
                 with connection.getresponse() as response:
                     response.read()
-                    self.answers.append((time.monotonic(), key, response.status))
+                    self.answers.append((at, key, response.status))
 
-    def wait_for(self, status: int, *, key: str) -> float:
-        """Return when the hub gave this answer to this key for the first time."""
-        deadline = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < deadline:
-            for at, shown, given in list(self.answers):
-                if (shown, given) == (key, status):
-                    return at
-            time.sleep(0.001)
-        raise AssertionError(f"no {status} in {len(self.answers)} answers")
+    def wait_for(self, status: int, *, key: str) -> None:
+        """Return once the hub has given this answer to this key."""
+        until(lambda: any((shown, given) == (key, status) for _, shown, given in list(self.answers)))
 
     def stop(self) -> None:
         self._is_stopping.set()
@@ -78,16 +73,16 @@ def calling(port: int, key: str, *, count: int) -> Iterator[list[Caller]]:
             caller.stop()
 
 
-def test_a_revoked_key_is_refused_within_a_second_under_load(hub: HubProcess, tmp_path: Path) -> None:
-    """By everyone who holds it, from the moment that the command has ended."""
+def test_a_revoked_key_is_refused_from_the_next_request_on(hub: HubProcess, tmp_path: Path) -> None:
+    """Under load, and whoever holds it: from the moment that the command has ended."""
     key = make_key(tmp_path / "hub")
     with calling(hub.port, key, count=4) as callers:
         assert 0 == run_syncd("key", "revoke", "test", "--data", tmp_path / "hub").returncode
         at = time.monotonic()
         for caller in callers:
             caller.wait_for(401, key=key)
-    late = [when for caller in callers for when, _, status in caller.answers if status == 200]
-    assert max(late) - at < REVOKED_WITHIN_S
+    asked_later = {s for caller in callers for when, _, s in caller.answers if when > at}
+    assert {401} == asked_later
 
 
 def test_keys_are_rotated_under_load_without_one_refusal(hub: HubProcess, tmp_path: Path) -> None:
@@ -112,7 +107,7 @@ def test_the_commands_about_accounts_and_what_they_leave_behind(hub: HubProcess,
     data = ("--data", tmp_path / "hub")
 
     def status(key: str, project: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=GIVE_UP_S)
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=PATIENCE_S)
         path = f"/v1/projects/{project}/runs/r/files:missing"
         with contextlib.closing(connection):
             connection.request("POST", path, headers={"Authorization": f"Bearer {key}"})
@@ -233,7 +228,7 @@ def test_a_hundred_thousand_forged_keys_open_nothing_and_keep_nobody_away(
     statuses: Counter[bytes] = Counter()
     with calling(hub.port, keys[0], count=1) as (good,):
         before, spent, began = process.memory_info().rss, process.cpu_times(), time.monotonic()
-        with socket.create_connection(("127.0.0.1", hub.port), timeout=GIVE_UP_S) as connection:
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S) as connection:
             for first in range(0, FORGED, 50):
                 connection.sendall("".join(request % n for n in range(first, first + 50)).encode())
                 received = b""

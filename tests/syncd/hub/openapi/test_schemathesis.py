@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from log_spec import log_of_every_kind
 from schemathesis import GenerationMode
+from waiting import PATIENCE_S
 
 from tidelog.syncd.hub.openapi.document import openapi_document
 from tidelog.syncd.protocol import EVENTS_PATH, digest_header
@@ -81,7 +82,6 @@ def run(operation, hub, examples: int) -> None:
 
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=examples == EXAMPLES_FEW,
         suppress_health_check=list(HealthCheck),
@@ -102,7 +102,7 @@ def run(operation, hub, examples: int) -> None:
             prepared.headers["Content-Digest"] = digest_header(body)
         with requests.Session() as session:
             session.trust_env = False
-            check_answer(operation, session.send(prepared, timeout=20))
+            check_answer(operation, session.send(prepared, timeout=PATIENCE_S))
 
     one()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from browser import Browser
 from log_spec import LogSpec
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore.records import EXIT
 
@@ -28,7 +28,7 @@ class Stream:
     def __init__(
         self, hub, *, key: str = "", cookie: str | None = None, last_id: str | None = None
     ) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=PATIENCE_S)
         who = f"Authorization: Bearer {key or hub.key}" if cookie is None else f"Cookie: {cookie}"
         head = f"GET /v1/events HTTP/1.1\r\nHost: h\r\n{who}\r\n"
         head += f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""

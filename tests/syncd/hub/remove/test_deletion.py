@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from log_spec import LogSpec
+from waiting import PATIENCE_S
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -230,7 +231,7 @@ def test_who_wants_a_run_alone_waits_for_those_who_use_it_and_keeps_others_out()
         await asyncio.gather(*tasks)
         assert "0 runs" in repr(gate)
 
-    asyncio.run(asyncio.wait_for(work(), 10))
+    asyncio.run(asyncio.wait_for(work(), PATIENCE_S))
     assert ["other", "first", "a", "a"] == order[:4]
     assert {"b", "late"} == set(order[4:])
     assert order.index("b") + 1 == len(order) - 1 - order[::-1].index("b")
