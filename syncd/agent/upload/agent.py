@@ -6,6 +6,7 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
 from tidelog.syncd.agent.upload.done import Done, file_task
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.rate import Rate
@@ -90,8 +92,12 @@ class Agent:
         on_final: Callable[[Run, str], None] | None = None,
         progress: Progress | None = None,
         told_damage: set[tuple[Task, int]] | None = None,
+        threads: Executor | None = None,
     ) -> None:
-        """`told_damage` is shared by agents that read the same logs: each place is told once."""
+        """`told_damage` is shared by agents that read the same logs: each place is told once.
+
+        `threads` read what is sent; without them those of the loop do.
+        """
         self.target = target
         self._pace = pace or Pace()
         self.planner = Planner(settings, chance=chance, pace=self._pace)
@@ -116,7 +122,9 @@ class Agent:
             disk=disk,
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
+            home=Home(self._lend, self._take_back, patience_s=settings.lend_s, threads=threads),
         )
+        self._trying: dict[Task, asyncio.Task[None]] = {}
         self._gone: set[Run] = set()
         self._acknowledged: OrderedDict[Task, None] = OrderedDict()
         self._has_told_loss = False
@@ -204,8 +212,13 @@ class Agent:
         self._wake.set()
 
     def stop(self) -> None:
-        """Hand out nothing more; `run` returns once what is under way has ended."""
+        """Hand out nothing more; `run` returns once what is under way has ended.
+
+        What waits for its own disk is given up: nothing of it is on its way.
+        """
         self._is_stopping = True
+        for task in self.planner.lent:
+            self._trying[task].cancel()
         self._wake.set()
 
     async def run(self, *, until_idle: bool = False) -> None:
@@ -214,7 +227,7 @@ class Agent:
             while not self._is_stopping:
                 self._wake.clear()
                 while (task := self._next()) is not None:
-                    group.create_task(self._try(task))
+                    self._trying[task] = group.create_task(self._try(task))
                 if until_idle and self.planner.is_idle:
                     return
                 await self._wait()
@@ -255,11 +268,23 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        finally:
+            del self._trying[task]
         if task.run in self._gone:
             # It was under way when its run was found to be gone.
             self.planner.forget(task.run)
             if not self._is_under_way(task.run):
                 self._gone.discard(task.run)
+        self._wake.set()
+
+    def _lend(self, task: Task) -> None:
+        self.planner.lend(task)
+        if self._is_stopping:
+            self._trying[task].cancel()
+        self._wake.set()
+
+    def _take_back(self, task: Task) -> None:
+        self.planner.take_back(task)
         self._wake.set()
 
     def _is_under_way(self, run: Run) -> bool:

@@ -13,6 +13,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, Task
 from tidelog.syncd.agent.upload.done import Done
 from tidelog.syncd.agent.upload.file_uploads import FileUploads
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
 
@@ -28,9 +29,12 @@ class Uploader:
         disk: Disk,
         settings: AgentSettings,
         is_set_aside: Callable[[Task], bool],
+        home: Home,
     ) -> None:
-        self._logs = LogUploads(target, state, disk=disk, settings=settings)
-        self._files = FileUploads(target, state, disk=disk, settings=settings, is_set_aside=is_set_aside)
+        self._logs = LogUploads(target, state, disk=disk, settings=settings, home=home)
+        self._files = FileUploads(
+            target, state, disk=disk, settings=settings, is_set_aside=is_set_aside, home=home
+        )
 
     def __repr__(self) -> str:
         return f"<Uploader: {self._logs!r}, {self._files!r}>"
