@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tidelog.datastore.backoff import Backoff
 from tidelog.datastore.checkpoint_chain import CheckpointChain
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -26,6 +27,7 @@ from tidelog.datastore.log_writer import LogWriter
 from tidelog.datastore.process import process_facts
 from tidelog.datastore.record_encoder import RecordEncoder
 from tidelog.datastore.records import RUN, SUPERSEDES
+from tidelog.datastore.stream_troubles import StreamTroubles
 from tidelog.datastore.unsynced import Unsynced, Waiting, superseded_ranges
 
 
@@ -56,7 +58,6 @@ class Stream:
         self.log_name = ""
         self.is_dirty = False  # Something was appended since the last sync began.
         self.is_handed_over = False  # A WriteThread owns it.
-        self.lost_rows = 0
         self.forked_from = forked_from
         self.failed: list[LogWriter] = []
         self.on_failure: Callable[[], None] = _ignore
@@ -69,18 +70,16 @@ class Stream:
         self._disk = disk
         self._clock = clock
         self._entropy = entropy
-        self._on_problem = on_problem
         self._limits = limits
         self._unsynced = Unsynced(bytes_max=limits.unsynced_bytes_max)
         self._carried_chunk_bytes = limits.carried_chunk_bytes
         self._is_directory_made = False
         self._has_gap = False  # Records that waited were lost: the log lacks what later ones build on.
-        self._is_trouble_told = False
-        self._troubles_told = 0
-        self._is_log_deleted = False
         self._chain = CheckpointChain(0, limits)
-        self._reopen_at = 0.0
-        self._reopen_backoff_s = limits.reopen_backoff_first_s
+        self.troubles = StreamTroubles(directory, on_problem, limits=limits)
+        self._backoff = Backoff(
+            clock, first_s=limits.reopen_backoff_first_s, max_s=limits.reopen_backoff_max_s
+        )
 
     def __repr__(self) -> str:
         return f"<Stream {self._name} in {self._directory}: {self.log or 'without a file'}>"
@@ -108,7 +107,7 @@ class Stream:
     @property
     def reopen_in_s(self) -> float:
         """How long it is until the next try to begin a log makes sense, in seconds."""
-        return max(0.0, self._reopen_at - self._clock.monotonic())
+        return self._backoff.left_s
 
     # -- appending -------------------------------------------------------------------------------
 
@@ -126,7 +125,7 @@ class Stream:
         except OSError as error:
             place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
             self.abandon(error)
-            self._count_lost(self._unsynced.hold(payload, rows, *place, is_taken=False))
+            self.troubles.lose(self._unsynced.hold(payload, rows, *place, is_taken=False))
             return
         self.is_dirty = True
         self._unsynced.hold(payload, rows, log.log_id, log.seq - 1)  # Loses nothing: a file has it.
@@ -139,7 +138,7 @@ class Stream:
         """Hold a records chunk in memory for `write_waiting`. The lock is held."""
         lost = self._unsynced.wait(payload, rows, is_note=is_note)
         self._has_gap |= lost > 0
-        self._count_lost(lost)
+        self.troubles.lose(lost)
 
     def write_waiting(self) -> None:
         """Append what waits, as far as there is a log that takes it."""
@@ -156,9 +155,7 @@ class Stream:
 
     def give_up(self) -> None:
         """Count what no file holds as lost, and say so."""
-        self.lost_rows += self._unsynced.rows_nowhere
-        lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "its last rows may be lost"
-        self._on_problem(f"{self._directory} still takes no data: {lost}")
+        self.troubles.give_up(self._unsynced.rows_nowhere)
 
     def _write_next(self) -> bool:
         """Append what waits first, or the checkpoint that is due; tell whether there was anything.
@@ -192,13 +189,13 @@ class Stream:
             place = (log.log_id, log.seq) if log.may_hold(payload) else (None, 0)
         with self._lock:
             if failure is not None:
-                self._count_lost(self._unsynced.end_write(waiting, *place, is_taken=False))
+                self.troubles.lose(self._unsynced.end_write(waiting, *place, is_taken=False))
                 if self.log is log:
                     self.abandon(failure)
                 return
             # A sync may have failed meanwhile: then no more is known of this chunk than of the others.
             is_taken = self.log is log
-            self._count_lost(
+            self.troubles.lose(
                 self._unsynced.end_write(waiting, log.log_id, log.seq - 1, is_taken=is_taken)
             )
             if is_taken:
@@ -223,14 +220,6 @@ class Stream:
             if self.log is log:
                 self.is_dirty = True
                 self._chain.written(at, payload_bytes=len(payload), end=log.offset)
-
-    def _count_lost(self, rows: int) -> None:
-        if rows and not self.lost_rows:
-            self._on_problem(
-                f"{self._directory} takes no data and {self._limits.unsynced_bytes_max} bytes "
-                "are held in memory: rows are lost from now on, and counted"
-            )
-        self.lost_rows += rows
 
     # -- files that fail, and the next ones ------------------------------------------------------
 
@@ -260,7 +249,7 @@ class Stream:
 
     def try_reopen(self) -> bool:
         """Begin the next log where there is none and the backoff has passed; tell whether it was."""
-        if self.log is not None or self._clock.monotonic() < self._reopen_at:
+        if self.log is not None or not self._backoff.is_over:
             return False
         try:
             self.open()
@@ -271,28 +260,24 @@ class Stream:
 
     def postpone(self, failure: Exception) -> None:
         """Let some time pass before the next try to begin a log."""
-        self._back_off()
-        self._tell_trouble(failure)
+        self._backoff.begin()
+        self.troubles.begin(self.path, failure)
 
     def hasten(self) -> None:
         """Let the next try to begin a log be made at once: the run is about to end."""
-        self._reopen_at = self._clock.monotonic()
+        self._backoff.end()
 
     def abandon(self, error: OSError) -> None:
         """Never touch a failed file again; the next one may be begun at once. The lock is held."""
         self._leave_log()
-        self._tell_trouble(error)
+        self.troubles.begin(self.path, error)
         self.on_failure()
 
     def _leave_log(self) -> None:
         if self.log is not None:
             self.failed.append(self.log)
             self.log = None
-            self._reopen_at = self._clock.monotonic()
-
-    def _back_off(self) -> None:
-        self._reopen_at = self._clock.monotonic() + self._reopen_backoff_s
-        self._reopen_backoff_s = min(2 * self._reopen_backoff_s, self._limits.reopen_backoff_max_s)
+            self._backoff.end()
 
     def _create_next(self, now: float) -> LogWriter:
         """Create the next log; other processes may be faster with the next names."""
@@ -318,8 +303,8 @@ class Stream:
         with self._lock:
             if self.forked_from is not None:
                 facts["forked_from"] = self.forked_from
-            if self.lost_rows:
-                facts["lost_rows"] = self.lost_rows
+            if self.troubles.lost_rows:
+                facts["lost_rows"] = self.troubles.lost_rows
             self._has_gap = False
             beginning = list(self._encoder.beginning(now, facts))
         for payload in beginning:
@@ -352,7 +337,7 @@ class Stream:
 
     def _continue_in(self, log: LogWriter, notes: list[int]) -> None:
         held = self._unsynced.end_carrying(is_synced=False)
-        if self.log_name or self.lost_rows:
+        if self.log_name or self.troubles.lost_rows:
             self._encoder.begin_log(held)
         self.log, self.log_name = log, os.path.basename(log.path)
         self.is_dirty = True
@@ -366,35 +351,6 @@ class Stream:
         except OSError:
             return False
         return True
-
-    def _tell_trouble(self, error: Exception) -> None:
-        self._is_log_deleted |= isinstance(error, FileNotFoundError)
-        if self._is_trouble_told or self._troubles_told == self._limits.troubles_told_max:
-            return
-        self._is_trouble_told = True
-        self._troubles_told += 1
-        is_last = self._troubles_told == self._limits.troubles_told_max
-        reason = getattr(error, "strerror", None) or error
-        self._on_problem(
-            f"{self.path} cannot be written ({reason}); training goes on, "
-            "what is logged is held in memory and goes to the next file as soon as there is room"
-            + ("; this is told no more unless rows are lost" if is_last else "")
-        )
-
-    def tell_silence(self, silent_s: float) -> None:
-        """Say that the disk does not answer."""
-        self._on_problem(
-            f"the disk of {self._directory} has not answered for {silent_s:.2g} s; training goes on, "
-            "what is logged is held in memory until it does"
-        )
-
-    def tell_answer(self) -> None:
-        """Say that it does again."""
-        self._on_problem(f"the disk of {self._directory} answers again: {self._told_loss()}")
-
-    def _told_loss(self) -> str:
-        lost = f"{self.lost_rows} rows are lost" if self.lost_rows else "nothing is lost"
-        return f"{lost}, besides what was deleted" if self._is_log_deleted else lost
 
     # -- syncing ---------------------------------------------------------------------------------
 
@@ -416,14 +372,10 @@ class Stream:
         self._unsynced.end_sync(is_synced=failure is None)
         if failure is not None:
             self.abandon(failure)
-            self._back_off()
+            self._backoff.begin()
             return
-        self._reopen_backoff_s = self._limits.reopen_backoff_first_s
-        if self._is_trouble_told:
-            self._is_trouble_told = False
-            self._on_problem(
-                f"{self._directory} takes data again, in {self.log_name}: {self._told_loss()}"
-            )
+        self._backoff.forget()
+        self.troubles.end(self.log_name)
 
 
 def _ignore() -> None:

@@ -167,7 +167,7 @@ class WriteThread:
             self._is_silent = False
             if self._is_silence_told and self._stream.log is not None:
                 self._is_silence_told = False
-                self._stream.tell_answer()
+                self._stream.troubles.end_silence()
             if not self._receipts:
                 self._duties.settle()
             for receipt in receipts:
@@ -192,4 +192,4 @@ class WriteThread:
     def _tell_silence(self, silent_s: float) -> None:
         if not self._is_silence_told:
             self._is_silence_told = True
-            self._stream.tell_silence(silent_s)
+            self._stream.troubles.begin_silence(silent_s)

@@ -158,7 +158,7 @@ class Writer:
 
         After `close` those that a silent disk had not taken by then are among them.
         """
-        return self._stream.lost_rows + self._unwritten_rows
+        return self._stream.troubles.lost_rows + self._unwritten_rows
 
     @property
     def last_step(self) -> int | None:
@@ -265,8 +265,8 @@ class Writer:
             self._is_closed = True
             if self._stream.forked_from is None or self._has_begun:
                 ending: dict[str, Any] = {"code": exit_code, "reason": reason}
-                if self._stream.lost_rows:
-                    ending["lost_rows"] = self._stream.lost_rows
+                if self._stream.troubles.lost_rows:
+                    ending["lost_rows"] = self._stream.troubles.lost_rows
                 self._delivery.put(self._encoder.record(EXIT, self._now(), ending), 0, is_note=True)
                 self._delivery.flush()
         if not self._delivery.close(state=state, exit_code=exit_code):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def run_here(run_id: str, root: str) -> "Run":
     """Return the run of this process by its id; one that records nothing where there is none, told."""
-    from tidelog.sdk.recording import Run, open_runs
+    from tidelog.sdk.open_runs import open_runs
+    from tidelog.sdk.recording import Run
 
     for run in open_runs():
         if run.id == run_id:

@@ -5,9 +5,7 @@ Every public method catches what goes wrong in it, says so once on stderr, and l
 
 import os
 import sys
-import weakref
 from collections.abc import Callable, Mapping
-from threading import RLock, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +16,6 @@ from tidelog.datastore.writer import Writer
 from tidelog.sdk.alerts import Alerts
 from tidelog.sdk.attempts import Attempts
 from tidelog.sdk.config_mapping import Config
-from tidelog.sdk.console.bell import Bell
 from tidelog.sdk.earlier import Earlier
 from tidelog.sdk.exits import exit_of
 from tidelog.sdk.identity import Identity
@@ -27,15 +24,14 @@ from tidelog.sdk.lifetime import Lifetime
 from tidelog.sdk.media.recorder import MediaRecorder
 from tidelog.sdk.metrics import metric_definition
 from tidelog.sdk.notices import Notices, say
+from tidelog.sdk.one_end import OneEnd
+from tidelog.sdk.open_runs import note_run
 from tidelog.sdk.report import Ending, end_block, find_style
 from tidelog.sdk.rows import RowLog
 from tidelog.sdk.run_plan import Plan
 from tidelog.sdk.source_code import Choice
 from tidelog.sdk.summary_mapping import Summary
 from tidelog.sdk.syncing import TIMEOUT_S, sync_path
-
-ENDING_LOOK_S = 0.1
-"""How often one who waits for a thread that ends the run looks whether that thread is still there."""
 
 
 class Run(Identity):
@@ -64,11 +60,7 @@ class Run(Identity):
         self._on_finish = on_finish
         self._started = self._clock.monotonic()
         self._pid = os.getpid()
-        self._lock = RLock()
-        self._is_finished = False
-        self._ending_thread = current_thread()
-        self._has_ended = False
-        self._end_bell = Bell()
+        self._end = OneEnd()
         self.lifetime = Lifetime(attempts=self._attempts, notices=self.notices)
         self._media = MediaRecorder(
             plan.directory,
@@ -103,10 +95,10 @@ class Run(Identity):
         self._summary = Summary(
             computed=self._computed_summary, record=self._log_summary, notices=self.notices
         )
-        _runs.add(self)
+        note_run(self)
 
     def __repr__(self) -> str:
-        state = "finished" if self._is_finished else "open"
+        state = "finished" if self.is_finished else "open"
         return f"<Run {self.name} ({self.path}), {self.mode}, {state}, step {self.step}>"
 
     if not TYPE_CHECKING:
@@ -145,7 +137,7 @@ class Run(Identity):
     @property
     def is_finished(self) -> bool:
         """Whether it has ended, so that nothing more is recorded."""
-        return self._is_finished
+        return self._end.is_begun
 
     @property
     def is_inherited(self) -> bool:
@@ -291,38 +283,29 @@ class Run(Identity):
 
     def end(self, code: int, reason: str, *, quiet: bool | None = None) -> None:
         """End the run with an exit code, and for people the reason of it, such as "ValueError: x"."""
-        with self._lock:
-            is_first, self._is_finished = not self._is_finished, True
-            if is_first:
-                self._ending_thread = current_thread()
-        if not is_first:
-            self._await_end()
-        elif self._is_busy:
+        is_first, is_busy = self._end.begin(), self._is_busy
+        if is_first and is_busy:
             self._attempts.put_off("finish", lambda: self._finish_now(code, reason, quiet=quiet))
-        else:
+        elif is_first:
             self._finish_now(code, reason, quiet=quiet)
-
-    def _await_end(self) -> None:
-        """Wait for another thread that ends the run; for what this one interrupted it would not end."""
-        thread = self._ending_thread
-        if self._is_busy or self.is_inherited or thread is current_thread():
-            return
-        while thread.is_alive() and not self._has_ended:
-            self._end_bell.wait(ENDING_LOOK_S)
+        elif not (is_busy or self.is_inherited):  # What this thread has interrupted waits for it.
+            self._end.wait()
 
     def _finish_now(self, code: int, reason: str, *, quiet: bool | None) -> None:
-        self._ending_thread = current_thread()
+        try:
+            with self._end.made_here():
+                self._record_end(code, reason, quiet=quiet)
+        finally:
+            if self._on_finish is not None:
+                self._on_finish(self)
+
+    def _record_end(self, code: int, reason: str, *, quiet: bool | None) -> None:
         try:
             if self._writer is not None:
                 is_quiet = self._plan.is_quiet if quiet is None else quiet
                 self._write_end(self._writer, code, reason, is_quiet=is_quiet)
         except Exception as error:  # noqa: BLE001 - as above.
             self._attempts.tell_failure("finish", error)
-        finally:
-            self._has_ended = True
-            self._end_bell.ring()
-            if self._on_finish is not None:
-                self._on_finish(self)
 
     def _write_end(self, writer: Writer, code: int, reason: str, *, is_quiet: bool) -> None:
         state = "failed" if code else "finished"
@@ -425,30 +408,16 @@ class Run(Identity):
 
     def _is_open(self, what: str) -> bool:
         """Tell whether the run goes on; say once where it does not."""
-        if self._is_finished:
+        if self.is_finished:
             self._attempts.tell_closed(what)
-        return not self._is_finished
+        return not self.is_finished
+
+    def renew_locks(self) -> None:
+        """Give a forked child locks that no thread of the parent holds."""
+        self._end.renew_lock()
+        self._attempts.renew()
+        self._rows.renew_lock()
 
 
 def _ignore(_entry: object) -> None:
     """Record nothing, as a disabled run does."""
-
-
-_runs: "weakref.WeakSet[Run]" = weakref.WeakSet()
-
-
-def open_runs() -> list[Run]:
-    """Return the runs of this process that go on."""
-    return [run for run in list(_runs) if not run.is_finished]
-
-
-def _renew_locks() -> None:
-    """Give the runs of a forked child locks that no thread of the parent holds."""
-    for run in list(_runs):
-        run._lock = RLock()
-        run._attempts.renew()
-        run._rows.renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)

@@ -13,8 +13,10 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.recount import RunsAfter
 from tidelog.syncd.agent.upload.state import MemoryState, State
+from tidelog.syncd.agent.upload.uploader import Uploader
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.hub.server import HubServer, Listen
@@ -51,6 +53,18 @@ async def open_root(data: Path) -> AsyncIterator[Target]:
     target = RootTarget(f"file://{data}", str(data), disk=Disk())
     yield target
     await target.close()
+
+
+def make_uploader(target: Target, state: State, *, disk: Disk | None = None) -> Uploader:
+    """An uploader that sets nothing aside."""
+    return Uploader(
+        target,
+        state,
+        disk=disk or Disk(),
+        settings=SETTINGS,
+        is_set_aside=lambda _: False,
+        home=Home(lambda _: None, lambda _: None, patience_s=SETTINGS.lend_s),
+    )
 
 
 def make_agent(

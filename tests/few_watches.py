@@ -6,14 +6,22 @@ from pathlib import Path
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.watch.hints import Hints
+from tidelog.syncd.agent.watch.hints import Hints, open_inotify
 from tidelog.syncd.agent.watch.tree import Place
 
 
 def told_of(folders: Sequence[str]) -> list[str]:
     """Watch the folders twice; return what was told, and which of them are watched."""
     told: list[str] = []
-    hints = Hints(lambda: None, disk=Disk(), clock=Clock(), settings=AgentSettings(), tell=told.append)
+    inotify = open_inotify(told.append)
+    hints = Hints(
+        lambda: None,
+        inotify=inotify,
+        disk=Disk(),
+        clock=Clock(),
+        settings=AgentSettings(),
+        tell=told.append,
+    )
     places = [Place(folder) for folder in folders]
     for place in places:
         status = Path(place.path).stat()
@@ -21,5 +29,6 @@ def told_of(folders: Sequence[str]) -> list[str]:
     for _ in range(2):
         hints.watch(places)
     watched = [place.path for place in places if hints.way_to(place).startswith("inotify")]
-    hints.close()
+    if inotify is not None:
+        inotify.close()
     return [*told, " ".join(["watched", *watched])]

@@ -9,9 +9,10 @@ from waiting import PATIENCE_S
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.disk_threads import DiskThreads
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory, Look
-from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.lookouts import Lookouts
 
 
 class MovedClock(Clock):
@@ -29,9 +30,8 @@ class MovedClock(Clock):
 
 
 def inventory_of(root: Path, *, clock: Clock | None = None, disk: Disk | None = None) -> Inventory:
-    found = Inventory(disk=disk or Disk(), clock=clock or MovedClock(), settings=AgentSettings())
-    found.add_root(str(root))
-    return found
+    disk, clock = disk or Disk(), clock or MovedClock()
+    return Inventory(str(root), disk=disk, clock=clock, settings=AgentSettings())
 
 
 def found_by(inventory: Inventory, look: Look) -> list[FoundLog]:
@@ -46,27 +46,32 @@ WATCHING = AgentSettings(tail_interval_s=0.02, runs_interval_s=3600.0, sweep_int
 
 
 class Watch:
-    """A lookout over one root, and what it found: for each log the moments at which it was told."""
+    """Lookouts over one root or several, and what they found: for each log the moments it was told."""
 
     def __init__(
-        self, root: Path, *, settings: AgentSettings = WATCHING, disk: Disk | None = None
+        self, *roots: Path, settings: AgentSettings = WATCHING, disk: Disk | None = None
     ) -> None:
-        disk, clock = disk or Disk(), MovedClock()
         self.told: list[str] = []
         self.gone: list[str] = []
         self.found: dict[str, list[float]] = {}
-        self.inventory = Inventory(disk=disk, clock=clock, settings=settings)
-        self.inventory.add_root(str(root))
-        self.lookout = Lookout(
-            self.inventory,
+        self.clock = MovedClock()
+        self._threads = DiskThreads(settings.disk_threads_max)
+        self.lookouts = Lookouts(
             self._found,
             lambda run: self.gone.append(str(run)),
-            disk=disk,
-            clock=clock,
+            disk=disk or Disk(),
+            clock=self.clock,
             settings=settings,
             tell=self.told.append,
+            threads=self._threads,
         )
+        for root in roots:
+            self.lookouts.add_root(str(root))
         self._news = asyncio.Event()
+
+    def way_to(self, path: Path) -> str:
+        """Return how a change in a folder of a root is noticed, "" where no root means it."""
+        return next((each.way for each in self.lookouts.folders if each.path == str(path)), "")
 
     def _found(self, logs: list[FoundLog]) -> None:
         for log in logs:
@@ -86,10 +91,12 @@ class Watch:
 
     def do(self, work: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
-            looking = asyncio.create_task(self.lookout.run())
-            await work()
-            self.lookout.stop()
-            async with asyncio.timeout(PATIENCE_S):
-                await looking
+            looking = asyncio.create_task(self.lookouts.run())
+            try:
+                await work()
+            finally:
+                looking.cancel()
+                await asyncio.wait([looking])
+                self._threads.close()
 
         asyncio.run(run())

@@ -24,7 +24,7 @@ SERVICE_SETTINGS = replace(SETTINGS, append_bytes=8192, backoff_max_s=0.2)
 class RunningService:
     """What a test says to the daemon, and asks of it; `config` is what it reads at its next reload."""
 
-    def __init__(self, place: Path, config: Config, key: str) -> None:
+    def __init__(self, place: Path, config: Config, key: str, disk: Disk) -> None:
         place.mkdir(exist_ok=True)
         self.place = place
         self.config = config
@@ -36,7 +36,7 @@ class RunningService:
             lambda: self.config,
             self._state,
             socket=place / "s",
-            disk=Disk(),
+            disk=disk,
             clock=Clock(),
             tell=self.told.append,
         )
@@ -92,14 +92,20 @@ class RunningService:
 
 @asynccontextmanager
 async def running(
-    place: Path, targets: Sequence[str], *roots: Path, key: str = "", **config: Any
+    place: Path,
+    targets: Sequence[str],
+    *roots: Path,
+    key: str = "",
+    disk: Disk | None = None,
+    **config: Any,
 ) -> AsyncIterator[RunningService]:
-    """A daemon that uploads some roots to some targets; its state lies in `place`."""
+    """A daemon that uploads some roots, on `disk`, to some targets; its state lies in `place`."""
     settings = config.pop("settings", SERVICE_SETTINGS)
     daemon = RunningService(
         place,
         Config(targets=tuple(targets), roots=tuple(map(str, roots)), settings=settings, **config),
         key,
+        disk or Disk(),
     )
     daemon.start()
     try:

@@ -84,6 +84,7 @@ def a_status(*targets: SeenTarget, live: Any = (), unsent: Any = None, **changes
         runs=12_345,
         runs_awake=3,
         live=[(run, "main.0001.tlog") for run in live],
+        silent_folders=(),
         targets=targets,
         events=(),
     )

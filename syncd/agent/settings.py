@@ -35,9 +35,15 @@ class AgentSettings:
     """An event that comes later than this after the change was seen is as good as none."""
     watches_max: int = 4096
     """So many directories are watched for events; those beyond it are found by looking."""
+    answer_s: float = 5.0
+    """A root that has not answered a look for so long is told; no other look at it is begun."""
+    disk_threads_max: int = 256
+    """So many calls on disks at a time. Where more of them hang, all roots wait."""
 
     tasks_max: int = 3
     """Uploads at a time, to one target."""
+    lend_s: float = 1.0
+    """An upload that waits for its own disk for so long lends its place to others."""
     append_bytes: int = APPEND_BYTES_AIM
     """A range of a log is cut at the first chunk's end behind so many bytes."""
     append_bytes_max: int = 32 * 1024 * 1024

@@ -14,6 +14,11 @@ class Run(NamedTuple):
     def __str__(self) -> str:
         return f"{self.project}/{self.name}"
 
+    @property
+    def root(self) -> str:
+        """The folder that its project lies in."""
+        return self.path.rsplit("/", 2)[0] or "/"
+
 
 class Stage(IntEnum):
     """What goes first."""

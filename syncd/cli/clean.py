@@ -118,7 +118,7 @@ async def _clean(
     if receipt is None:
         address = find_address(to, os.environ, disk)
         if address.scheme == FILE:
-            refuse_nested(address.path, paths, disk=disk)
+            refuse_nested(address.path, map(disk.real_path, paths), disk=disk)
     async with open_witness(to, receipt, disk) as witness:
         report.target = witness.name
         cleaner = Cleaner(

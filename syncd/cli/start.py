@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -185,7 +186,9 @@ async def _serve(
         _heed_signals(service, hang_up, log)
         lock.announce(Holder(os.getpid(), str(socket)))
         log.info("daemon %d uploads to %s", os.getpid(), ", ".join(service.target_names))
-        _warn_of_no_roots([*service.config.roots, *state.roots()], disk, log)
+        # A thread that nobody waits for: the disk of a root may not answer.
+        meant = [*service.config.roots, *state.roots()]
+        threading.Thread(target=_warn_of_no_roots, args=(meant, disk, log), daemon=True).start()
         await service.run()
         log.info("daemon %d stopped", os.getpid())
 

@@ -77,7 +77,7 @@ def command(
     config = read_config(Wishes(**sending), os.environ, disk)
     address = find_address(to, os.environ, disk)
     if address.scheme == FILE:
-        refuse_nested(address.path, paths, disk=disk)
+        refuse_nested(address.path, map(disk.real_path, paths), disk=disk)
     selected = Selected(paths, disk)
     logs = selected.logs
     try:

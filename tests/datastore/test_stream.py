@@ -57,5 +57,5 @@ def test_a_stream_without_a_log_has_no_final_chunk(tmp_path: Path) -> None:
     stream.append(encoder.row({"i": 0}, 0, 1e9), 1)
     stream.append_final(state="finished", exit_code=0)
     stream.give_up()
-    assert ([], 1) == (list(tmp_path.iterdir()), stream.lost_rows)
+    assert ([], 1) == (list(tmp_path.iterdir()), stream.troubles.lost_rows)
     assert "1 rows are lost" in problems[-1]

@@ -15,6 +15,9 @@ from syncd_process import HubProcess, SyncdProcess, make_key, run_syncd
 from waiting import until
 
 PROOF = (pytest.mark.proof, pytest.mark.timeout(900))
+DRAIN_S_MAX = 10.0
+THREADS_MAX = 8
+"""Of a root that does not answer: a look, and three uploads; and what counts the rows for a status."""
 
 
 def status() -> dict[str, object]:
@@ -37,6 +40,17 @@ def arrived(project: Path) -> int:
         return 0
     runs = [name for name in os.listdir(project) if name.startswith("run-")]
     return len(runs) + len([name for name in os.listdir(images) if name.endswith(".png")])
+
+
+def arrived_rows(data: Path, run: RunSpec) -> bool:
+    """Tell whether all that a run has logged is at the hub."""
+    log = data / run.path.parent.name / run.path.name / run.name
+    return log.is_file() and log.read_bytes() == run.log.data
+
+
+def threads_of(process: SyncdProcess) -> int:
+    """Count the threads of a process."""
+    return len(os.listdir(f"/proc/{process.pid}/task"))
 
 
 def touch(folder: Path) -> None:
@@ -72,19 +86,53 @@ def test_a_file_system_whose_events_do_not_tell_all_is_found_out(tmp_path: Path)
         settings = replace(WATCHING, runs_interval_s=0.3, trust_s=0.1)
         watch = Watch(point, settings=settings)
 
-        def way() -> str:
-            return watch.lookout.way_to(watch.inventory.folders[str(point)])
-
         async def work() -> None:
-            await watch.until(lambda: watch.lookout.sweeps)
-            await watch.until(lambda: "inotify" == way() or touch(point))
+            await watch.until(lambda: watch.lookouts.sweeps)
+            await watch.until(lambda: "inotify" == watch.way_to(point) or touch(point))
             await watch.until(lambda: watch.told or touch(behind))
             assert "without an event" in watch.told[0]
-            assert "looking" in way()
+            assert "looking" in watch.way_to(point)
             RunSpec(behind, "there", "r1")
             await watch.until(lambda: "there/r1/main.0001.tlog" in watch.found)
 
         watch.do(work)
+
+
+@needs_root
+def test_a_file_server_that_is_away_harms_its_own_root_alone(tmp_path: Path) -> None:
+    """FUSE whose server is stopped: other rows arrive, it is named, the daemon answers and ends."""
+    data, here = tmp_path / "data", tmp_path / "here"
+    with served(tmp_path) as (point, hang), HubProcess(data) as hub:
+        roots = [point / "tidelog", here]
+        flags = [part for root in roots for part in ("--root", root)]
+        lost = [RunSpec(tmp_path / "behind" / "tidelog", "cifar", f"r{n}", seed=n) for n in range(6)]
+        run = RunSpec(here).rows(1)
+        with SyncdProcess("start", *flags, "--to", hub.url, TIDELOG_API_KEY=make_key(data)) as daemon:
+            daemon.line_with("uploads to")
+            until(lambda: arrived_rows(data, run) and all(arrived_rows(data, each) for each in lost))
+            before = threads_of(daemon)
+            for each in lost:
+                each.rows(50)
+            hang.begin()
+            assert f"{roots[0]} has not answered for" in daemon.line_with("has not answered")
+            for _ in range(3):
+                run.rows(1)
+                began = time.monotonic()
+                until(lambda: arrived_rows(data, run))
+                print(f"a row of another root arrived after {time.monotonic() - began:.2f} s")
+            problems = status()["problems"]
+            assert isinstance(problems, dict)
+            assert "it has not answered since" in problems[str(roots[0])]
+            assert THREADS_MAX >= threads_of(daemon) - before
+            hang.end()
+            assert f"{roots[0]} answers again after" in daemon.line_with("answers again")
+            until(lambda: all(arrived_rows(data, each) for each in lost))
+            hang.begin()
+            lost[0].rows(1)
+            began = time.monotonic()
+            assert 0 == daemon.terminate()
+            print(f"the daemon ended after {time.monotonic() - began:.2f} s")
+            assert DRAIN_S_MAX > time.monotonic() - began
 
 
 @pytest.mark.parametrize(("runs", "files"), [(20, 200), pytest.param(2_000, 20_000, marks=PROOF)])

@@ -142,8 +142,7 @@ class SimulatedDaemon:
         self.disk = SimulatedDisk(machine.medium, machine.faults, on_death=self.kill)
         self.mirror_faults = Faults()
         self.mirror_disk: SimulatedDisk | None = None
-        self.inventory = Inventory(disk=self.disk, clock=machine.clock, settings=settings)
-        self.inventory.add_root(ROOT)
+        self.inventory = Inventory(ROOT, disk=self.disk, clock=machine.clock, settings=settings)
         targets: list[Target] = [
             HttpTarget(
                 HUB_URL, read_key=read_key, settings=settings, clock=machine.clock, connections=network
@@ -175,7 +174,6 @@ class SimulatedDaemon:
             self.inventory,
             self._found,
             self._gone,
-            disk=self.disk,
             clock=machine.clock,
             settings=settings,
             tell=tell,

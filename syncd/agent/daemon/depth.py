@@ -1,11 +1,11 @@
 """What only the disk and the state can tell of a backlog: rows of live logs, files in the queue.
 
-Runs in a thread beside the loop; what it reads for one report is bounded, and it says what it estimated.
+Runs in threads beside the loop; what it reads for one report is bounded, and it says what it estimated.
 """
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
@@ -14,8 +14,9 @@ from tidelog.syncd.agent.plan.file_filter import FileFilter
 from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, Run, Task
 from tidelog.syncd.agent.upload.backlog import Backlog, sum_up
+from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.state import LmdbState
-from tidelog.syncd.agent.upload.unsent import NOT_LOOKED_AT, Unsent, count_unsent
+from tidelog.syncd.agent.upload.unsent import Unsent, count_unsent
 from tidelog.syncd.bodies import FileEntry
 
 
@@ -30,31 +31,48 @@ class Depth(NamedTuple):
     are_files_exact: bool
 
 
-def sound_out(seen: Seen, state: LmdbState, *, disk: Disk, settings: AgentSettings) -> Depth:
-    """Return the depth of every target's backlog."""
-    files, are_exact = _files(seen, state, settings)
-    return Depth(_unsent(seen, state, disk, settings.status_bytes_max), files, are_exact)
+class LaggingLog(NamedTuple):
+    """A live log that a target is behind with, and from where on."""
+
+    target: str
+    task: Task
+    cursor: Cursor | None
+    size: int
 
 
-def _unsent(seen: Seen, state: LmdbState, disk: Disk, bytes_max: int) -> dict[str, dict[Task, Unsent]]:
-    """Look into the live logs that are behind, those that lack least first: most are then exact."""
-    unsent: dict[str, dict[Task, Unsent]] = {target.name: {} for target in seen.targets}
-    tasks = [Task(run, LOG, name) for run, name in seen.live]
+def lagging_logs(seen: Seen, state: LmdbState, *, bytes_max: int) -> list[LaggingLog]:
+    """Return the live logs whose rows are to be counted, those that lack least first: most are exact.
+
+    They are as many as lack `bytes_max` together. Of what lies on a disk that does not answer, none.
+    """
+    tasks = [Task(run, LOG, name) for run, name in seen.live if run.root not in seen.silent_folders]
     behind = [(t.name, task, log) for t in seen.targets for task in tasks if (log := t.behind.get(task))]
+    logs = []
     for target, task, log in sorted(behind, key=lambda item: item[2].lag_bytes):
+        logs.append(LaggingLog(target, task, state.cursor(target, task), log.size))
+        bytes_max -= log.lag_bytes
         if bytes_max <= 0:
-            unsent[target][task] = NOT_LOOKED_AT
-            continue
+            break
+    return logs
+
+
+def count_rows(
+    logs: Iterable[LaggingLog], unsent: dict[str, dict[Task, Unsent]], *, disk: Disk, bytes_max: int
+) -> None:
+    """Look into logs, and add what a target lacks of each to `unsent`, one after the other."""
+    for target, task, cursor, size in logs:
         path = os.path.join(task.run.path, task.name)
-        cursor = state.cursor(target, task)
-        unsent[target][task], read_bytes = count_unsent(
-            path, cursor, log.size, disk=disk, bytes_max=bytes_max
-        )
+        found, read_bytes = count_unsent(path, cursor, size, disk=disk, bytes_max=bytes_max)
+        unsent[target][task] = found
         bytes_max -= read_bytes
-    return unsent
+        if bytes_max <= 0:
+            return
 
 
-def _files(seen: Seen, state: LmdbState, settings: AgentSettings) -> tuple[dict[str, Backlog], bool]:
+def queued_files(
+    seen: Seen, state: LmdbState, *, settings: AgentSettings
+) -> tuple[dict[str, Backlog], bool]:
+    """Return for each target the files that it lacks, and whether their amounts are exact."""
     queued, count = state.queued_files(settings.status_files_max)
     files: dict[str, list[tuple[Run, FileEntry]]] = defaultdict(list)
     for target, run, entry in queued:

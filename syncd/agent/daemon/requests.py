@@ -22,7 +22,7 @@ async def answer(daemon: "Service", request: Request) -> Mapping[str, Any]:
         tasks = daemon.retry(parked=bool(request.get("parked", True)))
         return {"type": "retry", "tasks": tasks, **daemon.held()}
     if command in ("watch", "unwatch") and isinstance(request.get("root"), str):
-        return _change_root(daemon, command, request["root"])
+        return await _change_root(daemon, command, request["root"])
     if command == "pause" and (for_s := _span_of(request)) is not None:
         daemon.pause(for_s)
         return {"type": "pause", **daemon.held()}
@@ -34,10 +34,10 @@ async def answer(daemon: "Service", request: Request) -> Mapping[str, Any]:
     return {"type": "error", "detail": f"the daemon does not know the request {command!r}"}
 
 
-def _change_root(daemon: "Service", command: str, text: str) -> dict[str, Any]:
+async def _change_root(daemon: "Service", command: str, text: str) -> dict[str, Any]:
     """Answer with the roots that are watched afterwards, for those who asked for an unknown one."""
     try:
-        root = text if text in daemon.roots else daemon.root_of(text)
+        root = text if text in daemon.roots else await daemon.root_of(text)
     except CannotStartError as error:
         return {"type": "error", "detail": str(error)}
     changed = daemon.add_root(root) if command == "watch" else daemon.remove_root(root)
@@ -45,7 +45,7 @@ def _change_root(daemon: "Service", command: str, text: str) -> dict[str, Any]:
         "type": command,
         "root": root,
         "is_new" if command == "watch" else "was_watched": changed,
-        "is_configured": root in {daemon.root_of(each) for each in daemon.config.roots},
+        "is_configured": root in daemon.configured_roots,
         "roots": daemon.roots,
     }
 

@@ -1,6 +1,8 @@
 """What a report is written of: copies, made in the loop, so that it can be written beside the loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from tidelog.datastore.scan import Damage, TornTail
@@ -13,8 +15,7 @@ from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.lag import Behind
 from tidelog.syncd.agent.upload.telling import LastError
-from tidelog.syncd.agent.watch.inventory import Inventory
-from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.lookouts import Lookouts
 
 
 class SeenTarget(NamedTuple):
@@ -56,6 +57,7 @@ class Seen(NamedTuple):
     runs: int
     runs_awake: int
     live: Sequence[tuple[Run, str]]
+    silent_folders: Collection[str]
     targets: Sequence[SeenTarget]
     events: Sequence[tuple[float, str]]
 
@@ -83,24 +85,35 @@ def see(agent: Agent, now: float) -> SeenTarget:
     )
 
 
-def see_folders(inventory: Inventory, lookout: Lookout, entries_max: int) -> list[dict[str, str]]:
+def see_folders(lookouts: Lookouts, entries_max: int) -> list[dict[str, str]]:
     """List the folders that the roots mean, and how a change in each is noticed."""
-    places = inventory.folders
-    meant = [(root, folder) for root, found in inventory.roots.items() for folder in found]
     return [
-        {"folder": folder, "root": root, "way": lookout.way_to(places[folder])}
-        for root, folder in meant[:entries_max]
-        if folder in places
+        {"folder": folder.path, "root": folder.root, "way": folder.way}
+        for folder in islice(lookouts.folders, entries_max)
     ]
 
 
-def in_one_line(inventory: Inventory, agents: Sequence[Agent], closed: Closed | None) -> str:
+def see_problems(lookouts: Lookouts, wall: float, *, answer_s: float) -> dict[str, str]:
+    """Return what cannot be looked at, and why; first the roots that do not answer, and since when."""
+    silent = {
+        root: f"it has not answered since {_moment_text(wall - waited_s)}"
+        for root, waited_s in lookouts.unanswered(for_s=answer_s).items()
+    }
+    others = lookouts.problems.items()
+    return {**silent, **{path: why for path, why in others if path not in silent}}
+
+
+def in_one_line(lookouts: Lookouts, agents: Sequence[Agent], closed: Closed | None) -> str:
     """Return what a service manager shows beside the daemon's name."""
-    live = len({run for run, _ in inventory.live})
-    facts = [counted(len(inventory.roots), "root"), counted(inventory.run_count, "run"), f"{live} live"]
+    live = len({run for run, _ in lookouts.live})
+    facts = [counted(len(lookouts.roots), "root"), counted(lookouts.run_count, "run"), f"{live} live"]
     if closed is not None:
         facts.append(closed.reason)
     for agent in agents:
         outage = agent.planner.outage
         facts.append(f"{agent.target.name} {'works' if outage is None else 'does not work'}")
     return ", ".join(facts)
+
+
+def _moment_text(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -5,6 +5,7 @@ changed configuration ends the agents in the same way and starts others: they ne
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from tidelog.syncd.agent.daemon.report import held
 from tidelog.syncd.agent.daemon.reporting import Reporting
 from tidelog.syncd.agent.daemon.requests import answer
 from tidelog.syncd.agent.daemon.seen import in_one_line
+from tidelog.syncd.agent.disk_threads import DiskThreads
 from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
@@ -28,8 +30,8 @@ from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
 from tidelog.syncd.agent.upload.state import LmdbState
 from tidelog.syncd.agent.upload.telling import Tell
-from tidelog.syncd.agent.watch.inventory import FoundLog, Inventory
-from tidelog.syncd.agent.watch.lookout import Lookout
+from tidelog.syncd.agent.watch.inventory import FoundLog
+from tidelog.syncd.agent.watch.lookouts import Lookouts
 from tidelog.syncd.agent.watch.roots import absolute_root
 from tidelog.syncd.errors import SyncdError
 from tidelog.syncd.notify import Notifier
@@ -67,30 +69,31 @@ class Service:
         self._chance = chance
         self._notifier = notifier or Notifier("")
         self.config = read_config()
+        self.configured_roots: set[str] = set()
         self._targets = open_targets(self.config)
         self._gate = Gate(self.config.quiet_hours, paused_until=state.paused_until())
         settings = self.config.settings
-        self._inventory = Inventory(disk=disk, clock=clock, settings=settings)
+        self._threads = DiskThreads(settings.disk_threads_max)
         self._agents: list[Agent] = []
         self._control = ControlServer(
             socket, self._handle, disk=disk, line_bytes_max=settings.control_line_bytes_max
         )
-        self._lookout = Lookout(
-            self._inventory,
+        self._lookouts = Lookouts(
             self._found,
             self._gone,
             disk=disk,
             clock=clock,
             settings=settings,
             tell=self._tell,
+            threads=self._threads,
         )
         self._reporting = Reporting(
-            self._inventory,
-            self._lookout,
+            self._lookouts,
             self._gate,
             state,
             disk=disk,
             clock=clock,
+            threads=self._threads,
             about=about or {},
         )
         self._metrics = MetricsServer(self.status, clock=clock, tell=self._tell)
@@ -104,25 +107,22 @@ class Service:
 
     def add_root(self, root: str) -> bool:
         """Watch a root, also after the next start. Returns False where it is watched already."""
-        is_new = self._inventory.add_root(root)
+        is_new = self._lookouts.add_root(root)
         if is_new:
             self._state.add_root(root)
-        self._lookout.look_now()
         return is_new
 
     def remove_root(self, root: str) -> bool:
         """Watch a root no more, nor after the next start. Returns False where it was not watched."""
-        was_watched = self._inventory.remove_root(root)
+        was_watched = self._lookouts.remove_root(root)
         if was_watched:
             self._state.remove_root(root)
-        self._lookout.look_now()
         return was_watched
 
     def stop(self) -> None:
         """Finish what is under way, then let `run` return."""
         self._notifier.stopping()
         self._is_stopping = True
-        self._lookout.stop()
         self._ending.set()
 
     def reload(self) -> None:
@@ -157,36 +157,37 @@ class Service:
 
     def retry(self, *, parked: bool) -> int:
         """Try again now what waits, and with `parked` also what is parked; return how many."""
-        self._lookout.sweep_now()
+        self._lookouts.sweep_now()
         return sum(agent.retry(parked=parked) for agent in self._agents)
 
     async def run(self) -> None:
         """Watch and upload until `stop`."""
-        self._watch_all()
         await self._control.start()
         self._notifier.ready()
         try:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(self._notifier.beat(self._in_one_line))
-                looking = group.create_task(self._lookout.run())
+                looking = group.create_task(self._lookouts.run())
                 while not self._is_stopping:
                     await self._upload()
-                await looking
+                looking.cancel()
                 beating.cancel()
         finally:
             await self._metrics.close()
             await self._control.close()
             await self._reporting.close()
+            self._threads.close()
 
     # -- targets ---------------------------------------------------------------------------------
 
-    def _watch_all(self) -> None:
-        meant = {absolute_root(root, self._disk) for root in self.config.roots}
-        meant.update(self._state.roots())
-        for root in self._inventory.roots.keys() - meant:
-            self._inventory.remove_root(root)
+    async def _watch_all(self) -> None:
+        named = self.config.roots
+        self.configured_roots = set(await asyncio.gather(*map(self.root_of, named)))
+        meant = {*self.configured_roots, *self._state.roots()}
+        for root in set(self._lookouts.roots) - meant:
+            self._lookouts.remove_root(root)
         for root in sorted(meant):
-            self._inventory.add_root(root)
+            self._lookouts.add_root(root)
 
     async def _upload(self) -> None:
         """Upload to every target until the daemon ends or has another configuration."""
@@ -197,8 +198,8 @@ class Service:
         self._agents = [self._make_agent(target, config, pace) for target in targets]
         for agent in self._agents:
             agent.resume()
-        self._watch_all()
-        self._lookout.tell_all()
+        await self._watch_all()
+        self._lookouts.tell_all()
         await self._metrics.listen(config.metrics)
         try:
             async with asyncio.TaskGroup() as group:
@@ -226,10 +227,11 @@ class Service:
             gate=self._gate,
             pace=pace,
             files=config.files,
-            on_final=self._inventory.note_final,
+            on_final=self._lookouts.note_final,
             progress=self._progress.setdefault(target.name, Progress(keeps_items=False)),
             told_damage=self._told_damage,
-            runs_after=self._inventory.runs_after,
+            runs_after=self._lookouts.runs_after,
+            threads=self._threads,
         )
 
     def _found(self, logs: list[FoundLog]) -> None:
@@ -241,7 +243,7 @@ class Service:
             agent.gone(run)
 
     def _in_one_line(self) -> str:
-        return in_one_line(self._inventory, self._agents, self._gate.closed(self._clock.now()))
+        return in_one_line(self._lookouts, self._agents, self._gate.closed(self._clock.now()))
 
     def _tell(self, line: str) -> None:
         self._reporting.note(line)
@@ -275,16 +277,20 @@ class Service:
             for agent in self._agents
             for task in agent.planner.pending(path)
         ]
-        return items if self._lookout.sweeps else [*items, "what its first look at all runs finds"]
+        folder = os.path.dirname(os.path.dirname(path))
+        if self._lookouts.has_swept(folder):
+            return items
+        return [*items, "what its first look at all runs finds"]
 
     @property
     def roots(self) -> list[str]:
         """The roots that are watched, as they were given."""
-        return list(self._inventory.roots)
+        return self._lookouts.roots
 
-    def root_of(self, text: str) -> str:
+    async def root_of(self, text: str) -> str:
         """Return the root that a person means by a path or a pattern."""
-        return absolute_root(text, self._disk)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, absolute_root, text, self._disk)
 
     async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         return await answer(self, request)

@@ -50,6 +50,9 @@ class Planner:
         }
         self._stages: dict[Task, Stage] = {}
         self._under_way: dict[Task, bool] = {}
+        self._lent: set[Task] = set()
+        self._aside: dict[str, list[Task]] = {}
+        """Tasks whose roots have as many under way as may wait for a disk, by the root."""
         self._attempts: dict[Task, int] = {}
         self._setbacks: dict[Task, Setback] = {}
         self._waiting: list[_Waiting] = []
@@ -70,6 +73,11 @@ class Planner:
     def under_way(self) -> tuple[Task, ...]:
         """The tasks that were handed out and have not ended."""
         return tuple(self._under_way)
+
+    @property
+    def lent(self) -> tuple[Task, ...]:
+        """Those of them that wait for their own disk, and have lent their places."""
+        return tuple(self._lent)
 
     @property
     def waiting(self) -> dict[Task, Setback]:
@@ -117,9 +125,17 @@ class Planner:
 
     def next(self, now: float) -> Task | None:
         """Hand out the next task, or None where nothing may be sent at this moment."""
-        if len(self._under_way) >= self._settings.tasks_max:
+        while (task := self._next_in_turn(now)) is not None:
+            if not self._is_held_up(task):
+                self._under_way[task] = False
+                return task
+            self._aside.setdefault(task.run.root, []).append(task)
+        return None
+
+    def _next_in_turn(self, now: float) -> Task | None:
+        if self._places_taken >= self._settings.tasks_max:
             return None
-        if self.outage is not None and (self._under_way or now < self.outage.until):
+        if self.outage is not None and (self._places_taken or now < self.outage.until):
             return None
         if self._pace.ready_at(now) > now:
             return None
@@ -140,15 +156,23 @@ class Planner:
 
     def next_due(self, now: float) -> float | None:
         """Return when `next` may have something to hand out, though nothing else happens."""
-        if len(self._under_way) >= self._settings.tasks_max:
+        if self._places_taken >= self._settings.tasks_max:
             return None  # However much is due, a task must end first.
         ready_at = self._pace.ready_at(now)
         if self.outage is not None:
-            is_probed = bool(self._under_way) or not self._stages
-            return None if is_probed else max(ready_at, self.outage.until)
+            has_probe = not self._places_taken and (any(self._queues.values()) or self._waiting)
+            return max(ready_at, self.outage.until) if has_probe else None
         if ready_at > now and any(self._queues.values()):
             return ready_at
         return max(ready_at, self._waiting[0].due) if self._waiting else None
+
+    def lend(self, task: Task) -> None:
+        """Let others have the place of a task under way: it waits for its own disk."""
+        self._lent.add(task)
+
+    def take_back(self, task: Task) -> None:
+        """Note that the disk has answered."""
+        self._made_way(task)
 
     def done(self, task: Task, *, has_more: bool = False) -> bool:
         """Note that a try was acknowledged. Returns True where this ends an outage."""
@@ -158,6 +182,7 @@ class Planner:
         stage = self._stages.pop(task)
         if is_wanted and task not in self.parked:
             self._enqueue(task, stage)
+        self._made_way(task)
         was_down, self.outage = self.outage is not None, None
         if was_down:
             self._release_outage_victims()
@@ -166,6 +191,7 @@ class Planner:
     def failed(self, task: Task, setback: Setback, now: float) -> None:
         """Note that a try failed: the task waits, or is parked."""
         del self._under_way[task]
+        self._made_way(task)
         if task in self.parked:
             del self._stages[task]
             return
@@ -193,6 +219,7 @@ class Planner:
         """Note that a try was cut off by us; the task stays wanted."""
         if task in self._under_way:
             del self._under_way[task]
+            self._made_way(task)
             stage = self._stages.pop(task)
             if task not in self.parked:
                 self._enqueue(task, stage)
@@ -258,13 +285,33 @@ class Planner:
         else:
             del queue[run]
         self._stages[task] = stage
-        self._under_way[task] = False
         return task
 
-    def _has_room_for_large(self) -> bool:
+    @property
+    def _places_taken(self) -> int:
+        return len(self._under_way.keys() - self._lent)
+
+    @property
+    def _large_max(self) -> int:
         """Large files never take the last place: a live row must not wait for a slow piece."""
-        large = sum(task.kind == LARGE_FILE for task in self._under_way)
-        return large < max(1, self._settings.tasks_max - 1)
+        return max(1, self._settings.tasks_max - 1)
+
+    def _has_room_for_large(self) -> bool:
+        large = sum(task.kind == LARGE_FILE for task in self._under_way.keys() - self._lent)
+        return large < self._large_max
+
+    def _is_held_up(self, task: Task) -> bool:
+        """Tell whether a root that has lent a place has enough under way: more of it may hang, too."""
+        if not self._lent or all(lent.run.root != task.run.root for lent in self._lent):
+            return False
+        under_way = sum(other.run.root == task.run.root for other in self._under_way)
+        return under_way >= (self._large_max if task.kind == LARGE_FILE else self._settings.tasks_max)
+
+    def _made_way(self, task: Task) -> None:
+        """A task has ended or its disk has answered: what was set aside of its root may go now."""
+        self._lent.discard(task)
+        for aside in self._aside.pop(task.run.root, ()) if self._aside else ():
+            self._return(aside)
 
     # -- waiting ---------------------------------------------------------------------------------
 

@@ -36,16 +36,18 @@ Answer = TypeVar("Answer")
 
 
 def refuse_nested(target: str, sources: Iterable[str], *, disk: Disk) -> None:
-    """Raise CannotStartError where a root would be uploaded into itself, or its own source into it."""
+    """Raise CannotStartError where a root would be uploaded into itself, or its own source into it.
+
+    The sources are free of symbolic links already; the disk of none of them is asked.
+    """
     there = disk.real_path(target)
     for source in sources:
-        here = disk.real_path(source)
-        if _is_within(there, here):
+        if _is_within(there, source):
             raise CannotStartError(
                 f"the target {target} lies inside {source}, which is to be uploaded to it: name a "
                 "folder beside it"
             )
-        if _is_within(here, there):
+        if _is_within(source, there):
             raise CannotStartError(
                 f"{source} lies inside the target {target}, to which it is to be uploaded: it is there "
                 "already, name another target"
@@ -219,8 +221,9 @@ class RootTarget:
     @contextmanager
     def _locked(self, run: Run) -> Iterator[None]:
         """Keep other agents out while something is done with a run."""
+        # Before others are kept out: the disk of a run may not answer.
+        self._refuse_own(run)
         with self._lock.held():
-            self._refuse_own(run)
             yield
 
     def _refuse_own(self, run: Run) -> None:

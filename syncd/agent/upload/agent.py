@@ -5,6 +5,7 @@ The daemon and the one-shot command both run on it; neither a signal nor a termi
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -19,6 +20,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, SMALL_FILES, Run, Stage, Task
 from tidelog.syncd.agent.upload.acknowledged import Acknowledged
 from tidelog.syncd.agent.upload.done import Done, file_task
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.lag import Lag
 from tidelog.syncd.agent.upload.losses import Losses
 from tidelog.syncd.agent.upload.progress import Progress
@@ -51,10 +53,12 @@ class Agent:
         progress: Progress | None = None,
         told_damage: set[tuple[Task, int]] | None = None,
         runs_after: RunsAfter | None = None,
+        threads: Executor | None = None,
     ) -> None:
         """`told_damage` is shared by agents that read the same logs: each place is told once.
 
         With `runs_after` the target is asked again and again whether it still holds these runs.
+        `threads` read what is sent; without them those of the loop do.
         """
         self.target = target
         self._pace = pace or Pace()
@@ -72,6 +76,7 @@ class Agent:
         self.last_acknowledged = clock.monotonic()
         self._state = state
         self._disk = disk
+        self._threads = threads
         self._clock = clock
         self._settings = settings
         self._gate = gate or Gate()
@@ -83,6 +88,7 @@ class Agent:
             disk=disk,
             settings=settings,
             is_set_aside=lambda task: task in self.planner.parked or not files.passes(task.name),
+            home=Home(self._lend, self._take_back, patience_s=settings.lend_s, threads=threads),
         )
         self._left: dict[Run, dict[Task, str]] = {}
         """What is parked of each run that has something left from before and was not found yet."""
@@ -97,7 +103,9 @@ class Agent:
             clock=clock,
             settings=settings,
             tell=self.telling.say,
+            threads=threads,
         )
+        self._trying: dict[Task, asyncio.Task[None]] = {}
         self._gone: set[Run] = set()
         self._acknowledged = Acknowledged(settings.asked_again_max)
         self._wake = asyncio.Event()
@@ -192,8 +200,13 @@ class Agent:
         self._wake.set()
 
     def stop(self) -> None:
-        """Hand out nothing more; `run` returns once what is under way has ended."""
+        """Hand out nothing more; `run` returns once what is under way has ended.
+
+        What waits for its own disk is given up: nothing of it is on its way.
+        """
         self._is_stopping = True
+        for task in self.planner.lent:
+            self._trying[task].cancel()
         self._wake.set()
 
     async def run(self, *, until_idle: bool = False) -> None:
@@ -204,7 +217,7 @@ class Agent:
             while not self._is_stopping:
                 self._wake.clear()
                 while (task := self._next()) is not None:
-                    group.create_task(self._try(task))
+                    self._trying[task] = group.create_task(self._try(task))
                 if until_idle and self.planner.is_idle:
                     break
                 await self._wait()
@@ -213,8 +226,9 @@ class Agent:
 
     async def _forget_deleted(self) -> None:
         """Let go what was left of runs that were deleted while nobody looked; others may be found."""
+        loop = asyncio.get_running_loop()
         for run in list(self._left):
-            if await asyncio.to_thread(is_deleted, run, self._disk):
+            if await loop.run_in_executor(self._threads, is_deleted, run, self._disk):
                 self.gone(run)
 
     def _next(self) -> Task | None:
@@ -256,11 +270,23 @@ class Agent:
             raise
         except Exception as error:  # noqa: BLE001 - one task's bug must not end all the others
             self._fail(task, Setback(Course.AGAIN, f"{type(error).__name__}: {error}"))
+        finally:
+            del self._trying[task]
         if task.run in self._gone:
             # It was under way when its run was found to be gone.
             self.planner.forget(task.run)
             if not self._is_under_way(task.run):
                 self._gone.discard(task.run)
+        self._wake.set()
+
+    def _lend(self, task: Task) -> None:
+        self.planner.lend(task)
+        if self._is_stopping:
+            self._trying[task].cancel()
+        self._wake.set()
+
+    def _take_back(self, task: Task) -> None:
+        self.planner.take_back(task)
         self._wake.set()
 
     def _is_under_way(self, run: Run) -> bool:

@@ -3,7 +3,6 @@
 A file travels only while its bytes are those of its entry.
 """
 
-import asyncio
 import hashlib
 import os
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.done import Done, file_task
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.ledger import fault_of
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.bodies import FileEntry, SmallFile
@@ -37,12 +37,14 @@ class FileUploads:
         disk: Disk,
         settings: AgentSettings,
         is_set_aside: Callable[[Task], bool],
+        home: Home,
     ) -> None:
         self._target = target
         self._state = state
         self._disk = disk
         self._settings = settings
         self._is_set_aside = is_set_aside
+        self._home = home
         self._held_files: OrderedDict[Task, tuple[FileEntry, int]] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -74,10 +76,10 @@ class FileUploads:
         batch = _fit([e for e in asked if e.path in missing], bytes_max=settings.batch_bytes)
         files: list[SmallFile] = []
         for entry in batch:
-            data, fault = await asyncio.to_thread(self._read_file, run, entry)
+            data, fault = await self._home.ask(task, self._read_file, run, entry)
             if fault is None:
                 files.append(SmallFile(entry.path, entry.sha256, data))
-            elif (newer := await asyncio.to_thread(self._newer, run, entry)) is not None:
+            elif (newer := await self._home.ask(task, self._newer, run, entry)) is not None:
                 done.delivered = [*done.delivered, entry]
                 done.entries = [*done.entries, newer]
             else:
@@ -141,9 +143,9 @@ class FileUploads:
             missing = await self._target.missing(run, [entry])
             if entry.path not in missing:
                 return self._deliver(task, entry, 0)
-            fault = await asyncio.to_thread(self._check_large, run, entry)
+            fault = await self._home.ask(task, self._check_large, run, entry)
             if fault is not None:
-                newer = await asyncio.to_thread(self._newer, run, entry)
+                newer = await self._home.ask(task, self._newer, run, entry)
                 if newer is None:
                     raise park(fault)
                 self._state.queue(self._target.name, run, [newer])
@@ -152,7 +154,7 @@ class FileUploads:
                 return done
             known = (entry, await self._target.held_file(run, entry))
         offset = min(known[1], entry.size)
-        data = await asyncio.to_thread(self._read_piece, run, entry, offset)
+        data = await self._home.ask(task, self._read_piece, run, entry, offset)
         held = await self._target.put_piece(run, entry, offset, data)
         if held >= entry.size:
             return self._deliver(task, entry, len(data))

@@ -19,6 +19,7 @@ from tidelog.syncd.agent.target.contract import Piece, Target
 from tidelog.syncd.agent.task import Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.done import Done
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.ranges import LogRange
 from tidelog.syncd.agent.upload.source import LogSource, refuse_what_was_cut
 from tidelog.syncd.agent.upload.state import State
@@ -29,23 +30,26 @@ SOURCES_MAX = 1024
 class Ahead(NamedTuple):
     """A range that was found behind a cursor while the one before it travelled, ready to travel.
 
-    `size` is that of the log before it was looked at.
+    `size_bytes` is that of the log before it was looked at.
     """
 
     cursor: Cursor
     found: LogRange
     piece: Piece
-    size: int
+    size_bytes: int
 
 
 class LogUploads:
     """The logs that are uploaded to one target; calls may overlap for different logs."""
 
-    def __init__(self, target: Target, state: State, *, disk: Disk, settings: AgentSettings) -> None:
+    def __init__(
+        self, target: Target, state: State, *, disk: Disk, settings: AgentSettings, home: Home
+    ) -> None:
         self._target = target
         self._state = state
         self._disk = disk
         self._settings = settings
+        self._home = home
         self._sources: OrderedDict[Task, LogSource] = OrderedDict()
         self._ahead: dict[Task, Ahead] = {}
         self._doubted: set[Task] = set()
@@ -78,19 +82,19 @@ class LogUploads:
             return await self._ask_again(task)
         source = await self._open(task)
         if source is None:
-            return self._pass_over_beginning(task)
+            return await self._pass_over_beginning(task)
         cursor = self._cursor(task, source)
         ahead = self._take_ahead(task, source, cursor)
-        found = ahead.found if ahead else await asyncio.to_thread(source.next_range, cursor)
+        found = ahead.found if ahead else await self._home.ask(task, source.next_range, cursor)
         if source.held is None:
-            if found.after == cursor and 0 < cursor.offset <= source.size():
+            if found.after == cursor and 0 < cursor.offset <= source.size_bytes:
                 return Done(is_final=cursor.is_final, offset=cursor.offset, tail=found.tail)
             asked = await self._ask(source, cursor)
             if asked != cursor:
                 if asked.twin == cursor.twin:
                     self._lost.add(task)
                 cursor, ahead = asked, None
-                found = await asyncio.to_thread(source.next_range, cursor)
+                found = await self._home.ask(task, source.next_range, cursor)
         held = source.held or 0
         start = max(found.start, held)
         if found.end > start:
@@ -105,22 +109,29 @@ class LogUploads:
         source = self._sources.get(task)
         if source is not None:
             self._sources.move_to_end(task)
-            if await asyncio.to_thread(source.is_still_there):
+            if await self._home.ask(task, source.is_still_there):
                 return source
         try:
-            source = await asyncio.to_thread(LogSource, task, disk=self._disk, settings=self._settings)
+            source = await self._home.ask(task, self._source, task)
         except NotALogError:
             return None
         self._remember(task, source)
         return source
 
+    def _source(self, task: Task) -> LogSource:
+        return LogSource(task, disk=self._disk, settings=self._settings)
+
     async def _send(self, source: LogSource, found: LogRange, start: int, ahead: Ahead | None) -> int:
         """Append to the log at the target, and return how far that holds it."""
         prepared = ahead.piece if ahead else None
         # While the target checks these bytes, this machine looks at the next ones.
-        held, _ = await asyncio.gather(
-            self._append(source, found, start, prepared), self._look_ahead(source, found)
-        )
+        looking_ahead = asyncio.ensure_future(self._look_ahead(source, found))
+        try:
+            held = await self._append(source, found, start, prepared)
+        except BaseException:
+            looking_ahead.cancel()
+            raise
+        await looking_ahead
         # Behind these bytes another agent may have put some that nobody compared with ours.
         source.held = held if held <= found.end else None
         return held
@@ -161,7 +172,7 @@ class LogUploads:
         self._doubted.discard(task)
         path = os.path.join(task.run.path, task.name)
         offset = 0 if cursor is None else cursor.offset
-        return Done(has_more=await asyncio.to_thread(self._disk.is_file, path), offset=offset)
+        return Done(has_more=await self._home.ask(task, self._disk.is_file, path), offset=offset)
 
     def _begin_anew(self, task: Task) -> Cursor | None:
         """Forget what was acknowledged of a log, and return the cursor that is left."""
@@ -173,9 +184,10 @@ class LogUploads:
         self._begun_anew.discard(task)
         return cursor
 
-    def _pass_over_beginning(self, task: Task) -> Done:
+    async def _pass_over_beginning(self, task: Task) -> Done:
         """A file shorter than a header is a log that has just been made, or one torn at its start."""
-        size = self._disk.stat(os.path.join(task.run.path, task.name)).st_size
+        path = os.path.join(task.run.path, task.name)
+        size = (await self._home.ask(task, self._disk.stat, path)).st_size
         if size >= FILE_HEADER_BYTES:
             raise park(f"{task.name} is not a log: it neither starts like one nor holds a chunk")
         cursor = self._state.cursor(self._target.name, task)
@@ -211,9 +223,9 @@ class LogUploads:
                 f"here it is log {source.log_id.hex()}"
             )
         else:
-            ours = await asyncio.to_thread(source.sha256_up_to, held.offset)
+            ours = await self._home.ask(source.task, source.sha256_up_to, held.offset)
             if ours is None:
-                if cursor.offset > source.size():
+                if cursor.offset > source.size_bytes:
                     raise park(
                         f"the target holds {held.offset} bytes of {name}, here there are fewer: "
                         "the log was cut after it was uploaded"
@@ -251,10 +263,10 @@ class LogUploads:
         """Find the range behind `found`, unless as many are kept as uploads may run at a time."""
         if found.is_last or len(self._ahead) >= self._settings.tasks_max:
             return
-        size = source.size()
-        ahead = await asyncio.to_thread(source.next_range, found.after)
+        ahead = await self._home.ask(source.task, source.next_range, found.after)
+        size_bytes = source.size_bytes
         piece = await self._target.prepare(_piece(source, ahead, ahead.start))
-        self._ahead[source.task] = Ahead(found.after, ahead, piece, size)
+        self._ahead[source.task] = Ahead(found.after, ahead, piece, size_bytes)
 
     def _take_ahead(self, task: Task, source: LogSource, cursor: Cursor) -> Ahead | None:
         """Return what was found behind this cursor, None where nobody looked there."""
@@ -262,7 +274,7 @@ class LogUploads:
         if ahead is None or ahead.cursor != cursor:
             return None
         # The last range may have grown meanwhile.
-        has_grown = ahead.found.is_last and source.size() != ahead.size
+        has_grown = ahead.found.is_last and source.size_bytes != ahead.size_bytes
         return None if has_grown else ahead
 
     def _remember(self, task: Task, source: LogSource) -> None:

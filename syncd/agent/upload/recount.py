@@ -8,7 +8,8 @@ itself, and never again what a person deleted at the target.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, TypeVar
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -23,6 +24,9 @@ from tidelog.syncd.bodies import AskedRun, HeldRun
 
 RunsAfter = Callable[[str, str, int], Sequence[Run]]
 """Returns the next so many runs of one project, behind the run of a project's folder and a name."""
+
+
+Found = TypeVar("Found")
 
 
 class _Question(NamedTuple):
@@ -47,7 +51,9 @@ class Recount:
         clock: Clock,
         settings: AgentSettings,
         tell: Callable[[str], None],
+        threads: Executor | None = None,
     ) -> None:
+        """`threads` look at what is here; without them those of the loop do."""
         self.rounds = 0
         """How many rounds over all runs came to their end."""
         self._target = target
@@ -60,6 +66,7 @@ class Recount:
         self._clock = clock
         self._settings = settings
         self._tell = tell
+        self._threads = threads
         self._told = ""
         self._is_hurried = False
         self._has_told_loss = False
@@ -137,7 +144,7 @@ class Recount:
             return
         self._is_hurried = round_.is_hurried
         place = (round_.folder, round_.run, self._settings.recount_runs)
-        runs = await asyncio.to_thread(self._runs_after, *place)
+        runs = await self._in_thread(self._runs_after, *place)
         last = await self._ask(runs, is_hurried=round_.is_hurried) if runs else None
         if self._state.round(name) != before:
             return  # It was begun anew meanwhile.
@@ -164,7 +171,7 @@ class Recount:
 
     async def _ask(self, runs: Sequence[Run], *, is_hurried: bool) -> Run | None:
         """Ask about runs of a project; return the last that was answered, None where nobody can tell."""
-        questions = await asyncio.to_thread(self._questions, runs)
+        questions = await self._in_thread(self._questions, runs)
         self._changed.clear()
         asked = [question.asked for question in questions]
         try:
@@ -212,6 +219,9 @@ class Recount:
                 tasks.append(task)
                 logs[cursor.twin or name] = cursor.offset
         return _Question(run, tasks, AskedRun(run.name, logs))
+
+    async def _in_thread(self, call: Callable[..., Found], *arguments: Any) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
     # -- answers ---------------------------------------------------------------------------------
 

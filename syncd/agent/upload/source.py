@@ -33,13 +33,14 @@ class LogSource:
     """A log on this machine and where the upload of it stands.
 
     `held` is what the target said that it holds, None until it was asked; `tail` is what lies behind
-    the last whole chunk, as far as was looked.
+    the last whole chunk, as far as was looked; `size_bytes` is the file's size at its last opening.
     """
 
     def __init__(self, task: Task, *, disk: Disk, settings: AgentSettings) -> None:
         """Read the header. Raises NotALogError, UnsupportedVersionError, OSError."""
         self.task = task
         self.path = os.path.join(task.run.path, task.name)
+        self.size_bytes = 0
         self.held: int | None = None
         self.tail: Damage | TornTail | None = None
         self.damage: list[Damage] = []
@@ -72,8 +73,8 @@ class LogSource:
 
     def next_range(self, cursor: Cursor) -> LogRange:
         """Return what follows a cursor and may travel. Raises SetbackError for a log that was cut."""
-        refuse_what_was_cut(self.task.name, cursor.offset, self.size())
         with self._reading() as read_at:
+            refuse_what_was_cut(self.task.name, cursor.offset, self.size_bytes)
             found = next_range(
                 read_at,
                 self._tag,
@@ -85,10 +86,6 @@ class LogSource:
         if found.is_last:
             self.tail = found.tail
         return found
-
-    def size(self) -> int:
-        """Return the file's length in bytes."""
-        return self._disk.stat(self.path).st_size
 
     def sha256_up_to(self, end: int) -> bytes | None:
         """Return the SHA-256 of the first `end` bytes, None where there are fewer.
@@ -112,6 +109,7 @@ class LogSource:
     def _reading(self) -> Iterator[ReadAt]:
         fd = self._disk.open(self.path)
         try:
+            self.size_bytes = self._disk.size(fd)
             yield lambda offset, size: self._disk.read_at(fd, offset, size)
         finally:
             self._disk.close(fd)

@@ -3,7 +3,6 @@
 Never decides what goes next and never waits before another try: the rooms of `plan` do.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from tidelog.datastore.disk import Disk
@@ -15,6 +14,7 @@ from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.task import LARGE_FILE, LOG, Task
 from tidelog.syncd.agent.upload.done import Done
 from tidelog.syncd.agent.upload.file_uploads import FileUploads
+from tidelog.syncd.agent.upload.home import Home
 from tidelog.syncd.agent.upload.log_uploads import LogUploads
 from tidelog.syncd.agent.upload.state import State
 from tidelog.syncd.agent.upload.tables import StateWriteError
@@ -38,10 +38,14 @@ class Uploader:
         disk: Disk,
         settings: AgentSettings,
         is_set_aside: Callable[[Task], bool],
+        home: Home,
     ) -> None:
         self._disk = disk
-        self._logs = LogUploads(target, state, disk=disk, settings=settings)
-        self._files = FileUploads(target, state, disk=disk, settings=settings, is_set_aside=is_set_aside)
+        self._home = home
+        self._logs = LogUploads(target, state, disk=disk, settings=settings, home=home)
+        self._files = FileUploads(
+            target, state, disk=disk, settings=settings, is_set_aside=is_set_aside, home=home
+        )
 
     def __repr__(self) -> str:
         return f"<Uploader: {self._logs!r}, {self._files!r}>"
@@ -69,9 +73,9 @@ class Uploader:
             raise SetbackError(Setback(Course.AGAIN, str(error))) from error
         except OSError as error:
             self._forget(task)
-            if await asyncio.to_thread(is_deleted, task.run, self._disk):
+            if await self._home.ask(task, is_deleted, task.run, self._disk):
                 raise RunGoneError(f"{task.run.path} is there no more") from error
-            if task.kind == LOG and await asyncio.to_thread(self._is_log_deleted, task):
+            if task.kind == LOG and await self._home.ask(task, self._is_log_deleted, task):
                 raise park(LOG_DELETED) from error
             reason = f"it cannot be read here: {error.strerror or error}"
             raise SetbackError(Setback(Course.AGAIN, reason)) from error

@@ -17,7 +17,7 @@ from tidelog.syncd.agent.watch.tree import Identity, Place
 from tidelog.syncd.agent.watch.trust import Proof, Trust
 
 if TYPE_CHECKING:
-    from tidelog.syncd.agent.watch.inotify import Inotify
+    from tidelog.syncd.agent.watch.inotify import Inotify, Watch
 
 
 _WAYS = {
@@ -28,10 +28,28 @@ _WAYS = {
 
 
 class Watched(NamedTuple):
-    """A folder that is watched: the number of its watch, and which folder was there then."""
+    """A folder that is watched, and which folder was there when that began."""
 
-    number: int
+    watch: "Watch"
     identity: Identity
+
+
+def open_inotify(tell: Callable[[str], None]) -> "Inotify | None":
+    """Return what all hints of a daemon share; None where looking must do it all."""
+    from watchdog.utils import UnsupportedLibcError
+
+    try:
+        from tidelog.syncd.agent.watch.inotify import Inotify
+    except (ImportError, TypeError, UnsupportedLibcError):
+        return None  # A system without inotify.
+    try:
+        return Inotify()
+    except OSError as error:
+        tell(
+            f"no inotify instance is to be had ({error.strerror}): new runs are found by looking; "
+            "more instances: sysctl fs.inotify.max_user_instances"
+        )
+        return None
 
 
 class Hints:
@@ -41,6 +59,7 @@ class Hints:
         self,
         on_hint: Callable[[], None],
         *,
+        inotify: "Inotify | None",
         disk: Disk,
         clock: Clock,
         settings: AgentSettings,
@@ -60,7 +79,7 @@ class Hints:
         self._lock = threading.Lock()
         self._loud: set[str] = set()
         self._has_overflowed = False
-        self._inotify = self._open()
+        self._inotify = inotify
 
     def watch(self, places: Iterable[Place]) -> None:
         """Watch these folders, and no others. A folder that took another one's place is watched anew."""
@@ -74,10 +93,10 @@ class Hints:
         lost = [
             path
             for path, held in self._watched.items()
-            if wanted.get(path) != held.identity or self._inotify.is_gone(path)
+            if wanted.get(path) != held.identity or held.watch.is_gone
         ]
         for path in lost:
-            self._inotify.remove(path, self._watched.pop(path).number)
+            self._inotify.remove(self._watched.pop(path).watch)
         self._trust.forget(lost)
         if len(self._watched) < len(wanted):
             self._is_used_up = not all(
@@ -127,9 +146,8 @@ class Hints:
         return "looking: no inotify watch is to be had" if self._is_used_up else "looking"
 
     def close(self) -> None:
-        """Stop watching."""
-        if self._inotify is not None:
-            self._inotify.close()
+        """Watch nothing more."""
+        self.watch([])
 
     # -- from the thread that reads events -------------------------------------------------------
 
@@ -149,22 +167,6 @@ class Hints:
 
     # -- watches ---------------------------------------------------------------------------------
 
-    def _open(self) -> "Inotify | None":
-        from watchdog.utils import UnsupportedLibcError
-
-        try:
-            from tidelog.syncd.agent.watch.inotify import Inotify
-        except (ImportError, TypeError, UnsupportedLibcError):
-            return None  # A system without inotify: looking does it all.
-        try:
-            return Inotify(self._heard, self._overflowed)
-        except OSError as error:
-            self._tell(
-                f"no inotify instance is to be had ({error.strerror}): new runs are found by looking; "
-                "more instances: sysctl fs.inotify.max_user_instances"
-            )
-            return None
-
     def _forget_devices(self, there: set[int]) -> None:
         """Another file system may be mounted under the number of one that is away."""
         self._kinds = {device: kind for device, kind in self._kinds.items() if device in there}
@@ -177,19 +179,21 @@ class Hints:
         return not is_network(self._kinds[device])
 
     def _add(self, inotify: "Inotify", path: str, identity: Identity) -> bool:
-        if len(self._watched) >= self._settings.watches_max:
+        if inotify.watch_count >= self._settings.watches_max:
             return False
         try:
-            self._watched[path] = Watched(inotify.add(path), identity)
-            self._new.add(path)
+            watch = inotify.add(path, self._heard, self._overflowed)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return True  # Looking tells what is wrong with it.
         except OSError as error:
-            if not self._is_used_up:
+            if not inotify.is_used_up:
                 self._tell(
                     f"{path} cannot be watched for events ({error.strerror}): new runs there are found "
                     f"by looking, every {self._settings.tail_interval_s:g} s; more watches: sysctl "
                     "fs.inotify.max_user_watches"
                 )
+            inotify.is_used_up = True
             return False
+        self._watched[path] = Watched(watch, identity)
+        self._new.add(path)
         return True

@@ -1,4 +1,4 @@
-"""What is on the disk: finds the runs of the watched roots and how far their logs have grown.
+"""What is on the disk: finds the runs of a watched root and how far their logs have grown.
 
 Never trusts an event. Three looks, from cheap to thorough: the logs that may be growing and the
 lists of runs; every run directory whose time has changed; every log.
@@ -10,7 +10,7 @@ them a single number is remembered, and neither a descriptor nor a watch is held
 import contextlib
 import os
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -55,14 +55,30 @@ class _Awake:
         return self.folder.is_settled and not any(log.is_live(now) for log in self.logs.values())
 
 
-class Inventory:
-    """The runs below some roots, and the sizes of their logs. One look at a time."""
+def _nothing_is_taken(_folder: str) -> bool:
+    return False
 
-    def __init__(self, *, disk: Disk, clock: Clock, settings: AgentSettings) -> None:
+
+class Inventory:
+    """The runs below a root, a path or a pattern, and the sizes of their logs. One look at a time.
+
+    What `is_taken` of the folders that it means is left to others; asked in the thread that looks.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        disk: Disk,
+        clock: Clock,
+        settings: AgentSettings,
+        is_taken: Callable[[str], bool] = _nothing_is_taken,
+    ) -> None:
+        self.root = root
         self._disk = disk
         self._clock = clock
         self._settings = settings
-        self._tree = Tree(disk=disk, clock=clock, settings=settings)
+        self._tree = Tree(root, disk=disk, clock=clock, settings=settings, is_taken=is_taken)
         self._awake: dict[str, _Awake] = {}
         self._gone: list[Run] = []
         self.is_behind = False
@@ -71,7 +87,7 @@ class Inventory:
         self._notes: deque[tuple[str, str]] = deque()
 
     def __repr__(self) -> str:
-        return f"<Inventory of {len(self.roots)} roots, {self.run_count} runs, {len(self._awake)} awake>"
+        return f"<Inventory of {self.root}, {self.run_count} runs, {len(self._awake)} awake>"
 
     @property
     def problems(self) -> dict[str, str]:
@@ -79,14 +95,9 @@ class Inventory:
         return self._tree.problems
 
     @property
-    def roots(self) -> dict[str, list[str]]:
-        """The roots as they were given, each with the folders that it means at this time."""
-        return self._tree.roots
-
-    @property
-    def folders(self) -> dict[str, Place]:
-        """The folders that all roots mean, by their paths."""
-        return dict(self._tree.folders)
+    def folders(self) -> list[Place]:
+        """The folders that the root means at this time."""
+        return list(self._tree.folders.values())
 
     @property
     def places(self) -> list[Place]:
@@ -124,13 +135,9 @@ class Inventory:
                 return [Run(os.path.join(path, each), project.name, each) for each in names[:limit]]
         return []
 
-    def add_root(self, root: str) -> bool:
-        """Watch a path or a pattern from the next look on. Returns False where it is watched already."""
-        return self._tree.add_root(root)
-
-    def remove_root(self, root: str) -> bool:
-        """Watch a root no more from the next look on. Returns False where it was not watched."""
-        return self._tree.remove_root(root)
+    def has_folder(self, path: str) -> bool:
+        """Tell whether a folder is one of those that the root means."""
+        return path in self._tree.folders
 
     def note_final(self, run: Run, log: str) -> None:
         """Stop looking at the end of a log: nothing can follow its final chunk."""
@@ -152,7 +159,11 @@ class Inventory:
     def report_all(self) -> None:
         """Let the next looks tell of every log as if it were new. Not while one is under way."""
         self._awake.clear()
-        self._tree.folders.clear()
+        self._tree.forget()
+
+    def is_at_rest(self, quiet: Container[str]) -> bool:
+        """Tell whether a look at the tails would ask the disk nothing. Not while one is under way."""
+        return not self._awake and not self._notes and self._tree.is_at_rest(quiet)
 
     def look(self, look: Look, *, quiet: Container[str] = frozenset()) -> Iterator[list[FoundLog]]:
         """Yield the logs that are new or not what they were, a short while's finds at a time.

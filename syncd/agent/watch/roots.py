@@ -11,6 +11,7 @@ from fnmatch import translate
 from typing import NamedTuple
 
 from tidelog.datastore.disk import Disk
+from tidelog.datastore.patience import DISK_PATIENCE_S, answer_within
 from tidelog.syncd.errors import CannotStartError
 
 FOLDERS_MAX = 1000
@@ -39,8 +40,9 @@ def is_pattern(root: str) -> bool:
 def absolute_root(root: str, disk: Disk) -> str:
     """Return a root as it is kept: absolute, and free of symbolic links in front of a pattern.
 
-    Raises CannotStartError for an empty one: it is an unset variable of a shell more often than the
-    folder one happens to be in. And for an address, which would name a folder below that one.
+    One whose disk does not answer within 2 s is kept with its links. Raises CannotStartError for an
+    empty one: it is an unset variable of a shell more often than the folder one happens to be in. And
+    for an address, which would name a folder below that one.
     """
     if not root.strip():
         raise CannotStartError(f"{root!r} is no folder: name one, or `.` for this one")
@@ -49,6 +51,13 @@ def absolute_root(root: str, disk: Disk) -> str:
             f"{root!r} is an address, no folder: a root is a path, `--to` takes those"
         )
     path = os.path.abspath(os.path.expanduser(root))
+    try:
+        return answer_within(DISK_PATIENCE_S, lambda: _without_links(path, disk))
+    except TimeoutError:
+        return path
+
+
+def _without_links(path: str, disk: Disk) -> str:
     if not is_pattern(path) or disk.is_directory(path):
         return disk.real_path(path)
     start, parts = _split(path)

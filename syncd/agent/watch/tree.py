@@ -1,10 +1,7 @@
-"""Which folders, projects and run directories there are below the roots; what is in a run is not asked.
-
-Roots may be added and removed from another thread than the one that refreshes.
-"""
+"""Which folders, projects and run directories there are below a root; what is in a run is not asked."""
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -58,14 +55,6 @@ class Folder(Place):
     projects: dict[str, Project] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Root(Place):
-    """A root as it was given; its place is the folder in front of the pattern, or the root itself."""
-
-    is_pattern: bool = False
-    folders: list[str] | None = None
-
-
 class RunPlace(NamedTuple):
     """A run directory by its project and its name."""
 
@@ -74,9 +63,21 @@ class RunPlace(NamedTuple):
 
 
 class Tree:
-    """The roots and what lies below them."""
+    """A root, a path or a pattern, and what lies below it.
 
-    def __init__(self, *, disk: Disk, clock: Clock, settings: AgentSettings) -> None:
+    What `is_taken` of the folders that it means is looked at by another tree.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        disk: Disk,
+        clock: Clock,
+        settings: AgentSettings,
+        is_taken: Callable[[str], bool],
+    ) -> None:
+        self.root = root
         self.problems: dict[str, str] = {}
         self.folders: dict[str, Folder] = {}
         self.changed: set[str] = set()
@@ -84,17 +85,13 @@ class Tree:
         self._disk = disk
         self._clock = clock
         self._settings = settings
-        self._roots: dict[str, _Root] = {}
-        self._noted: set[str] = set()
+        self._is_taken = is_taken
+        self._before_pattern = Place(start_of(root)) if is_pattern(root) else None
+        self._is_expanded = False
         self._gone: list[Run] = []
 
     def __repr__(self) -> str:
-        return f"<Tree of {len(self._roots)} roots, {len(self.projects)} projects>"
-
-    @property
-    def roots(self) -> dict[str, list[str]]:
-        """The roots as they were given, each with the folders that it means."""
-        return {name: list(root.folders or ()) for name, root in list(self._roots.items())}
+        return f"<Tree of {self.root}, {len(self.projects)} projects>"
 
     @property
     def projects(self) -> list[Project]:
@@ -104,20 +101,18 @@ class Tree:
     @property
     def places(self) -> list[Place]:
         """Every folder in which something may appear that is looked for."""
-        patterns = [root for root in list(self._roots.values()) if root.is_pattern]
-        return [*patterns, *list(self.folders.values()), *self.projects]
+        before = [] if self._before_pattern is None else [self._before_pattern]
+        return [*before, *list(self.folders.values()), *self.projects]
 
-    def add_root(self, root: str) -> bool:
-        """Mean a root from the next refresh on. Returns False where it is meant already."""
-        if root in self._roots:
-            return False
-        may_match = is_pattern(root)
-        self._roots[root] = _Root(start_of(root) if may_match else root, is_pattern=may_match)
-        return True
+    def is_at_rest(self, quiet: Container[str]) -> bool:
+        """Tell whether a refresh at the tails would ask the disk nothing."""
+        places = self.places
+        return self._is_expanded and all(p.seen.is_settled and p.path in quiet for p in places)
 
-    def remove_root(self, root: str) -> bool:
-        """Mean a root no more from the next refresh on. Returns False where it was not meant."""
-        return self._roots.pop(root, None) is not None
+    def forget(self) -> None:
+        """Let all that there is be new to the next refresh."""
+        self.folders.clear()
+        self._is_expanded = False
 
     def refresh(self, look: Look, quiet: Container[str]) -> list[RunPlace]:
         """Note what appeared and what is gone; return the runs that are new or were resumed.
@@ -146,33 +141,29 @@ class Tree:
         folder = self.folders.get(os.path.dirname(project.path))
         return folder is not None and folder.projects.get(project.path) is project
 
-    # -- roots -----------------------------------------------------------------------------------
+    # -- the root --------------------------------------------------------------------------------
 
     def _expand(self, look: Look, quiet: Container[str]) -> None:
-        """Find the folders that the roots mean, patterns again and again, and let others go."""
-        for name, root in list(self._roots.items()):
-            if root.folders is not None and not root.is_pattern:
-                continue
-            has_news = self._is_due(root, look, quiet) if root.is_pattern else False
-            if root.folders is None or look is not Look.TAIL or has_news:
-                root.folders, problem = expand(name, self._disk)
-                self._note(name, problem or ("" if root.folders else "nothing matches it yet"))
-        for name in self._noted - self._roots.keys():
-            self._note(name, "")
-        meant = {path for root in list(self._roots.values()) for path in root.folders or ()}
-        for path in self.folders.keys() - meant:
+        """Find the folders that the root means, a pattern's again and again, and let others go."""
+        before = self._before_pattern
+        has_news = before is not None and self._is_due(before, look, quiet)
+        if self._is_expanded and (before is None or (look is Look.TAIL and not has_news)):
+            return
+        found, problem = expand(self.root, self._disk)
+        self._is_expanded = True
+        self._note(problem or ("" if found else "nothing matches it yet"))
+        meant = [path for path in found if not self._is_taken(path)]
+        for path in self.folders.keys() - dict.fromkeys(meant).keys():
             del self.folders[path]
             self._forget_problems(path)
-        for path in meant - self.folders.keys():
-            self.folders[path] = Folder(path)
+        for path in meant:
+            self.folders.setdefault(path, Folder(path))
 
-    def _note(self, name: str, problem: str) -> None:
+    def _note(self, problem: str) -> None:
         if problem:
-            self.problems[name] = problem
-            self._noted.add(name)
+            self.problems[self.root] = problem
         else:
-            self.problems.pop(name, None)
-            self._noted.discard(name)
+            self.problems.pop(self.root, None)
 
     def _forget_problems(self, path: str) -> None:
         below = os.path.join(path, "")

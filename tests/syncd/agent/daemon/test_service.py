@@ -61,7 +61,7 @@ def test_a_look_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
 
     with LmdbState(tmp_path, disk=Disk(), bytes_max=1 << 24) as state:
         asyncio.run(work(state))
-    assert ["the roots cannot be looked at: RuntimeError: a bug; trying again"] == told
+    assert [f"{root} cannot be looked at: RuntimeError: a bug; trying again"] == told
 
 
 def test_what_a_deleted_run_left_to_do_is_forgotten(tmp_path: Path) -> None:

@@ -316,3 +316,100 @@ def test_an_outage_ends_with_the_last_task() -> None:
     plan.forget(log("a").run)
     assert plan.outage is None
     assert plan.is_idle
+
+
+# -- disks at home that do not answer ----------------------------------------------------------------
+
+
+def at(root: str, run: str) -> Task:
+    return Task(Run(f"{root}/p/{run}", "p", run), LOG, "main.0001.tlog")
+
+
+def under_way(plan: Planner) -> list[Task]:
+    """Hand out all that may go, and let none of it end."""
+    tasks = []
+    while (task := plan.next(0.0)) is not None:
+        tasks.append(task)
+    return tasks
+
+
+def test_who_waits_for_its_own_disk_lends_its_place() -> None:
+    """The hung root's uploads hold all places, then none."""
+    plan = planner()
+    hung = [at("/away", run) for run in "abc"]
+    for task in (*hung, at("/here", "a")):
+        plan.want(task, Stage.LOG)
+    assert hung == under_way(plan)
+    for task in hung:
+        plan.lend(task)
+    assert [at("/here", "a")] == under_way(plan)
+    assert tuple(hung) == tuple(sorted(plan.lent))
+
+
+def test_a_root_that_lent_all_it_may_begins_nothing_more_until_its_disk_answers() -> None:
+    """However much of it is due: more of it would hang as well, each in a thread of its own."""
+    plan = planner()
+    tasks = [at("/away", run) for run in "abcdef"]
+    for task in tasks:
+        plan.want(task, Stage.LIVE_LOG)
+    for task in under_way(plan):
+        plan.lend(task)
+    assert [] == under_way(plan)
+    assert plan.next_due(0.0) is None
+    plan.take_back(tasks[0])
+    assert [] == under_way(plan)
+    plan.done(tasks[0])
+    assert tasks[3:4] == under_way(plan)
+    for task in tasks[1:4]:
+        plan.done(task)
+    assert tasks[4:] == drain(plan)
+    assert plan.is_idle
+
+
+def test_large_files_that_are_read_for_long_leave_a_place_to_the_logs_of_their_root() -> None:
+    """To prove a hundred gigabytes takes minutes; a live row of that root waits for none of them."""
+    plan = planner()
+    for name in "xyz":
+        plan.want(file("a", name), Stage.LARGE_FILE)
+    for task in under_way(plan):
+        plan.lend(task)
+    assert [] == under_way(plan)
+    plan.want(log("a"), Stage.LIVE_LOG)
+    assert [log("a")] == under_way(plan)
+
+
+def test_what_waits_for_its_own_disk_is_no_probe_of_a_target_that_is_down() -> None:
+    """Another item probes; where there is none, nobody is woken up for nothing."""
+    plan = planner(chance=0.0)
+    hung, other = at("/away", "a"), at("/here", "a")
+    plan.want(hung, Stage.LOG)
+    assert hung == plan.next(0.0)
+    plan.lend(hung)
+    plan.want(other, Stage.LOG)
+    assert other == plan.next(0.0)
+    plan.failed(other, DOWN, 0.0)
+    assert 0.0 == plan.next_due(0.0)
+    assert other == plan.next(0.0)
+    assert plan.done(other)
+    plan.take_back(hung)
+    plan.failed(hung, DOWN, 0.0)
+    assert hung == plan.next(0.0)
+    plan.lend(hung)
+    assert plan.next_due(0.0) is None
+
+
+def test_a_task_that_is_set_aside_can_be_parked_and_forgotten() -> None:
+    """It does not come back with the disk."""
+    plan = planner(settings=AgentSettings(tasks_max=1))
+    hung, parked, gone = (at("/away", run) for run in "abc")
+    for task in (hung, parked, gone):
+        plan.want(task, Stage.LOG)
+    for task in under_way(plan):
+        plan.lend(task)
+    assert [] == under_way(plan)
+    plan.park(parked, "a person is needed")
+    assert [gone] == plan.forget(gone.run)
+    plan.take_back(hung)
+    plan.done(hung)
+    assert [] == under_way(plan)
+    assert plan.is_idle

@@ -90,7 +90,7 @@ class AnySequence(RuleBasedStateMachine):
     @rule()
     def hand_out(self) -> None:
         """The order of stages holds, runs take turns, limits and the single probe hold."""
-        outage, before = self.plan.outage, len(self.again)
+        outage, before = self.plan.outage, len(self.again.keys() - set(self.plan.lent))
         task = self.plan.next(self.now)
         if task is None:
             due = self.plan.next_due(self.now)
@@ -146,6 +146,16 @@ class AnySequence(RuleBasedStateMachine):
             self.sleep_until_something_is_due()
             while self.again:
                 self.failed(0, course, None)
+
+    @precondition(lambda self: self.again)
+    @rule(index=some_index)
+    def lends_or_takes_back(self, index: int) -> None:
+        """Its disk does not answer; it does again."""
+        task = self._ended(index)
+        if task in self.plan.lent:
+            self.plan.take_back(task)
+        else:
+            self.plan.lend(task)
 
     @precondition(lambda self: self.again)
     @rule(index=some_index)

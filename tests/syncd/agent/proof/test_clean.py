@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from agent_targets import open_hub
+from looking import inventory_of
 from pack_lab import pack, root_target, run_of, unpack
 from run_spec import RunSpec, tree
 
@@ -21,10 +22,9 @@ from tidelog.syncd.agent.proof.clean import PROOF_AGE_MAX_S, ChangedError, Clean
 from tidelog.syncd.agent.proof.departure import DELETED, LEAVING, delete, set_aside, sweep
 from tidelog.syncd.agent.proof.receipt import Attested
 from tidelog.syncd.agent.proof.receipts import ReceiptWitness, add_to_receipt, open_receipts
-from tidelog.syncd.agent.settings import AgentSettings
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.root_target import RootTarget
-from tidelog.syncd.agent.watch.inventory import Inventory, Look
+from tidelog.syncd.agent.watch.inventory import Look
 
 LONG_AGO_S = 1_700_000_000.0
 WEEK_S = 7 * 86_400.0
@@ -289,8 +289,7 @@ def test_what_was_set_aside_is_passed_over_by_everybody(lab: Lab) -> None:
         RunSpec(lab.root, run="other", seed=3).finish()
         assert ["other"] == [info.id for info in open_root(lab.root)]
         assert ["other"] == [run.run for run in Replica(lab.root).runs()]
-        inventory = Inventory(disk=Disk(), clock=Clock(), settings=AgentSettings())
-        inventory.add_root(str(lab.root))
+        inventory = inventory_of(lab.root)
         found = [log for logs in inventory.look(Look.SWEEP) for log in logs]
         assert ["other"] == [log.run.name for log in found]
         aside.rename(lab.run.path)

@@ -75,10 +75,10 @@ def test_no_root_is_uploaded_into_itself(
     (tmp_path / "root/mnist/r1").mkdir(parents=True)
     (tmp_path / "alias").symlink_to(tmp_path / "root")
     if words is None:
-        refuse_nested(str(tmp_path / to), [str(tmp_path / source)], disk=Disk())
+        refuse_nested(str(tmp_path / to), [str((tmp_path / source).resolve())], disk=Disk())
         return
     with pytest.raises(CannotStartError, match=words):
-        refuse_nested(str(tmp_path / to), [str(tmp_path / source)], disk=Disk())
+        refuse_nested(str(tmp_path / to), [str((tmp_path / source).resolve())], disk=Disk())
 
 
 def test_a_run_of_the_target_itself_is_parked(tmp_path: Path) -> None:

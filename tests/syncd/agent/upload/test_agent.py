@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agent_targets import SETTINGS, OpenTarget, catch_up, find_logs, make_agent, on_target, open_hub
+from agent_targets import (
+    SETTINGS,
+    OpenTarget,
+    catch_up,
+    find_logs,
+    make_agent,
+    make_uploader,
+    on_target,
+    open_hub,
+)
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
@@ -26,7 +35,7 @@ from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.once import Ending, upload_once
 from tidelog.syncd.agent.upload.state import MemoryState, State
-from tidelog.syncd.agent.upload.uploader import LOG_DELETED, Uploader
+from tidelog.syncd.agent.upload.uploader import LOG_DELETED
 from tidelog.syncd.agent.watch.inventory import FoundLog
 from tidelog.syncd.agent.watch.selection import select_logs
 from tidelog.syncd.bodies import FileEntry
@@ -657,7 +666,7 @@ def test_a_log_that_is_begun_anew_is_not_asked_for_with_an_append_of_nothing(
 
     async def work(target: Target) -> None:
         state.advance(target.name, task, Cursor(spec.log.data[8:24].hex()), [])
-        uploader = Uploader(target, state, disk=Disk(), settings=SETTINGS, is_set_aside=lambda _: False)
+        uploader = make_uploader(target, state)
         uploader.doubt(task)
         while (await uploader.upload(task)).has_more:
             pass

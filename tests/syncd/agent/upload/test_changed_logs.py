@@ -20,8 +20,7 @@ class Watched:
 
     def __init__(self, target: Target, root: Path) -> None:
         self.told: list[str] = []
-        self.inventory = Inventory(disk=Disk(), clock=Clock(), settings=SETTINGS)
-        self.inventory.add_root(str(root))
+        self.inventory = Inventory(str(root), disk=Disk(), clock=Clock(), settings=SETTINGS)
         self.agent = Agent(
             target,
             MemoryState(),

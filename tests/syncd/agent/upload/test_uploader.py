@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from agent_targets import SETTINGS
+from agent_targets import SETTINGS, make_uploader
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.disk import Disk
@@ -13,7 +13,6 @@ from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.state import MemoryState
-from tidelog.syncd.agent.upload.uploader import Uploader
 
 
 class CountingDisk(Disk):
@@ -38,9 +37,7 @@ class Bench:
         self.task = Task(Run(str(self.run.path), "mnist", "r1"), LOG, self.run.name)
         self.disk, self.state = CountingDisk(), MemoryState()
         self.target = RootTarget(f"file://{self.data}", str(self.data), disk=Disk())
-        self.uploader = Uploader(
-            self.target, self.state, disk=self.disk, settings=SETTINGS, is_set_aside=lambda _: False
-        )
+        self.uploader = make_uploader(self.target, self.state, disk=self.disk)
 
 
 def on_bench(folder: Path, work: Callable[[Bench], Awaitable[Any]]) -> Bench:

@@ -16,7 +16,7 @@ from waiting import PATIENCE_S, until
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
 from tidelog.syncd.agent.settings import AgentSettings
-from tidelog.syncd.agent.watch.hints import Hints
+from tidelog.syncd.agent.watch.hints import Hints, open_inotify
 from tidelog.syncd.agent.watch.tree import Place
 
 QUEUED_MAX = Path("/proc/sys/fs/inotify/max_queued_events")
@@ -32,14 +32,17 @@ class Watcher:
         self.is_held = threading.Event()
         if not holds:
             self.may_go_on.set()
+        inotify = open_inotify(self.told.append)
+        assert inotify is not None
         self.hints = Hints(
             self._hint,
+            inotify=inotify,
             disk=Disk(),
             clock=Clock(),
             settings=replace(AgentSettings(trust_s=0.0), **settings),
             tell=self.told.append,
         )
-        stack.callback(self.hints.close)
+        stack.callback(inotify.close)
         stack.callback(self.may_go_on.set)
 
     def _hint(self) -> None:

@@ -320,24 +320,6 @@ def test_a_row_an_hour_is_seen_by_every_look(tmp_path: Path) -> None:
 # -- roots that come and go --------------------------------------------------------------------------
 
 
-def test_a_removed_root_is_let_go_with_its_problems_and_others_stay(tmp_path: Path) -> None:
-    """From the next look on; it may be added again."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    RunSpec(one, "a:b")
-    RunSpec(one)
-    RunSpec(two, "cifar")
-    found = inventory_of(one)
-    assert (True, False) == (found.add_root(str(two)), found.add_root(str(two)))
-    found_by(found, Look.SWEEP)
-    assert 1 == len(found.problems)
-    assert (True, False) == (found.remove_root(str(one)), found.remove_root(str(one)))
-    found_by(found, Look.TAIL)
-    assert (1, 1, {}) == (found.run_count, found.awake_count, found.problems)
-    assert {str(two): [str(two)]} == found.roots
-    found.add_root(str(one))
-    assert [LOG] == names_by(found, Look.TAIL)
-
-
 def test_a_pattern_finds_new_folders_at_the_next_look_at_all_runs_and_lets_old_ones_go(
     tmp_path: Path,
 ) -> None:
@@ -352,16 +334,4 @@ def test_a_pattern_finds_new_folders_at_the_next_look_at_all_runs_and_lets_old_o
     shutil.rmtree(tmp_path / "bob")
     assert [] == found_by(found, Look.RUNS)
     assert (1, {}) == (found.run_count, found.problems)
-    expected = {str(tmp_path / "*" / "tidelog"): [str(tmp_path / "ann" / "tidelog")]}
-    assert expected == found.roots
-
-
-def test_a_folder_that_two_roots_mean_is_looked_at_once(tmp_path: Path) -> None:
-    """And stays when one of them goes."""
-    RunSpec(tmp_path / "ann" / "tidelog")
-    found = inventory_of(tmp_path / "*" / "tidelog")
-    found.add_root(str(tmp_path / "ann" / "tidelog"))
-    assert [LOG] == names_by(found, Look.SWEEP)
-    found.remove_root(str(tmp_path / "*" / "tidelog"))
-    assert [] == found_by(found, Look.SWEEP)
-    assert 1 == found.run_count
+    assert [str(tmp_path / "ann" / "tidelog")] == [folder.path for folder in found.folders]

@@ -1,6 +1,5 @@
 """When the roots are looked at, and that one look waits for no other."""
 
-import asyncio
 import os
 import time
 from dataclasses import replace
@@ -35,17 +34,18 @@ def test_new_runs_new_logs_and_new_rows_are_told(tmp_path: Path) -> None:
 
 def test_a_hint_brings_the_next_look_forward(tmp_path: Path) -> None:
     """Otherwise it would come in an hour."""
-    watch = Watch(tmp_path, settings=replace(WATCHING, tail_interval_s=3600.0))
+    root = tmp_path / "root"
+    root.mkdir()
+    made = [RunSpec(tmp_path, project).path.parent for project in ("mnist", "cifar")]
+    watch = Watch(root, settings=replace(WATCHING, tail_interval_s=3600.0))
 
     async def work() -> None:
-        await watch.until(lambda: watch.lookout.sweeps)
-        await watch.until(
-            lambda: "inotify" in watch.lookout.way_to(watch.inventory.folders[str(tmp_path)])
-        )
-        (tmp_path / "mnist").mkdir()
-        await watch.until(lambda: any(place.path.endswith("mnist") for place in watch.inventory.places))
-        await asyncio.to_thread(RunSpec, tmp_path, "cifar", "r2")
-        await watch.until(lambda: "cifar/r2/main.0001.tlog" in watch.found)
+        await watch.until(lambda: watch.lookouts.sweeps)
+        await watch.until(lambda: "inotify" in watch.way_to(root))
+        for project in made:
+            project.rename(root / project.name)
+            log = f"{project.name}/r1/main.0001.tlog"
+            await watch.until(lambda log=log: log in watch.found)  # type: ignore[misc]
 
     watch.do(work)
 
@@ -82,15 +82,15 @@ def test_rows_are_told_while_a_sweep_goes_on(tmp_path: Path) -> None:
     watch = Watch(tmp_path, settings=replace(WATCHING, tail_share=1e6), disk=disk)
 
     async def work() -> None:
-        await watch.until(lambda: watch.lookout.sweeps == 1)
+        await watch.until(lambda: watch.lookouts.sweeps == 1)
         disk.listed = 0
-        watch.lookout.sweep_now()
+        watch.lookouts.sweep_now()
         await watch.until(lambda: disk.listed)
         moments = watch.found["mnist/r1/main.0001.tlog"]
         for count in (2, 3, 4):
             run.rows(1)
             await watch.until(partial(is_long, moments, count))
-        assert (1, True) == (watch.lookout.sweeps, disk.listed < OLD_RUNS)
+        assert (1, True) == (watch.lookouts.sweeps, disk.listed < OLD_RUNS)
 
     watch.do(work)
 
@@ -103,7 +103,7 @@ def test_more_new_runs_than_a_look_takes_in_are_all_told(tmp_path: Path) -> None
     watch = Watch(tmp_path / "root", settings=replace(WATCHING, fresh_max=7, slice_logs=3))
 
     async def work() -> None:
-        await watch.until(lambda: watch.lookout.sweeps)
+        await watch.until(lambda: watch.lookouts.sweeps)
         (tmp_path / "mnist").rename(tmp_path / "root" / "mnist")
         await watch.until(lambda: len(watch.found) == 50)
 
@@ -114,14 +114,11 @@ def test_more_new_runs_than_a_look_takes_in_are_all_told(tmp_path: Path) -> None
 def test_a_removed_root_is_looked_at_no_more(tmp_path: Path) -> None:
     """At once, and its watches are given back."""
     run = RunSpec(tmp_path / "one")
-    watch = Watch(tmp_path / "one")
-    watch.inventory.add_root(str(tmp_path / "two"))
+    watch = Watch(tmp_path / "one", tmp_path / "two")
 
     async def work() -> None:
         await watch.until(lambda: watch.found)
-        watch.inventory.remove_root(str(tmp_path / "one"))
-        watch.lookout.look_now()
-        await watch.until(lambda: not watch.inventory.folders.keys() - {str(tmp_path / "two")})
+        assert watch.lookouts.remove_root(str(tmp_path / "one"))
         run.rows(1)
         RunSpec(tmp_path / "two", "cifar", "r2")
         await watch.until(lambda: "cifar/r2/main.0001.tlog" in watch.found)
@@ -150,7 +147,7 @@ def test_a_look_that_fails_is_told_once_and_everything_is_told_again(tmp_path: P
         await watch.until(lambda: {f"mnist/r{n}/main.0001.tlog" for n in (1, 2)} == watch.found.keys())
 
     watch.do(work)
-    assert ["the roots cannot be looked at: RuntimeError: a bug; trying again"] == watch.told
+    assert [f"{tmp_path} cannot be looked at: RuntimeError: a bug; trying again"] == watch.told
 
 
 def test_a_deleted_run_is_told_with_its_logs(tmp_path: Path) -> None:
@@ -162,9 +159,9 @@ def test_a_deleted_run_is_told_with_its_logs(tmp_path: Path) -> None:
     async def work() -> None:
         await watch.until(lambda: len(watch.found) == 2)
         (tmp_path / "root").rename(tmp_path / "away")
-        await watch.until(lambda: watch.inventory.problems)
+        await watch.until(lambda: watch.lookouts.problems)
         (tmp_path / "away").rename(tmp_path / "root")
-        await watch.until(lambda: watch.inventory.run_count == 2)
+        await watch.until(lambda: watch.lookouts.run_count == 2)
         assert [] == watch.gone
         run.path.rename(tmp_path / "r1")
         await watch.until(lambda: watch.gone)
