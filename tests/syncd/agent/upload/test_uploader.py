@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_targets import SETTINGS
+from reading_disk import ReadingDisk
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.disk import Disk
@@ -16,18 +17,6 @@ from tidelog.syncd.agent.upload.state import MemoryState
 from tidelog.syncd.agent.upload.uploader import Uploader
 
 
-class CountingDisk(Disk):
-    """Counts the bytes of logs that are read."""
-
-    def __init__(self) -> None:
-        self.bytes_read = 0
-
-    def pread(self, fd: int, size: int, offset: int) -> bytes:
-        data = super().pread(fd, size, offset)
-        self.bytes_read += len(data)
-        return data
-
-
 class Bench:
     """A log of about two ranges and a half, an uploader, and a target to upload it to."""
 
@@ -36,7 +25,7 @@ class Bench:
         self.run = RunSpec(self.root, run="r1").rows(55)
         self.log = self.run.path / self.run.name
         self.task = Task(Run(str(self.run.path), "mnist", "r1"), LOG, self.run.name)
-        self.disk, self.state = CountingDisk(), MemoryState()
+        self.disk, self.state = ReadingDisk(), MemoryState()
         self.target = RootTarget(f"file://{self.data}", str(self.data), disk=Disk())
         self.uploader = Uploader(
             self.target, self.state, disk=self.disk, settings=SETTINGS, is_set_aside=lambda _: False
