@@ -5,16 +5,17 @@ Zeros are never valid in a log, so a reader finds damage there and goes on behin
 
 import errno
 
-from tidelog.datastore.disk import Disk, StrPath
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.through_disk import ThroughDisk
 
 SECTOR_BYTES = 4096
 
 
-class PatientDisk(Disk):
+class PatientDisk(ThroughDisk):
     """For reading one file through another `Disk`; `unreadable` tells where it did not answer."""
 
     def __init__(self, disk: Disk) -> None:
-        self._disk = disk
+        super().__init__(disk)
         self._bad: set[int] = set()
 
     @property
@@ -28,22 +29,10 @@ class PatientDisk(Disk):
                 stretches.append((start, SECTOR_BYTES))
         return stretches
 
-    def open(self, path: StrPath) -> int:
-        """Open a file for `pread`."""
-        return self._disk.open(path)
-
-    def size(self, fd: int) -> int:
-        """Return the length of an open file in bytes."""
-        return self._disk.size(fd)
-
-    def close(self, fd: int) -> None:
-        """Close a descriptor."""
-        self._disk.close(fd)
-
     def pread(self, fd: int, size: int, offset: int) -> bytes:
         """Read up to `size` bytes at `offset`, sector by sector where the disk has an error."""
         try:
-            return self._disk.pread(fd, size, offset)
+            return super().pread(fd, size, offset)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise

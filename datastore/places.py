@@ -79,6 +79,16 @@ class Places:
             found.append(os.path.join(folders[folder], name))
         return found
 
+    def held_files(self, project: str, run: str) -> Iterator[str]:
+        """Yield the paths of a run's media and files that lie there, unfinished ones left out."""
+        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
+            start = os.path.join(self.run(project, run), top)
+            if self._disk.is_link(start) or not self._disk.is_directory(start):
+                continue
+            for path, entry in self._disk.walk(start):
+                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
+                    yield path
+
     def make_parent(self, path: str) -> None:
         """Make the directories above `path`; they and their names are on the disk on return.
 

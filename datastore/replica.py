@@ -6,7 +6,7 @@ it; here it is listed, with every digest read anew from the disk.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from tidelog.datastore.append import log_id_of
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import InvalidNameError, RecordError
 from tidelog.datastore.format import FILE_HEADER_BYTES, RECORDS, Chunk
-from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, TEMPORARY_SUFFIX, sorted_logs
+from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.names import check_name
 from tidelog.datastore.payload import decode_records
 from tidelog.datastore.places import Places
@@ -137,19 +137,23 @@ class Replica:
         """Return the media and files of a run, each byte of them read again now."""
         directory = self.places.run(project, run)
         files = []
-        for path in self._files_below(directory):
+        for path in self.places.held_files(project, run):
             self.places.sync_above(path)
             files.append(self._list_file(path, os.path.relpath(path, directory)))
         return files
 
-    def log_sizes(self, project: str, run: str) -> dict[str, int]:
-        """Return the size in bytes of each log of a run, by its name; not one byte of them is read.
+    def shorter_logs(self, project: str, run: str, sizes: Mapping[str, int]) -> list[str]:
+        """Return those of some logs that are not there, or have fewer bytes than is said; none is read.
 
-        What was acknowledged of a log is there while it is not shorter than that.
+        What was acknowledged of a log is there while it is not shorter than that: it only grows.
         """
         directory = self.places.run(project, run)
-        names = self.log_names(project, run) or []
-        return {name: self._disk.stat(os.path.join(directory, name)).st_size for name in names}
+        held = set(self.log_names(project, run) or ())
+        return [
+            name
+            for name, size in sizes.items()
+            if name not in held or self._disk.stat(os.path.join(directory, name)).st_size < size
+        ]
 
     def files_mark(self, project: str, run: str) -> str:
         """Return a text that is another one after a file of a run came, went or changed.
@@ -158,7 +162,7 @@ class Replica:
         """
         directory = self.places.run(project, run)
         count = total = 0
-        for path in self._files_below(directory):
+        for path in self.places.held_files(project, run):
             status = self._disk.stat(path)
             name = os.path.relpath(path, directory)
             line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}".encode(errors="surrogateescape")
@@ -180,16 +184,6 @@ class Replica:
             if held is not None:
                 logs.append(self.list_log(project, run, name, end=held.offset))
         return RunListing(project, run, tuple(logs), tuple(self.list_files(project, run)))
-
-    def _files_below(self, directory: str) -> Iterator[str]:
-        """Yield the paths of a run's media and files, those that are whole."""
-        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
-            start = os.path.join(directory, top)
-            if self._disk.is_link(start) or not self._disk.is_directory(start):
-                continue
-            for path, entry in self._disk.walk(start):
-                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
-                    yield path
 
     def _list_file(self, path: str, name: str) -> ListedFile:
         sha256, size = hashlib.sha256(), 0

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from reading_disk import ReadingDisk
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import (
@@ -248,18 +249,6 @@ def test_a_directory_in_the_way_of_a_file_is_told(files: ReplicaFiles, tmp_path:
     with pytest.raises(PlaceTakenError):
         files.stage(*RUN, "media/a/b/c", DATA, sha256=sha(DATA), offset=0)
     assert {"mnist/r1/media/a/b"} == everything_below(tmp_path)
-
-
-class ReadingDisk(Disk):
-    """Counts the bytes that are read."""
-
-    def __init__(self) -> None:
-        self.bytes_read = 0
-
-    def pread(self, fd: int, size: int, offset: int) -> bytes:
-        data = super().pread(fd, size, offset)
-        self.bytes_read += len(data)
-        return data
 
 
 @pytest.mark.parametrize("is_known", [True, False])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_spec import TIME, LogSpec
+from reading_disk import ReadingDisk
 
 from tidelog.datastore import Reader, Writer, WriterLimits
 from tidelog.datastore.digest import LogDigest
-from tidelog.datastore.disk import Disk
 from tidelog.datastore.format import CHECKPOINT, FINAL
 from tidelog.datastore.log_reader import LogReader
 from tidelog.datastore.outline import LogOutline
@@ -24,18 +24,6 @@ OUTLINE = (
     *("facts", "config", "metrics", "files", "supersedes", "ending", "final"),
     *("rows", "last_step", "first_time", "last_time"),
 )
-
-
-class CountingDisk(Disk):
-    """Counts the bytes that are read."""
-
-    def __init__(self) -> None:
-        self.bytes_read = 0
-
-    def pread(self, fd: int, size: int, offset: int) -> bytes:
-        data = super().pread(fd, size, offset)
-        self.bytes_read += len(data)
-        return data
 
 
 def said(outline: LogOutline) -> dict[str, Any]:
@@ -122,7 +110,7 @@ def test_a_long_log_is_read_at_its_end_alone(tmp_path: Path) -> None:
         if step == 10_000:
             writer.log_config({"late": True})
     writer.close()
-    path, disk = tmp_path / "main.0001.tlog", CountingDisk()
+    path, disk = tmp_path / "main.0001.tlog", ReadingDisk()
     log = LogReader(path, disk=disk)
     tail = read_tail(log)
     assert tail is not None
@@ -216,7 +204,7 @@ def test_a_log_that_ends_in_too_much_else_is_read_whole(tmp_path: Path) -> None:
     log = LogSpec().record(2, TIME, {"id": "r"}).row({"a": 1}, step=0)
     content = {"schemas": [], "summary": {}, "notes": [40], "noted": 0, "last_time": TIME}
     log.chunk(CHECKPOINT, msgpack.packb(content))
-    path, disk = tmp_path / "main.0001.tlog", CountingDisk()
+    path, disk = tmp_path / "main.0001.tlog", ReadingDisk()
     path.write_bytes(log.data)
     with path.open("r+b") as file:
         file.truncate(TAIL_BYTES[-1] + 2**20)

@@ -168,8 +168,7 @@ class RootTarget:
 
     def _held_run(self, project: str, asked: AskedRun) -> HeldRun:
         place = (project, asked.run)
-        sizes = self._replica.log_sizes(*place)
-        missing = [name for name, size in asked.logs.items() if sizes.get(name, -1) < size]
+        missing = self._replica.shorter_logs(*place, asked.logs)
         is_deleted = not self._disk.is_directory(os.path.join(self.path, *place))
         return HeldRun(asked.run, missing, self._replica.files_mark(*place), is_deleted=is_deleted)
 

@@ -129,11 +129,21 @@ class Recount:
         settled = self._clock.monotonic() - self._settings.recount_pause_s
         runs = [run for run, at in self._fresh.items() if at <= settled]
         runs = [run for run in runs if run.project == runs[0].project][: self._settings.recount_runs]
-        for run in runs:
-            del self._fresh[run]
-        if runs:
-            await self._ask(runs, is_hurried=False)
-        return bool(runs)
+        if not runs:
+            return False
+        left = OrderedDict((run, self._fresh.pop(run)) for run in runs)
+        try:
+            last = await self._ask(runs, is_hurried=False)
+            for run in runs[: runs.index(last) + 1] if last is not None else runs:
+                del left[run]
+        except SetbackError as error:
+            if error.setback.course not in (Course.OUTAGE, Course.REFUSED):
+                left.clear()  # The round asks about them; one bad answer must not hold it up.
+            raise
+        finally:
+            for run, at in left.items():
+                self._fresh.setdefault(run, at)
+        return True
 
     async def _go_round(self) -> None:
         """Ask about the next runs of the round that is under way, or due."""
@@ -215,7 +225,8 @@ class Recount:
         for name in names[: self._settings.recount_logs]:
             task = Task(run, LOG, name)
             cursor = self._state.cursor(self._target.name, task)
-            if cursor is not None and cursor.offset:
+            # What is parked waits for a person, whatever the target holds of it.
+            if cursor is not None and cursor.offset and task not in self._planner.parked:
                 tasks.append(task)
                 logs[cursor.twin or name] = cursor.offset
         return _Question(run, tasks, AskedRun(run.name, logs))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tidelog.datastore.disk import Disk, StrPath
 from tidelog.datastore.errors import DatastoreError, InvalidNameError
-from tidelog.datastore.layout import FILES_DIRECTORY, MEDIA_DIRECTORY, TEMPORARY_SUFFIX, sorted_logs
+from tidelog.datastore.layout import sorted_logs
 from tidelog.datastore.names import check_name
 from tidelog.datastore.places import Places
 from tidelog.datastore.run_logs import RunLogs
@@ -57,16 +57,8 @@ class Look:
 
     def files(self, run: RunAddress) -> tuple[int, int]:
         """Return how many media and files a run has, and their bytes."""
-        directory, count, size = self._places.run(*run), 0, 0
-        for top in (MEDIA_DIRECTORY, FILES_DIRECTORY):
-            start = os.path.join(directory, top)
-            if self._disk.is_link(start) or not self._disk.is_directory(start):
-                continue
-            for path, entry in self._disk.walk(start):
-                if entry.is_file and not entry.name.endswith(TEMPORARY_SUFFIX):
-                    count += 1
-                    size += self._disk.stat(path).st_size
-        return count, size
+        sizes = [self._disk.stat(path).st_size for path in self._places.held_files(*run)]
+        return len(sizes), sum(sizes)
 
     def outline(self, run: RunAddress, *, pause: Pause) -> tuple[RunOutline, str | None]:
         """Return what the ends of a run's logs say, and why they cannot be read, None where they can.

@@ -1,12 +1,11 @@
 """Reading at a pace: a look at a run ends after so many bytes, or rests as long as it works."""
 
-import builtins
-import os
 import threading
 from collections.abc import Callable
 
 from tidelog.datastore.clock import Clock
-from tidelog.datastore.disk import Disk, Entry, StrPath
+from tidelog.datastore.disk import Disk
+from tidelog.datastore.through_disk import ThroughDisk
 
 Pause = Callable[[int], None]
 """Called after so many bytes were read; may take its time, and raises TakesLongError to end it."""
@@ -19,48 +18,16 @@ class TakesLongError(Exception):
     """A look at a run was ended because it would have taken too long."""
 
 
-class PacedDisk(Disk):
+class PacedDisk(ThroughDisk):
     """Reads through another `Disk`, with a pause after each read."""
 
     def __init__(self, disk: Disk, pause: Pause) -> None:
-        self._disk = disk
+        super().__init__(disk)
         self._pause = pause
-
-    def is_file(self, path: StrPath) -> bool:
-        """Tell whether a path leads to a file."""
-        return self._disk.is_file(path)
-
-    def real_path(self, path: StrPath) -> str:
-        """Return a path without symbolic links."""
-        return self._disk.real_path(path)
-
-    def shown(self, path: StrPath) -> str:
-        """Return a path as messages name it."""
-        return self._disk.shown(path)
-
-    def stat(self, path: StrPath) -> os.stat_result:
-        """Return the status of a path."""
-        return self._disk.stat(path)
-
-    def list(self, path: StrPath) -> builtins.list[Entry]:
-        """Return what a directory holds."""
-        return self._disk.list(path)
-
-    def open(self, path: StrPath) -> int:
-        """Open a file for `pread`."""
-        return self._disk.open(path)
-
-    def size(self, fd: int) -> int:
-        """Return the length of an open file in bytes."""
-        return self._disk.size(fd)
-
-    def close(self, fd: int) -> None:
-        """Close a descriptor."""
-        self._disk.close(fd)
 
     def pread(self, fd: int, size: int, offset: int) -> bytes:
         """Read up to `size` bytes at `offset`, then pause."""
-        data = self._disk.pread(fd, size, offset)
+        data = super().pread(fd, size, offset)
         self._pause(len(data))
         return data
 

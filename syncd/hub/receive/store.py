@@ -259,11 +259,11 @@ class Store:
     def _held_run(self, project: str, asked: AskedRun) -> HeldRun:
         address = RunAddress(project, asked.run)
         try:
-            sizes, files = self._replica.log_sizes(*address), self._replica.files_mark(*address)
+            missing = self._replica.shorter_logs(*address, asked.logs)
+            files = self._replica.files_mark(*address)
         except FileNotFoundError:
             # Deleted while it was looked at.
-            sizes, files = {}, ""
-        missing = [name for name, size in asked.logs.items() if sizes.get(name, -1) < size]
+            missing, files = list(asked.logs), ""
         # A tombstone is set before a run moves: it is looked for last.
         return HeldRun(asked.run, missing, files, is_deleted=self.tombstones.has(address))
 

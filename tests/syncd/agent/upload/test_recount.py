@@ -19,12 +19,17 @@ from agent_targets import (
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.clock import Clock
+from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.plan.planner import Planner
+from tidelog.syncd.agent.plan.retry import outage
 from tidelog.syncd.agent.target.contract import Target
 from tidelog.syncd.agent.target.http_target import HttpTarget
 from tidelog.syncd.agent.target.hub_client import HubClient
 from tidelog.syncd.agent.target.hub_runs import HubRuns
-from tidelog.syncd.agent.task import Run
+from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.agent import Agent
+from tidelog.syncd.agent.upload.cursor import Cursor
+from tidelog.syncd.agent.upload.recount import Recount
 from tidelog.syncd.agent.upload.state import DOUBT, MemoryState, Round
 from tidelog.syncd.bodies import AskedRun, HeldRun
 from tidelog.syncd.hub.guard.key_file import KeyFile
@@ -228,6 +233,66 @@ def test_a_hub_of_an_older_version_is_asked_in_vain(tmp_path: Path) -> None:
     on_target(open_hub, data, work)
     assert tree(root) == tree(data)
     assert [] == told
+
+
+def test_a_run_that_came_to_rest_is_asked_about_once_the_target_answers(tmp_path: Path) -> None:
+    """An outage takes no question away, nor does an answer in part; what is parked is no question."""
+    root, state, settings = tmp_path / "root", MemoryState(), replace(ASKING, recount_interval_s=1e9)
+    finished_runs(root)
+    planner = Planner(settings, chance=lambda: 0.5)
+    target, started_over = HalfHub(), list[Task]()
+    recount = Recount(
+        target,
+        state,
+        planner,
+        runs_after=runs_below(root),
+        start_over=started_over.extend,
+        may_ask=lambda: True,
+        disk=Disk(),
+        clock=Clock(),
+        settings=settings,
+        tell=print,
+    )
+    runs = [run_of(root), run_of(root, "r2")]
+    for run in runs:
+        state.advance(target.name, Task(run, LOG, "main.0001.tlog"), Cursor("ab" * 16, 500), [])
+        recount.note(run)
+    planner.park(Task(runs[1], LOG, "main.0001.tlog"), "it was cut")
+    state.put_round(target.name, Round(Clock().now(), is_done=True))
+
+    async def work() -> None:
+        running = asyncio.ensure_future(recount.run())
+        async with asyncio.timeout(PATIENCE_S):
+            await target.was_asked_thrice.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(work())
+    one, two = AskedRun("r1", {"main.0001.tlog": 500}), AskedRun("r2", {})
+    assert [[one, two], [one, two], [two]] == target.asked[:3]
+    assert ("1-aa", None, []) == (
+        state.mark(target.name, runs[0]),
+        state.mark(target.name, runs[1]),
+        started_over,
+    )
+
+
+class HalfHub(HttpTarget):
+    """A hub that is away first, and then answers about one run at a time."""
+
+    def __init__(self) -> None:
+        self.name = "http://hub"
+        self.asked: list[list[AskedRun]] = []
+        self.was_asked_thrice = asyncio.Event()
+
+    async def held_runs(self, project: str, asked: Sequence[AskedRun]) -> list[HeldRun] | None:
+        assert "mnist" == project
+        self.asked.append(list(asked))
+        if len(self.asked) == 3:
+            self.was_asked_thrice.set()
+        if len(self.asked) == 1:
+            raise outage("the cable is out")
+        return [HeldRun(asked[0].run, [], "1-aa")]
 
 
 class OldHub(HttpTarget):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_targets import SETTINGS, make_uploader
+from reading_disk import ReadingDisk
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.disk import Disk
@@ -13,18 +14,6 @@ from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
 from tidelog.syncd.agent.upload.state import MemoryState
-
-
-class CountingDisk(Disk):
-    """Counts the bytes of logs that are read."""
-
-    def __init__(self) -> None:
-        self.bytes_read = 0
-
-    def pread(self, fd: int, size: int, offset: int) -> bytes:
-        data = super().pread(fd, size, offset)
-        self.bytes_read += len(data)
-        return data
 
 
 class Bench:
@@ -35,7 +24,7 @@ class Bench:
         self.run = RunSpec(self.root, run="r1").rows(55)
         self.log = self.run.path / self.run.name
         self.task = Task(Run(str(self.run.path), "mnist", "r1"), LOG, self.run.name)
-        self.disk, self.state = CountingDisk(), MemoryState()
+        self.disk, self.state = ReadingDisk(), MemoryState()
         self.target = RootTarget(f"file://{self.data}", str(self.data), disk=Disk())
         self.uploader = make_uploader(self.target, self.state, disk=self.disk)
 
