@@ -137,6 +137,8 @@ class HubLimits:
     # The index of runs, and what is read by it.
     refresh_interval_s: float = 1.0
     """How long the index may be behind what arrived, while the hub is not busy."""
+    new_runs_wait_s: float = 1.0
+    """How long a list waits until the runs are in it that came just now."""
     refresh_batch_max: int = 100
     """Runs that are looked at in one go."""
     tick_s: float = 5.0

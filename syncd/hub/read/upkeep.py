@@ -112,7 +112,7 @@ class Upkeep:
             return
         dirty = dict(islice(self._dirty.items(), self._limits.refresh_batch_max))
         with contextlib.suppress(TimeoutError, OSError, lmdb.Error):
-            async with asyncio.timeout(self._limits.refresh_interval_s):
+            async with asyncio.timeout(self._limits.new_runs_wait_s):
                 self._tell(await self._work(lambda: self._look_at_new(dirty)))
 
     # -- the loop --------------------------------------------------------------------------------
