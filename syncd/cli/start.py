@@ -145,7 +145,8 @@ async def _serve(
             addresses = find_addresses(config.targets, os.environ, disk)
             for address in addresses:
                 if address.scheme == FILE:
-                    refuse_nested(address.path, [*roots, *state.roots()], disk=disk)
+                    watched = [*roots, *config.roots, *state.roots()]
+                    refuse_nested(address.path, watched, disk=disk)
             return [
                 open_target(
                     address,

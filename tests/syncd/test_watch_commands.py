@@ -109,6 +109,22 @@ def test_what_is_no_root_is_refused_with_the_root(tmp_path: Path) -> None:
     assert 0 == run_syncd("watch", tmp_path / "root").returncode
 
 
+def test_a_root_that_is_a_target_or_lies_around_one_is_refused(tmp_path: Path) -> None:
+    """By a command and by the settings: its runs would be uploaded to where they are."""
+    usb = tmp_path / "media" / "usb"
+    usb.mkdir(parents=True)
+    with daemon_for(usb, "--root", tmp_path / "root"):
+        for root in (usb, usb.parent):
+            refused = run_syncd("watch", root)
+            assert (2, True) == (refused.returncode, f"{usb} lies inside {root}" in refused.stderr)
+        assert [str(tmp_path / "root")] == roots()
+    config = Path(os.environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[sync]\nroots = ["{usb.parent}"]\n')
+    refused = run_syncd("start", "--to", f"file://{usb}")
+    assert (2, True) == (refused.returncode, f"{usb} lies inside" in refused.stderr)
+
+
 @pytest.mark.parametrize("command", ["watch", "unwatch"])
 def test_a_state_that_cannot_be_written_is_told(command: str, tmp_path: Path) -> None:
     """Exit code 2 and one sentence."""
