@@ -66,6 +66,8 @@ class Uploader:
             if await asyncio.to_thread(is_deleted, task.run, self._disk):
                 raise RunGoneError(f"{task.run.path} is there no more") from error
             reason = f"it cannot be read here: {error.strerror or error}"
+            if task.kind == LOG and isinstance(error, FileNotFoundError):
+                reason = "it is gone before the target had all of it: put it back, or mount its disk"
             raise SetbackError(Setback(Course.AGAIN, reason)) from error
         except BaseException:
             self._forget(task)

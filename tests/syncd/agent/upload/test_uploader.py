@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agent_targets import SETTINGS
 from run_spec import RunSpec, tree
 
 from tidelog.datastore.disk import Disk
+from tidelog.syncd.agent.plan.retry import Course, SetbackError
 from tidelog.syncd.agent.target.root_target import RootTarget
 from tidelog.syncd.agent.task import LOG, Run, Task
 from tidelog.syncd.agent.upload.cursor import Cursor
@@ -50,6 +52,22 @@ def on_bench(folder: Path, work: Callable[[Bench], Awaitable[Any]]) -> Bench:
         return bench
 
     return asyncio.run(run())
+
+
+def test_a_log_that_was_deleted_may_come_back(tmp_path: Path) -> None:
+    """Its run is there: it waits, and says what to do."""
+
+    async def work(bench: Bench) -> None:
+        aside = bench.log.rename(tmp_path / "aside")
+        with pytest.raises(SetbackError, match="gone before the target had all of it") as error:
+            await bench.uploader.upload(bench.task)
+        assert Course.AGAIN is error.value.setback.course
+        aside.rename(bench.log)
+        while (await bench.uploader.upload(bench.task)).has_more:
+            pass
+
+    bench = on_bench(tmp_path, work)
+    assert tree(bench.root) == tree(bench.data)
 
 
 def test_a_range_is_cut_judged_and_sent_from_one_reading(tmp_path: Path) -> None:
