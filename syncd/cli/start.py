@@ -140,13 +140,15 @@ async def _serve(
     log = logging.getLogger("tidelog.syncd")
     clock = Clock()
     socket = socket_path(directory, os.environ)
-    with LmdbState(directory, disk=disk, bytes_max=AgentSettings().state_bytes_max) as state:
+    bytes_max = AgentSettings().state_bytes_max
+    with LmdbState(directory, disk=disk, bytes_max=bytes_max, tell=log.warning) as state:
 
         def open_targets(config: Config) -> list[Target]:
             addresses = find_addresses(config.targets, os.environ, disk)
             for address in addresses:
                 if address.scheme == FILE:
-                    refuse_nested(address.path, [*roots, *state.roots()], disk=disk)
+                    watched = [*roots, *config.roots, *state.roots()]
+                    refuse_nested(address.path, watched, disk=disk)
             return [
                 open_target(
                     address,

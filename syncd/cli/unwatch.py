@@ -32,7 +32,7 @@ def command(roots: tuple[str, ...], *, is_json: bool) -> None:
     What was found before is still uploaded.
     """
     disk, directory = Disk(), state_directory(os.environ)
-    changes = [unwatch_root(root, directory, disk) for root in roots]
+    changes = [unwatch_root(root, directory, disk, tell=say) for root in roots]
     if is_json:
         print_json(_document(changes))
     else:

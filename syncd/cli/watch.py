@@ -38,7 +38,7 @@ def command(roots: tuple[str, ...], *, is_json: bool) -> None:
     disk, directory = Disk(), state_directory(os.environ)
     for root in roots:
         _refuse_what_is_no_root(root, disk)
-    changes = [watch_root(root, directory, disk) for root in roots]
+    changes = [watch_root(root, directory, disk, tell=say) for root in roots]
     if is_json:
         print_json(_document(changes))
         return

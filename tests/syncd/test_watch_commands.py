@@ -109,6 +109,35 @@ def test_what_is_no_root_is_refused_with_the_root(tmp_path: Path) -> None:
     assert 0 == run_syncd("watch", tmp_path / "root").returncode
 
 
+def test_a_root_that_is_a_target_or_lies_around_one_is_refused(tmp_path: Path) -> None:
+    """By a command and by the settings: its runs would be uploaded to where they are."""
+    usb = tmp_path / "media" / "usb"
+    usb.mkdir(parents=True)
+    with daemon_for(usb, "--root", tmp_path / "root"):
+        for root in (usb, usb.parent):
+            refused = run_syncd("watch", root)
+            assert (2, True) == (refused.returncode, f"{usb} lies inside {root}" in refused.stderr)
+        assert [str(tmp_path / "root")] == roots()
+    config = Path(os.environ["XDG_CONFIG_HOME"], "tidelog", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[sync]\nroots = ["{usb.parent}"]\n')
+    refused = run_syncd("start", "--to", f"file://{usb}")
+    assert (2, True) == (refused.returncode, f"{usb} lies inside" in refused.stderr)
+
+
+def test_a_broken_state_is_begun_anew_and_not_in_silence(tmp_path: Path) -> None:
+    """The roots that it named are nowhere else: their runs would stay here, and nobody would know."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    run_syncd("watch", one)
+    table = Path(os.environ["XDG_STATE_HOME"], "tidelog", "state", "data.mdb")
+    table.write_bytes(b"x" * 5000)
+    told = run_syncd("watch", two)
+    assert (0, True) == (told.returncode, "name the roots again" in told.stderr), told.stderr
+    table.write_bytes(b"x" * 5000)
+    with SyncdProcess("start", "--root", two, "--to", f"file://{tmp_path}/usb") as daemon:
+        assert "WARNING" in daemon.line_with("name the roots again")
+
+
 @pytest.mark.parametrize("command", ["watch", "unwatch"])
 def test_a_state_that_cannot_be_written_is_told(command: str, tmp_path: Path) -> None:
     """Exit code 2 and one sentence."""

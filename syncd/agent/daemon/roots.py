@@ -1,6 +1,6 @@
 """Adds and removes roots for a person: asks the daemon, or writes them down for its next start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,21 +25,26 @@ class Changed(NamedTuple):
     is_configured: bool = False
 
 
-def watch_root(text: str, directory: Path, disk: Disk) -> Changed:
-    """Watch a root, a path or a pattern. Raises CannotStartError where the state cannot be written."""
-    return _change("watch", text, directory, disk)
+def watch_root(text: str, directory: Path, disk: Disk, *, tell: Callable[[str], None]) -> Changed:
+    """Watch a root, a path or a pattern. Raises CannotStartError where the state cannot be written.
+
+    `tell` hears of a state that was broken and is begun anew.
+    """
+    return _change("watch", text, directory, disk, tell)
 
 
-def unwatch_root(text: str, directory: Path, disk: Disk) -> Changed:
+def unwatch_root(text: str, directory: Path, disk: Disk, *, tell: Callable[[str], None]) -> Changed:
     """Watch a root no more; its name as it was given counts, also where the folder is gone."""
-    return _change("unwatch", text, directory, disk)
+    return _change("unwatch", text, directory, disk, tell)
 
 
-def _change(command: str, text: str, directory: Path, disk: Disk) -> Changed:
+def _change(
+    command: str, text: str, directory: Path, disk: Disk, tell: Callable[[str], None]
+) -> Changed:
     root = absolute_root(text, disk)
     answer = ask_daemon(directory, {"command": command, "root": root}, disk=disk)
     if answer is None:
-        return _write_down(command, root, directory, disk)
+        return _write_down(command, root, directory, disk, tell)
     return _told(command, answer)
 
 
@@ -59,7 +64,9 @@ def _told(command: str, answer: Mapping[str, object]) -> Changed:
     )
 
 
-def _write_down(command: str, root: str, directory: Path, disk: Disk) -> Changed:
+def _write_down(
+    command: str, root: str, directory: Path, disk: Disk, tell: Callable[[str], None]
+) -> Changed:
     """Change the state itself, which a daemon alone may open: so while none can start."""
     from tidelog.syncd.agent.upload.state import LmdbState  # Who asks a daemon needs no LMDB.
 
@@ -71,7 +78,8 @@ def _write_down(command: str, root: str, directory: Path, disk: Disk) -> Changed
             f"{who} has the state {directory} and does not answer: it starts or ends; try again"
         )
     try:
-        with LmdbState(directory, disk=disk, bytes_max=AgentSettings().state_bytes_max) as state:
+        bytes_max = AgentSettings().state_bytes_max
+        with LmdbState(directory, disk=disk, bytes_max=bytes_max, tell=tell) as state:
             is_known = root in state.roots()
             if command == "watch" and not is_known:
                 state.add_root(root)

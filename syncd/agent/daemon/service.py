@@ -25,6 +25,7 @@ from tidelog.syncd.agent.notice import Notice
 from tidelog.syncd.agent.plan.gate import Gate
 from tidelog.syncd.agent.plan.pace import Pace
 from tidelog.syncd.agent.target.contract import Target
+from tidelog.syncd.agent.target.root_target import RootTarget, refuse_nested
 from tidelog.syncd.agent.task import Run, Task
 from tidelog.syncd.agent.upload.agent import Agent
 from tidelog.syncd.agent.upload.progress import Progress
@@ -106,7 +107,13 @@ class Service:
         return [target.name for target in self._targets]
 
     def add_root(self, root: str) -> bool:
-        """Watch a root, also after the next start. Returns False where it is watched already."""
+        """Watch a root, also after the next start. Returns False where it is watched already.
+
+        Raises CannotStartError where a target lies in it, or around it.
+        """
+        for target in self._targets:
+            if isinstance(target, RootTarget):
+                refuse_nested(target.path, [root], disk=self._disk)
         is_new = self._lookouts.add_root(root)
         if is_new:
             self._state.add_root(root)

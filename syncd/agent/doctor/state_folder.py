@@ -49,7 +49,7 @@ def judge_size(directory: Path, size_bytes: int, kind: str, *, bytes_max: int) -
     """Say how full the state is."""
     text = f"{directory}: sound, {size_text(size_bytes)}, on {kind or 'a file system of unknown type'}"
     if size_bytes > bytes_max * FULL_RATIO:
-        remedy = "stop the daemon and delete the folder: the targets know what they hold"
+        remedy = "stop the daemon and delete the folder; then name again what `syncd watch` named"
         return warning(NAME, f"{text}; the limit is {size_text(bytes_max)}", remedy)
     return ok(NAME, text)
 
@@ -68,7 +68,7 @@ def _look_inside(path: Path, kind: str, bytes_max: int, disk: Disk) -> Iterator[
                 table = environment.open_db(name, transaction, create=False)
                 transaction.stat(table)
     except (OSError, lmdb.Error) as error:
-        remedy = f"stop the daemon and delete {path}: the targets know what they hold"
+        remedy = f"stop the daemon and delete {path}; then name again what `syncd watch` named"
         yield problem(NAME, f"{path} cannot be opened: {error}", remedy)
         return
     yield judge_size(path.parent, disk.stat(path / DATA_NAME).st_size, kind, bytes_max=bytes_max)

@@ -299,8 +299,18 @@ class MemoryState(_Book):
 class LmdbState(_Book):
     """The daemon's state, in one LMDB environment that only the daemon opens."""
 
-    def __init__(self, directory: Path, *, disk: Disk, bytes_max: int) -> None:
-        """Open or make the state. Raises CannotStartError where it cannot be kept here."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        disk: Disk,
+        bytes_max: int,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Open or make the state; `tell` hears of one that was broken and is begun anew.
+
+        Raises CannotStartError where it cannot be kept here.
+        """
         kind = filesystem_of(str(directory), disk)
         if is_network(kind):
             raise CannotStartError(
@@ -313,7 +323,11 @@ class LmdbState(_Book):
             try:
                 self._environment = LmdbEnvironment(path, bytes_max=bytes_max)
             except BROKEN:
-                # The target knows what it holds; the roots must be named again.
+                # The target knows what it holds; the rest only a person knows.
+                tell(
+                    f"the state in {directory} was broken and is begun anew: name the roots again that "
+                    "`syncd watch` named, and pause it where it was paused"
+                )
                 for name in FILE_NAMES:
                     disk.remove(path / name)
                 self._environment = LmdbEnvironment(path, bytes_max=bytes_max)

@@ -52,7 +52,7 @@ class Telling:
             self._has_told_loss = False
             self.say(self._words_of_outage(setback))
         elif is_new and setback.course is Course.AGAIN:
-            self.say(f"{task}: {setback.reason}; trying again", run=task.run)
+            self.say(f"{task} to {self._target}: {setback.reason}; trying again", run=task.run)
 
     def works_again(self, lasted_s: float) -> None:
         """Tell that an outage is over."""
@@ -61,7 +61,7 @@ class Telling:
     def is_parked(self, task: Task, reason: str) -> None:
         """Tell that an item waits for a person."""
         self._note_error(reason, task)
-        self.say(f"{task} is parked: {reason}", run=task.run)
+        self.say(f"{task} is parked for {self._target}: {reason}", run=task.run)
 
     def has_lost(self, task: Task) -> None:
         """Tell that the target had lost what it had acknowledged, once for each outage."""
