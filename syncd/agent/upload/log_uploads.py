@@ -198,20 +198,18 @@ class LogUploads:
     def _cursor(self, task: Task, source: LogSource) -> Cursor:
         """Return the cursor of this very log; another life of its name starts from nothing."""
         cursor = self._state.cursor(self._target.name, task)
-        if cursor is None or cursor.log_id != source.log_id.hex():
-            return Cursor(source.log_id.hex())
-        return cursor
+        if cursor is None or cursor.log_id == source.log_id.hex():
+            return cursor or Cursor(source.log_id.hex())
+        if cursor.offset and source.was_once(bytes.fromhex(cursor.log_id)):
+            raise _header_damaged(task.name, cursor.offset)
+        return Cursor(source.log_id.hex())
 
     async def _ask(self, source: LogSource, cursor: Cursor) -> Cursor:
         """Ask the target how far it holds this log, and compare its bytes with ours."""
         run, name = source.task.run, source.task.name
         held = await self._target.held_log(run, cursor.twin or name)
         if held is not None and source.was_once(held.log_id):
-            # As a log of its own its rows would be there twice.
-            raise park(
-                f"the header of {name} was damaged here after {held.offset} bytes of it were uploaded: "
-                "compare the two with `syncd verify`"
-            )
+            raise _header_damaged(name, held.offset)
         if held is not None and held.log_id != source.log_id and not cursor.twin:
             cursor = cursor._replace(twin=_twin_name(name, source.log_id), offset=0, seq=0)
             held = await self._target.held_log(run, cursor.twin)
@@ -285,6 +283,14 @@ class LogUploads:
 
 def _piece(source: LogSource, found: LogRange, start: int) -> Piece:
     return Piece(source.log_id, start, found.data_from(start), found.damage_from(start))
+
+
+def _header_damaged(name: str, offset: int) -> SetbackError:
+    """Return the error for a log that would go by another id now: its rows would be there twice."""
+    return park(
+        f"the header of {name} was damaged here after {offset} bytes of it were uploaded: "
+        "compare the two with `syncd verify`"
+    )
 
 
 def _twin_name(name: str, log_id: bytes) -> str:

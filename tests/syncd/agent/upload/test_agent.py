@@ -636,6 +636,29 @@ def test_a_header_that_was_damaged_after_the_upload_makes_no_second_log(
     assert ["main.0001.tlog"] == [path.name for path in data.rglob("*.tlog")]
 
 
+def test_a_header_that_was_damaged_after_the_upload_as_a_twin_makes_no_third_log(
+    open_any: OpenTarget, tmp_path: Path
+) -> None:
+    """The target has another log under its name: what was acknowledged before tells whose it was."""
+    root, data, state = tmp_path / "root", tmp_path / "data", MemoryState()
+    RunSpec(tmp_path / "other", seed=1).rows(5).finish()
+    run = RunSpec(root, seed=2).rows(10)
+
+    async def work(target: Target) -> None:
+        await sync(target, tmp_path / "other")
+        await sync(target, root, state)
+        log = run.path / run.name
+        log.write_bytes(bytes(40) + log.read_bytes()[40:])
+        run.rows(3)
+        ending, agent = await sync(target, root, state)
+        [reason] = agent.planner.parked.values()
+        assert Ending.PARKED is ending
+        assert "header" in reason
+
+    on_target(open_any, data, work)
+    assert 2 == len(list(data.rglob("*.tlog")))
+
+
 def test_a_file_is_sent_in_its_last_version_in_whatever_order_logs_are_read(
     open_any: OpenTarget, tmp_path: Path
 ) -> None:
