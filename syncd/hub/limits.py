@@ -99,6 +99,10 @@ class HubLimits:
     sessions_max: int = 10_000
     """Browsers that are signed in; who comes then ends the oldest."""
     sessions_per_account_max: int = 100
+    signins_burst: int = 50
+    """Sign-ins of one account before it is told to wait: each is a line of the audit log."""
+    signins_per_s: float = 0.1
+    """Sign-ins a second of one account after that."""
     shown_runs_max: int = 100
     """Runs in one list of the page."""
     shown_summary_max: int = 8

@@ -57,7 +57,7 @@ class Pages:
         self._rendering = Rendering()
         door = Door(guard, parts.cookies, limits)
         pages = RunPages(parts.source, store, self._rendering, limits)
-        sign_in = SignIn(parts.sessions, parts.cookies, keys.audit)
+        sign_in = SignIn(parts.sessions, parts.cookies, keys.audit, clock=clock, limits=limits)
         oidc = parts.settings.oidc
         sign_in_calls = SignInCalls(
             guard,

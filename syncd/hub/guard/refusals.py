@@ -1,7 +1,8 @@
-"""How often an address may come with a key that is none before it is told to wait. No I/O, no clock.
+"""How often somebody may do something before he is told to wait. No I/O, no clock.
 
-Only unknown keys count: whoever shows a good one is let in, however many bad ones came from the same
-address (a whole institute may stand behind it), and hears why an expired or revoked one is refused.
+Above all: how often an address may come with a key that is none. Of keys only unknown ones count:
+whoever shows a good one is let in, however many bad ones came from the same address (a whole institute
+may stand behind it), and hears why an expired or revoked one is refused.
 """
 
 import ipaddress

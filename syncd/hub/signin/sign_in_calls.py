@@ -2,14 +2,17 @@
 
 import asyncio
 import base64
+import math
 import os
 
 from aiohttp import web
 
-from tidelog.syncd.errors import ProblemError
+from tidelog.datastore.clock import Clock
+from tidelog.syncd.errors import TOO_MANY_REQUESTS, ProblemError
 from tidelog.syncd.hub.guard.accounts import Caller
 from tidelog.syncd.hub.guard.audit import SIGNED_IN, SIGNED_OUT, Actor, Audit
 from tidelog.syncd.hub.guard.guard import Guard, actor_of
+from tidelog.syncd.hub.guard.refusals import Refusals
 from tidelog.syncd.hub.limits import HubLimits
 from tidelog.syncd.hub.page.rendering import Rendering, see_other
 from tidelog.syncd.hub.signin.cookies import FORM as FORM_COOKIE
@@ -20,6 +23,7 @@ from tidelog.syncd.hub.signin.form_token import check_form, token_for
 from tidelog.syncd.hub.signin.sessions import Sessions
 from tidelog.syncd.hub.signin.way_back import SIGN_IN, safe_way_back, sso_address
 from tidelog.syncd.hub.web.own_door import page_route
+from tidelog.syncd.protocol import RETRY_AFTER
 
 FORM_SECRET_BYTES = 32
 EVERYWHERE = "everywhere"
@@ -28,16 +32,25 @@ EVERYWHERE = "everywhere"
 class SignIn:
     """Begins and ends sessions, each with a line in the audit log."""
 
-    def __init__(self, sessions: Sessions, cookies: Cookies, audit: Audit) -> None:
+    def __init__(
+        self, sessions: Sessions, cookies: Cookies, audit: Audit, *, clock: Clock, limits: HubLimits
+    ) -> None:
         self._sessions = sessions
         self._cookies = cookies
         self._audit = audit
+        self._clock = clock
+        self._allowance = Refusals(
+            burst=limits.signins_burst,
+            per_s=limits.signins_per_s,
+            addresses_max=limits.accounts_max,
+        )
 
     async def let_in(
         self, request: web.Request, caller: Caller, way_back: str, *, how: str
     ) -> web.Response:
-        """Return the answer that signs a browser in and leads it on."""
+        """Return the answer that signs a browser in and leads it on. Raises 429 where too many did."""
         account, key = caller.account.name, caller.key
+        self._check_allowance(account)
         by = Actor(account, "" if key is None else key.id, request.remote or "")
         old = self._cookies.read(request, SESSION)
 
@@ -53,6 +66,17 @@ class SignIn:
         self._cookies.set(answer, SESSION, secret, life_s=None)
         self._cookies.clear(answer, FORM_COOKIE)
         return answer
+
+    def _check_allowance(self, account: str) -> None:
+        """Let no key fill the audit log, which no quota bounds, with sign-ins."""
+        if self._allowance.refuse(account, self._clock.monotonic())[0]:
+            return
+        wait_s = math.ceil(self._allowance.wait_s())
+        raise ProblemError(
+            TOO_MANY_REQUESTS,
+            f"the account {account!r} signed in too often: wait {wait_s} s; who is signed in stays so",
+            headers={RETRY_AFTER: str(wait_s)},
+        )
 
     async def let_out(self, request: web.Request, *, is_everywhere: bool) -> web.Response:
         """Return the answer that signs out a browser, or all browsers of its account."""

@@ -219,6 +219,23 @@ def test_sessions_are_bounded(start_hub) -> None:
     assert is_in(other)
 
 
+def test_an_account_signs_in_so_often_and_no_more(start_hub) -> None:
+    """Each is a line of the audit log: one key does not fill the disk with them. Others sign in."""
+    clock = MovedClock()
+    hub = start_hub(clock=clock, signins_burst=2, signins_per_s=0.1)
+    first = signed_in(hub)
+    signed_in(hub)
+    late = Browser(hub.server.url)
+    reply = late.sign_in(hub.key)
+    assert (429, "10") == (reply.status, reply.headers["Retry-After"])
+    assert "signed in too often: wait 10 s" in reply.page.text
+    assert is_in(first)
+    signed_in(hub, hub.server.keys.create("other"))
+    assert 3 == [entry["what"] for entry in hub.server.keys.audit.entries()].count("signin")
+    clock.passed_s = 20
+    assert 303 == late.sign_in(hub.key).status
+
+
 def test_sessions_outlive_the_hub(start_hub) -> None:
     """Who is signed in stays so when the hub is started again."""
     first = start_hub()

@@ -248,7 +248,7 @@ CLAIMS = ("iss", "aud", "azp", "sub", "exp", "iat", "nbf", "nonce", "email", "em
 
 def test_claims_that_are_nonsense(start_with, provider: HostileProvider) -> None:
     """However well they are signed: nobody is let in as somebody else, and nothing is a 500."""
-    hub = start_with(provider.url, refusals_burst=1000)
+    hub = start_with(provider.url, refusals_burst=1000, signins_burst=1000)
     for claim, value in product(CLAIMS, NONSENSE):
         provider.twist = lambda claims, claim=claim, value=value: {**claims, claim: value}
         browser, reply = through(hub, provider)
