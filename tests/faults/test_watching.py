@@ -16,8 +16,8 @@ from waiting import until
 
 PROOF = (pytest.mark.proof, pytest.mark.timeout(900))
 DRAIN_S_MAX = 10.0
-THREADS_MAX = 8
-"""Of a root that does not answer: a look, and three uploads; and what counts the rows for a status."""
+THREADS_MAX = 16
+"""More than before: a look, three uploads and a count of rows that hang, and what works beside them."""
 
 
 def status() -> dict[str, object]:
