@@ -15,7 +15,7 @@ from simulation.loop import VirtualLoop
 
 from tidelog.syncd.agent.target.connections import Answer
 from tidelog.syncd.checksum import request_checksum
-from tidelog.syncd.protocol import CHECKSUM, CONTENT_DIGEST, UPLOAD_OFFSET, digest_header
+from tidelog.syncd.protocol import CHECKSUM, CONTENT_DIGEST, DAMAGE, UPLOAD_OFFSET, digest_header
 
 PORTAL = Answer(200, CIMultiDict({"Content-Type": "text/html"}), b"<html>Welcome to Hotel Wi-Fi</html>")
 GATEWAY = Answer(502, CIMultiDict({"Content-Type": "text/html"}), b"<html>Bad Gateway</html>")
@@ -82,7 +82,7 @@ class Network:
             request.cut_at = self._random.randrange(len(body))
         elif body and self._has_luck(weather.garble):
             request.body = self._garbled(body)
-        elif body and method == "PATCH" and self._has_luck(weather.bad_memory):
+        elif self._may_be_spoiled(request) and self._has_luck(weather.bad_memory):
             # Before the checksums were made: neither end can tell, and what is stored must be sound.
             self.has_spoilt = True
             request.body = self._garbled(body)
@@ -106,6 +106,10 @@ class Network:
         if self._has_luck(weather.cut_answer):
             raise aiohttp.ClientPayloadError("Response payload is not completed")
         return answer
+
+    def _may_be_spoiled(self, request: Request) -> bool:
+        """Of bytes that are damaged already nobody can tell what bad memory makes of them."""
+        return bool(request.body) and request.method == "PATCH" and DAMAGE not in request.headers
 
     async def close(self) -> None:
         """Hold no connection."""

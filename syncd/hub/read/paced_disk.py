@@ -8,7 +8,7 @@ from tidelog.datastore.disk import Disk
 from tidelog.datastore.through_disk import ThroughDisk
 
 Pause = Callable[[int], None]
-"""Called after so many bytes were read; may take its time, and raises TakesLongError to end it."""
+"""Called before so many bytes are read; may take its time, and raises TakesLongError to end it."""
 
 WORK_S = 0.02
 """So long is worked until it rests."""
@@ -19,17 +19,16 @@ class TakesLongError(Exception):
 
 
 class PacedDisk(ThroughDisk):
-    """Reads through another `Disk`, with a pause after each read."""
+    """Reads through another `Disk`, with a pause before each read."""
 
     def __init__(self, disk: Disk, pause: Pause) -> None:
         super().__init__(disk)
         self._pause = pause
 
     def pread(self, fd: int, size: int, offset: int) -> bytes:
-        """Read up to `size` bytes at `offset`, then pause."""
-        data = super().pread(fd, size, offset)
-        self._pause(len(data))
-        return data
+        """Read up to `size` bytes at `offset`, after a pause that knows how many there are."""
+        self._pause(max(0, min(size, self.size(fd) - offset)))
+        return super().pread(fd, size, offset)
 
 
 def no_pause(_size: int) -> None:
@@ -37,7 +36,7 @@ def no_pause(_size: int) -> None:
 
 
 def within(bytes_max: int) -> Pause:
-    """Return what ends a look that reads more than so many bytes.
+    """Return what ends a look before it has read more than so many bytes; so it takes no more memory.
 
     By the clock a busy machine would end looks that are short.
     """

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from reading_disk import ReadingDisk
 
 from tidelog.datastore.clock import Clock
 from tidelog.datastore.disk import Disk
@@ -54,6 +55,18 @@ def test_a_short_look_ends_once_it_has_read_too_much(tmp_path: Path) -> None:
     assert [b"x" * 10] * 2 == read(path, no_pause, [1000, 1000])
     with pytest.raises(TakesLongError):
         read(path, within(30), [10, 10, 10, 10])
+
+
+def test_a_short_look_takes_no_memory_for_what_it_must_not_read(tmp_path: Path) -> None:
+    """It ends before that is read."""
+    path, disk = tmp_path / "log", ReadingDisk()
+    path.write_bytes(b"x" * 1000)
+    paced = PacedDisk(disk, within(30))
+    fd = paced.open(path)
+    with pytest.raises(TakesLongError):
+        paced.read_at(fd, 0, 1000)
+    paced.close(fd)
+    assert 0 == disk.bytes_read
 
 
 def test_a_long_look_rests_as_long_as_it_works_and_ends_when_it_is_told(tmp_path: Path) -> None:
