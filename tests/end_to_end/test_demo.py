@@ -44,6 +44,6 @@ def test_ctrl_c_ends_every_process_of_the_demo(place: Path) -> None:
         rest = told.read()
     assert 130 == demo.wait(PATIENCE_S)
     assert "every process that the demo had started was ended" in rest
-    assert len(started) >= 3
+    assert len(started) >= 2  # The hub and syncd; training may have come to its end.
     _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
     assert [] == alive

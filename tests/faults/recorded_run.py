@@ -29,8 +29,16 @@ LIMITS = WriterLimits(
     carried_chunk_bytes=100,
     reopen_backoff_first_s=0.001,
     reopen_backoff_max_s=0.002,
+    troubles_told_max=1000,
+    open_patience_s=PATIENCE_S,
+    answer_patience_s=PATIENCE_S,
+    sync_patience_s=PATIENCE_S,
+    close_patience_s=PATIENCE_S,
 )
-"""Nothing is synced by itself; checkpoints are frequent; a failed file is followed at once."""
+"""Nothing is synced by itself; checkpoints are frequent; a failed file is followed at once.
+
+All trouble is told, and every answer of the disk waited for: a promise is noted where none is pending.
+"""
 
 
 class RecordedRun:

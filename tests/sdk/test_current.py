@@ -273,7 +273,7 @@ def test_processes_that_begin_one_run_at_one_moment_take_different_files(
     tmp_path: Path, capsys: Lines
 ) -> None:
     """Whoever loses the race for a name takes the next one, at once and without a word."""
-    racers = [Current(disk=StaleDisk(), environ={}) for _ in range(3)]
+    racers = [Current(disk=StaleDisk(), environ={"TIDELOG_MONITOR": "off"}) for _ in range(3)]
     runs = [
         racer.init({"id": "a", "project": "p", "mode": "offline", "dir": tmp_path}) for racer in racers
     ]
@@ -322,7 +322,7 @@ class BrokenDisk(Disk):
 
 def test_a_bug_of_ours_at_init_does_not_end_training(tmp_path: Path, capsys: Lines) -> None:
     """One sentence, and a run that accepts everything."""
-    broken = Current(disk=BrokenDisk(), environ={})
+    broken = Current(disk=BrokenDisk(), environ={"TIDELOG_MONITOR": "off"})
     run = broken.init({"project": "p", "mode": "offline", "dir": tmp_path / "root"})
     run.log({"a": 1})
     run.finish()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from saved_files import saved_files
-from waiting import PATIENCE_S
+from waiting import PATIENCE_S, until
 
 from tidelog.datastore import Reader
 from tidelog.datastore.as_json import plain
@@ -21,6 +21,9 @@ from tidelog.sdk.recording import Run
 
 
 def rows(run: Run) -> list[tuple[int, dict[str, Any]]]:
+    """Return what the run holds, once it is in its log: of a slow disk log() awaits no answer."""
+    if run._writer is not None and not run._writer._is_closed:
+        until(run._writer.sync)
     with Reader(run.dir) as reader:
         return [(r.step or 0, r.data) for r in reader.records() if r.kind == "row"]
 
@@ -272,7 +275,7 @@ def test_what_a_signal_handler_logs_is_what_it_was_then(
     """The row waits for the interrupted call, and the handler may change its dict meanwhile."""
     disk = InterruptedDisk()
     arguments = {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
-    run = Current(disk=disk, environ={}).init(arguments)
+    run = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"}).init(arguments)
     run.lifetime.wait_for_chores(10)
 
     def handle() -> None:
@@ -309,7 +312,7 @@ def failing(tmp_path: Path) -> tuple[FailingDisk, Run]:
     for name in ("bad", "good"):
         (tmp_path / name).write_text(name)
     arguments = {"project": "p", "dir": tmp_path / "root", "mode": "offline"}
-    return disk, Current(disk=disk, environ={}).init(arguments)
+    return disk, Current(disk=disk, environ={"TIDELOG_MONITOR": "off"}).init(arguments)
 
 
 def test_a_failing_save_at_the_end_stops_neither_the_others_nor_the_end(
@@ -443,7 +446,7 @@ class FullDisk(Disk):
 def test_a_full_disk_never_reaches_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rows wait in memory and are written when there is room; images and files are told and left out."""
     disk = FullDisk()
-    current = Current(disk=disk, environ={})
+    current = Current(disk=disk, environ={"TIDELOG_MONITOR": "off"})
     run = current.init({"project": "p", "dir": tmp_path / "root", "mode": "offline"})
     run.lifetime.wait_for_chores(10)
     run.log({"a": 0})
