@@ -182,7 +182,7 @@ def start_hub(tmp_path: Path) -> Iterator[StartHub]:
             **limits: Any,
         ) -> RunningHub:
             # A list has what came before it, however busy the machine is.
-            limits = {"refresh_interval_s": 0.02, "new_runs_wait_s": PATIENCE_S, **limits}
+            limits = {"refresh_interval_s": 0.02, "new_runs_wait_s": 5.0, **limits}
             table = replace(HubLimits(), wire=replace(WireLimits(), **(wire or {})), **limits)
             hub = RunningHub(data, table, disk or Disk(), clock or Clock(), **(settings or {}))
             stack.callback(hub.stop)
