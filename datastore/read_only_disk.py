@@ -18,6 +18,10 @@ class ReadOnlyDisk(Disk):
         """Return the path itself, for there are no links."""
         return os.fspath(path)
 
+    def is_writable(self, path: StrPath) -> bool:  # noqa: ARG002 - as the door has it
+        """Tell that nothing here may be written."""
+        return False
+
     def _refuse(self, *_arguments: Any, **_options: Any) -> NoReturn:
         raise io.UnsupportedOperation(f"{self!r} is only read: copy what is on it, to change the copy")
 

@@ -396,7 +396,7 @@ def test_a_path_outside_is_not_there(path: str) -> None:
 
 QUESTIONS = {
     *("open", "pread", "read_at", "read_start", "close", "size", "read", "list", "walk", "stat"),
-    *("is_there", "is_file", "is_link", "is_directory", "shown", "real_path"),
+    *("is_there", "is_file", "is_link", "is_directory", "is_writable", "shown", "real_path"),
 }
 
 

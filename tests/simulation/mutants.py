@@ -87,7 +87,7 @@ MUTANTS = [
     Mutant(
         "a file that took a log's place is not noticed",
         "syncd/agent/upload/log_uploads.py",
-        "            if await asyncio.to_thread(source.is_still_there):\n",
+        "            if await self._home.ask(task, source.is_still_there):\n",
         "            if True:\n",
     ),
     Mutant(

@@ -259,9 +259,14 @@ class Planner:
 
     # -- queues ----------------------------------------------------------------------------------
 
-    def _enqueue(self, task: Task, stage: Stage) -> None:
+    def _enqueue(self, task: Task, stage: Stage, *, is_first: bool = False) -> None:
         self._stages[task] = stage
-        self._queues[stage].setdefault(task.run, OrderedDict())[task] = None
+        queue = self._queues[stage]
+        tasks = queue.setdefault(task.run, OrderedDict())
+        tasks[task] = None
+        if is_first:
+            tasks.move_to_end(task, last=False)
+            queue.move_to_end(task.run, last=False)
 
     def _dequeue(self, task: Task, stage: Stage) -> bool:
         queue = self._queues[stage]
@@ -310,8 +315,9 @@ class Planner:
     def _made_way(self, task: Task) -> None:
         """A task has ended or its disk has answered: what was set aside of its root may go now."""
         self._lent.discard(task)
-        for aside in self._aside.pop(task.run.root, ()) if self._aside else ():
-            self._return(aside)
+        for aside in reversed(self._aside.pop(task.run.root, ())) if self._aside else ():
+            if aside in self._stages and aside not in self._under_way:
+                self._enqueue(aside, self._stages[aside], is_first=True)  # It had its turn.
 
     # -- waiting ---------------------------------------------------------------------------------
 

@@ -413,3 +413,16 @@ def test_a_task_that_is_set_aside_can_be_parked_and_forgotten() -> None:
     plan.done(hung)
     assert [] == under_way(plan)
     assert plan.is_idle
+
+
+def test_what_was_set_aside_keeps_its_turn() -> None:
+    """It gave way to others of its root; it does not wait for their next turn as well."""
+    plan = planner(settings=AgentSettings(tasks_max=2))
+    hung, other, aside = (at("/away", run) for run in "abc")
+    for task in (hung, other, aside):
+        plan.want(task, Stage.LOG)
+    assert [hung, other] == under_way(plan)
+    plan.lend(hung)
+    assert [] == under_way(plan)
+    plan.done(other, has_more=True)
+    assert [aside] == under_way(plan)
