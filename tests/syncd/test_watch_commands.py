@@ -179,10 +179,15 @@ def test_roots_of_the_configuration_come_and_go_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("watch", ""), ("unwatch", " "), ("start", "--root", "")])
-def test_an_empty_root_is_refused(arguments: tuple[str, ...]) -> None:
+def test_an_empty_root_is_refused(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is an unset variable of a shell, and would mean the folder one happens to be in."""
+    RunSpec(tmp_path / "tidelog").rows(1)
+    monkeypatch.chdir(tmp_path)
     done = run_syncd(*arguments)
-    assert (2, True) == (done.returncode, "is no folder: name one" in done.stderr)
+    assert 2 == done.returncode
+    assert "is no folder: name one" in done.stderr
 
 
 def test_a_project_as_a_root_is_told_when_the_daemon_starts(tmp_path: Path) -> None:

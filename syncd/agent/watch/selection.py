@@ -70,8 +70,11 @@ class NoRoot(NamedTuple):
 
 
 def look_for_no_root(path: str, disk: Disk) -> NoRoot | None:
-    """Tell whether a folder is no root, by how deep in it the first logs are: in a root, two levels."""
-    if is_pattern(path) and not disk.is_directory(path):
+    """Tell whether a folder is no root, by how deep in it the first logs are: in a root, two levels.
+
+    An empty path is no folder; whoever makes a root of it says so.
+    """
+    if not path.strip() or (is_pattern(path) and not disk.is_directory(path)):
         return None
     named, path = path, os.path.realpath(path)
     try:
