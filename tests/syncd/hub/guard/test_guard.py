@@ -385,6 +385,8 @@ def test_broken_keys_under_a_running_hub_let_nobody_in(hub, caplog, path: str) -
     file.write_bytes(good[:-20])
     assert 503 == hub.call("GET", path, headers=shown).status
     lines = [record for record in caplog.records if record.name == "tidelog.hub"]
-    assert [(1, None)] == [(record.getMessage().count(str(file)), record.exc_info) for record in lines]
+    assert {(1, None)} == {(record.getMessage().count(str(file)), record.exc_info) for record in lines}
+    # Whatever writes down when keys were used may meet the broken file as well, and says so.
+    assert 1 == sum(record.getMessage().startswith("GET ") for record in lines)
     file.write_bytes(good)
     assert 200 == hub.call("GET", path, headers=shown).status
