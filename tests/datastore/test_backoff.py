@@ -24,6 +24,7 @@ def test_each_wait_is_twice_the_one_before_up_to_the_bound() -> None:
     """And short again once it works."""
     backoff = Backoff(SetClock(), first_s=1.0, max_s=5.0)
     assert [1.0, 2.0, 4.0, 5.0, 5.0] == waits(backoff, 5)
+    assert "<Backoff, 5.000 s left>" == repr(backoff)
     backoff.forget()
     assert [1.0, 2.0] == waits(backoff, 2)
 
